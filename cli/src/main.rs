@@ -1,0 +1,2 @@
+//! The `netfold` binary.
+fn main() {}

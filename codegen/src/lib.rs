@@ -1,0 +1,1 @@
+//! netfold codegen.
