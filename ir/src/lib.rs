@@ -1,1 +1,16 @@
-//! netfold ir.
+//! The intermediate representations of netfold.
+//!
+//! * [`net`]: the network as exact real arithmetic, what the ONNX or QONNX file means, channels last, batch removed.
+//! * [`int`]: the same network as exact integer arithmetic, with the golden interpreter that defines every backend.
+//! * [`hw`]: hardware modules joined by streams, with their folding and their exact cycle behaviour.
+//!
+//! Nothing here knows a backend, a tool or a part.
+
+pub mod diag;
+pub mod graph;
+pub mod net;
+pub mod quant;
+pub mod rat;
+
+pub use diag::{Code, Diag, Diags};
+pub use rat::Rat;
