@@ -8,6 +8,7 @@
 
 pub mod diag;
 pub mod graph;
+pub mod hw;
 pub mod net;
 pub mod quant;
 pub mod rat;
