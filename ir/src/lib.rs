@@ -9,6 +9,7 @@
 pub mod diag;
 pub mod graph;
 pub mod hw;
+pub mod int;
 pub mod net;
 pub mod quant;
 pub mod rat;

@@ -71,6 +71,8 @@ pub enum UnaryFn {
     Abs,
     /// Square root, of max(x, 0).
     Sqrt,
+    /// `1 / x`, and 0 at 0.
+    Reciprocal,
     /// Quantization to integers and back: the result is `scale * (q - zero_point)`.
     Quant(Quantizer),
 }
@@ -94,6 +96,7 @@ impl UnaryFn {
             UnaryFn::Exp => "exp",
             UnaryFn::Abs => "abs",
             UnaryFn::Sqrt => "sqrt",
+            UnaryFn::Reciprocal => "reciprocal",
             UnaryFn::Quant(_) => "quant",
         }
     }
@@ -116,11 +119,12 @@ impl UnaryFn {
             | UnaryFn::Softsign
             | UnaryFn::Exp
             | UnaryFn::Abs
-            | UnaryFn::Sqrt => 1,
+            | UnaryFn::Sqrt
+            | UnaryFn::Reciprocal => 1,
         }
     }
 
-    /// Whether the function is piecewise affine with rational parameters, so that [`UnaryFn::exact`] answers.
+    /// Whether rational arguments have rational values that [`UnaryFn::exact`] computes without rounding.
     pub fn is_rational(&self) -> bool {
         match self {
             UnaryFn::Affine(_)
@@ -131,6 +135,7 @@ impl UnaryFn {
             | UnaryFn::HardSwish
             | UnaryFn::Softsign
             | UnaryFn::Abs
+            | UnaryFn::Reciprocal
             | UnaryFn::Quant(_) => true,
             UnaryFn::Sigmoid
             | UnaryFn::Tanh
@@ -178,6 +183,13 @@ impl UnaryFn {
             UnaryFn::Exp => x.exp(),
             UnaryFn::Abs => x.abs(),
             UnaryFn::Sqrt => x.max(0.0).sqrt(),
+            UnaryFn::Reciprocal => {
+                if x == 0.0 {
+                    0.0
+                } else {
+                    1.0 / x
+                }
+            }
             UnaryFn::Quant(q) => {
                 let scale = rat::to_f64(q.scale_of(c));
                 let zero = rat::to_f64(q.zero_point_of(c));
@@ -226,6 +238,13 @@ impl UnaryFn {
             }
             UnaryFn::Softsign => x / (Rat::one() + num_traits::Signed::abs(x)),
             UnaryFn::Abs => num_traits::Signed::abs(x),
+            UnaryFn::Reciprocal => {
+                if x.is_zero() {
+                    Rat::zero()
+                } else {
+                    x.recip()
+                }
+            }
             UnaryFn::Quant(q) => q.dequantize(c, q.quantize(c, x)),
             UnaryFn::Sigmoid
             | UnaryFn::Tanh
@@ -247,7 +266,7 @@ impl UnaryFn {
             UnaryFn::HardSigmoid(alpha, _) => *alpha >= 0.0,
             UnaryFn::Elu(alpha) => *alpha >= 0.0,
             UnaryFn::Selu(alpha, gamma) => *alpha >= 0.0 && *gamma >= 0.0,
-            UnaryFn::HardSwish | UnaryFn::Abs => false,
+            UnaryFn::HardSwish | UnaryFn::Abs | UnaryFn::Reciprocal => false,
             UnaryFn::Quant(q) => q.overflow == crate::quant::Overflow::Saturate,
         }
     }
@@ -301,7 +320,8 @@ impl UnaryFn {
             | UnaryFn::Softsign
             | UnaryFn::Exp
             | UnaryFn::Abs
-            | UnaryFn::Sqrt => {}
+            | UnaryFn::Sqrt
+            | UnaryFn::Reciprocal => {}
         }
         Ok(input.to_vec())
     }
