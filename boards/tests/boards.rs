@@ -1,5 +1,7 @@
 //! The embedded boards are complete and consistent; a user's file is checked.
 
+#![allow(clippy::unwrap_used)] // helpers of tests, outside the functions that clippy knows as tests
+
 use netfold_boards::{Board, Family};
 use std::collections::BTreeSet;
 use std::path::Path;

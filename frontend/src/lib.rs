@@ -1,1 +1,4 @@
 //! netfold frontend.
+
+pub mod config;
+pub mod onnx;
