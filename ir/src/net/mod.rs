@@ -9,6 +9,7 @@
 //!
 //! [`Network::verify`] states and checks the invariants.
 
+pub mod eval;
 mod ops;
 mod text;
 mod verify;
