@@ -73,6 +73,11 @@ impl<N: Named> Graph<N> {
         self.by_name.get(name).copied()
     }
 
+    /// Whether a node is still in the graph.
+    pub fn contains(&self, id: NodeId) -> bool {
+        self.inner.contains_node(id.0)
+    }
+
     /// Payload of a node.
     pub fn node(&self, id: NodeId) -> &N {
         &self.inner[id.0]

@@ -1,0 +1,424 @@
+//! `quantize`: gives every tensor that hardware computes with a number format.
+//!
+//! Networks that carry their own quantizers keep them. Where a tensor enters an operator that needs integers and no quantizer
+//! says which, one is inserted: with the format that the configuration asks for, from calibration data, or the default. Linear
+//! results that leave the network, or only feed a comparison, stay exact.
+
+use crate::precision::{Calibration, Formats, calibrated, default_activation, short_scale};
+use netfold_ir::diag::Diag;
+use netfold_ir::graph::NodeId;
+use netfold_ir::net::{Network, Op, PoolKind, UnaryFn, Weights};
+use netfold_ir::quant::{IntType, Overflow, Quantizer, Rounding};
+use netfold_ir::rat::{self, Rat};
+use num_traits::{One, Zero};
+use std::collections::HashMap;
+
+/// What was decided, for the user.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Summary {
+    /// Tensors that got the default format because nothing else said one.
+    pub defaulted: usize,
+    /// Tensors whose format came from the configuration.
+    pub configured: usize,
+    /// Tensors whose format came from calibration data.
+    pub calibrated: usize,
+    /// Weight tensors that were quantized here.
+    pub weights: usize,
+}
+
+/// What a quantizer to be inserted is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Role {
+    /// Operand of a multiplication, sum or pool.
+    Activation,
+    /// Argument of a function that becomes a table.
+    TableIndex,
+    /// Logits of a softmax.
+    Logits,
+    /// Result of a softmax.
+    Probability,
+    /// Leaves the network.
+    Output,
+}
+
+/// Most entries of a function table unless the configuration says otherwise.
+pub const TABLE_SIZE: usize = 1 << 16;
+
+/// Inserts quantizers and quantizes float weights.
+pub fn run(net: &mut Network, formats: &dyn Formats, calibration: Option<&Calibration>) -> Result<Summary, Diag> {
+    let mut summary = Summary::default();
+    let mut points: Vec<(NodeId, Role)> = Vec::new();
+    for id in net.graph.topological()? {
+        for input in net.graph.inputs(id) {
+            if let Some(role) = needed_by(net, id) {
+                require(net, input, role, &mut points);
+            }
+        }
+        if is_probability(net, id) {
+            require(net, id, Role::Probability, &mut points);
+        }
+    }
+    for port in net.outputs.clone() {
+        if formats.model_default().is_some() || !is_linear(net, port.node) || asked(net, port.node, formats).is_some() {
+            require(net, port.node, Role::Output, &mut points);
+        }
+    }
+    // A layer whose result format was written down gets it, whether or not the hardware would need one there.
+    for id in net.graph.topological()? {
+        let op = &net.graph.node(id).op;
+        let computes = matches!(op, Op::Dense(_) | Op::Conv(_) | Op::Unary(_) | Op::Sum(_) | Op::Mul | Op::Input(_));
+        if computes && formats.model_default().is_none() && !on_grid(net, id) && asked(net, id, formats).is_some() {
+            points.push((id, Role::Activation));
+        }
+    }
+    let mut seen = HashMap::new();
+    points.retain(|(id, _)| seen.insert(*id, ()).is_none());
+    let chosen = choose(net, &points, formats, calibration, &mut summary);
+    for ((id, _), quantizer) in points.iter().zip(chosen) {
+        let name = format!("{}_quant", net.graph.node(*id).name);
+        net.insert_after(*id, &name, Op::Unary(UnaryFn::Quant(quantizer)))?;
+    }
+    for id in net.graph.ids() {
+        quantize_weights(net, id, formats, calibration, &mut summary);
+    }
+    Ok(summary)
+}
+
+/// What the operator needs of its inputs; `None` when exact values of any kind will do.
+fn needed_by(net: &Network, id: NodeId) -> Option<Role> {
+    match &net.graph.node(id).op {
+        Op::Dense(_) | Op::Conv(_) | Op::Sum(_) | Op::Mul => Some(Role::Activation),
+        Op::Pool(p) if p.kind == PoolKind::Max => None,
+        Op::GlobalPool(PoolKind::Max) => None,
+        Op::Pool(_) | Op::GlobalPool(_) => Some(Role::Activation),
+        Op::Softmax(_) => Some(Role::Logits),
+        Op::Unary(f)
+            if !f.is_rational() || matches!(f, UnaryFn::HardSwish | UnaryFn::Softsign | UnaryFn::Reciprocal) =>
+        {
+            // A quantizer right behind makes the function exact by thresholds; otherwise its argument is tabulated.
+            if quantized_soon(net, id) { None } else { Some(Role::TableIndex) }
+        }
+        Op::Input(_)
+        | Op::Unary(_)
+        | Op::ArgMax(_)
+        | Op::ReduceMax
+        | Op::Concat(_)
+        | Op::Slice(_)
+        | Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Pad(_)
+        | Op::Upsample(_) => None,
+    }
+}
+
+/// Whether only functions of one element lie between `id` and quantizers of at most 8 bits that came with the file.
+fn quantized_soon(net: &Network, id: NodeId) -> bool {
+    let consumers = net.graph.consumers(id);
+    let exposed = net.outputs.iter().any(|p| p.node == id);
+    !exposed
+        && !consumers.is_empty()
+        && consumers.iter().all(|(c, _)| match &net.graph.node(*c).op {
+            Op::Unary(UnaryFn::Quant(q)) => q.ty.bits <= 8 && q.overflow == Overflow::Saturate,
+            Op::Unary(f) => f.is_monotone() && quantized_soon(net, *c),
+            _ => false,
+        })
+}
+
+/// Whether a softmax's result is used without a quantizer.
+fn is_probability(net: &Network, id: NodeId) -> bool {
+    matches!(net.graph.node(id).op, Op::Softmax(_)) && !quantized_next(net, id)
+}
+
+/// Whether every consumer is a quantizer.
+fn quantized_next(net: &Network, id: NodeId) -> bool {
+    let consumers = net.graph.consumers(id);
+    !consumers.is_empty()
+        && !net.outputs.iter().any(|p| p.node == id)
+        && consumers.iter().all(|(c, _)| matches!(net.graph.node(*c).op, Op::Unary(UnaryFn::Quant(_))))
+}
+
+/// Adds quantizers behind whatever makes the values of `id` that are not integers yet.
+fn require(net: &Network, id: NodeId, role: Role, points: &mut Vec<(NodeId, Role)>) {
+    if on_grid(net, id) {
+        return;
+    }
+    match &net.graph.node(id).op {
+        Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Concat(_)
+        | Op::Slice(_)
+        | Op::Pad(_)
+        | Op::Upsample(_)
+        | Op::ReduceMax
+        | Op::GlobalPool(PoolKind::Max) => {
+            net.graph.inputs(id).into_iter().for_each(|i| require(net, i, role, points));
+        }
+        Op::Pool(p) if p.kind == PoolKind::Max => {
+            net.graph.inputs(id).into_iter().for_each(|i| require(net, i, role, points));
+        }
+        Op::Softmax(_) => points.push((id, Role::Probability)),
+        Op::Input(_)
+        | Op::Dense(_)
+        | Op::Conv(_)
+        | Op::Unary(_)
+        | Op::Sum(_)
+        | Op::Mul
+        | Op::Pool(_)
+        | Op::GlobalPool(_)
+        | Op::ArgMax(_) => points.push((id, role)),
+    }
+}
+
+/// Whether all values are integers of a known format times a scale.
+fn on_grid(net: &Network, id: NodeId) -> bool {
+    let all = || net.graph.inputs(id).into_iter().all(|i| on_grid(net, i));
+    match &net.graph.node(id).op {
+        Op::Unary(UnaryFn::Quant(_)) | Op::ArgMax(_) => true,
+        Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Slice(_)
+        | Op::Concat(_)
+        | Op::Pad(_)
+        | Op::Upsample(_)
+        | Op::ReduceMax => all(),
+        Op::Pool(p) => p.kind == PoolKind::Max && all(),
+        Op::GlobalPool(kind) => *kind == PoolKind::Max && all(),
+        // A positive scale or an offset keeps the grid.
+        Op::Unary(UnaryFn::Affine(_)) => all(),
+        Op::Input(_) | Op::Dense(_) | Op::Conv(_) | Op::Unary(_) | Op::Sum(_) | Op::Mul | Op::Softmax(_) => false,
+    }
+}
+
+/// Whether the values are an exact linear combination of integers, so that they need no quantizer to leave.
+fn is_linear(net: &Network, id: NodeId) -> bool {
+    let all = || net.graph.inputs(id).into_iter().all(|i| is_linear(net, i));
+    match &net.graph.node(id).op {
+        Op::Dense(_) | Op::Conv(_) | Op::Unary(UnaryFn::Quant(_)) | Op::ArgMax(_) | Op::Sum(_) | Op::Mul => true,
+        Op::Unary(UnaryFn::Affine(_)) => all(),
+        Op::Pool(_) | Op::GlobalPool(_) => true,
+        Op::Reshape(_)
+        | Op::Transpose(_)
+        | Op::Slice(_)
+        | Op::Concat(_)
+        | Op::Pad(_)
+        | Op::Upsample(_)
+        | Op::ReduceMax => all(),
+        Op::Input(_) | Op::Unary(_) | Op::Softmax(_) => false,
+    }
+}
+
+/// The format that the configuration asks for by the layer's own name or kind.
+fn asked(net: &Network, id: NodeId, formats: &dyn Formats) -> Option<Quantizer> {
+    let names = names_of(net, id);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    formats.result(&names, net.graph.node(id).op.kind())
+}
+
+/// Name and aliases of a node.
+pub(crate) fn names_of(net: &Network, id: NodeId) -> Vec<String> {
+    let name = &net.graph.node(id).name;
+    let mut names = vec![name.clone()];
+    names.extend(net.aliases.iter().filter(|(_, to)| to == name).map(|(alias, _)| alias.clone()));
+    names
+}
+
+/// Quantizers for all points. Tensors that are added or concatenated share one calibrated scale.
+fn choose(
+    net: &Network,
+    points: &[(NodeId, Role)],
+    formats: &dyn Formats,
+    calibration: Option<&Calibration>,
+    summary: &mut Summary,
+) -> Vec<Quantizer> {
+    let groups = shared_scales(net, points);
+    let mut chosen: Vec<Quantizer> = Vec::with_capacity(points.len());
+    for (i, (id, role)) in points.iter().enumerate() {
+        let names = names_of(net, *id);
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        let kind = net.graph.node(*id).op.kind();
+        let special = matches!(role, Role::Logits | Role::Probability | Role::TableIndex);
+        let by_layer = formats.result(&names, kind);
+        let configured = by_layer.or_else(|| if special { None } else { formats.model_default() });
+        let quantizer = if let Some(q) = configured {
+            summary.configured += 1;
+            limit_table(q, *role, formats.table_size(&names, kind))
+        } else if let Some((c, values)) =
+            calibration.and_then(|c| group_values(net, c, points, &groups, i).map(|v| (c, v)))
+        {
+            summary.calibrated += 1;
+            match role {
+                Role::Probability => probability(),
+                Role::Logits | Role::TableIndex => calibrated(&values, (c.bits + 4).max(10), c.method),
+                Role::Activation | Role::Output => calibrated(&values, c.bits, c.method),
+            }
+        } else {
+            summary.defaulted += 1;
+            match role {
+                Role::Probability => probability(),
+                Role::Logits => Quantizer::fixed(true, 16, 8, Rounding::HalfUp, Overflow::Saturate),
+                Role::TableIndex => limit_table(default_activation(), *role, formats.table_size(&names, kind)),
+                Role::Activation | Role::Output => formats.model_default().unwrap_or_else(default_activation),
+            }
+        };
+        chosen.push(quantizer);
+    }
+    chosen
+}
+
+/// Results of a softmax: 15 fraction bits and room for 1.
+fn probability() -> Quantizer {
+    Quantizer::fixed(false, 16, 1, Rounding::HalfEven, Overflow::Saturate)
+}
+
+/// Drops fraction bits until a table over the whole type has at most the asked number of entries.
+fn limit_table(mut q: Quantizer, role: Role, size: Option<usize>) -> Quantizer {
+    let size = size.unwrap_or(TABLE_SIZE).max(2);
+    while role == Role::TableIndex && q.ty.bits > 2 && 1u64 << q.ty.bits.min(60) > size as u64 {
+        q.ty.bits -= 1;
+        q.scale.iter_mut().for_each(|s| *s = &*s * rat::from_i64(2));
+    }
+    q
+}
+
+/// For each point the smallest index of a point that must share its scale.
+fn shared_scales(net: &Network, points: &[(NodeId, Role)]) -> Vec<usize> {
+    let mut parent: Vec<usize> = (0..points.len()).collect();
+    fn root(parent: &[usize], mut i: usize) -> usize {
+        while parent[i] != i {
+            i = parent[i];
+        }
+        i
+    }
+    let index: HashMap<NodeId, usize> = points.iter().enumerate().map(|(i, (id, _))| (*id, i)).collect();
+    for id in net.graph.ids() {
+        if !matches!(net.graph.node(id).op, Op::Sum(_) | Op::Concat(_)) {
+            continue;
+        }
+        let mut sources = Vec::new();
+        net.graph.inputs(id).into_iter().for_each(|i| sources_of(net, i, &index, &mut sources));
+        for pair in sources.windows(2) {
+            let (a, b) = (root(&parent, pair[0]), root(&parent, pair[1]));
+            parent[a.max(b)] = a.min(b);
+        }
+    }
+    (0..points.len()).map(|i| root(&parent, i)).collect()
+}
+
+/// Points whose values reach `id` through operators that only move elements.
+fn sources_of(net: &Network, id: NodeId, index: &HashMap<NodeId, usize>, out: &mut Vec<usize>) {
+    if let Some(&i) = index.get(&id) {
+        out.push(i);
+        return;
+    }
+    if matches!(
+        net.graph.node(id).op,
+        Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad(_) | Op::Upsample(_) | Op::Pool(_)
+    ) {
+        net.graph.inputs(id).into_iter().for_each(|i| sources_of(net, i, index, out));
+    }
+}
+
+/// Observed values of all points that share the scale of point `i`.
+fn group_values(
+    net: &Network,
+    calibration: &Calibration,
+    points: &[(NodeId, Role)],
+    groups: &[usize],
+    i: usize,
+) -> Option<Vec<f32>> {
+    let mut all = Vec::new();
+    for (k, (id, _)) in points.iter().enumerate() {
+        if groups[k] == groups[i] {
+            all.extend_from_slice(calibration.values.get(&net.graph.node(*id).name)?);
+        }
+    }
+    Some(all)
+}
+
+/// Bits of float weights when nothing else says.
+const WEIGHT_BITS: u32 = 16;
+
+/// Puts float weights (and a bias with a format of its own) on a grid.
+fn quantize_weights(
+    net: &mut Network,
+    id: NodeId,
+    formats: &dyn Formats,
+    calibration: Option<&Calibration>,
+    summary: &mut Summary,
+) {
+    let names = names_of(net, id);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let node = net.graph.node_mut(id);
+    let kind = node.op.kind();
+    let outputs = node.shape.last().copied().unwrap_or(1);
+    let (weights, bias) = match &mut node.op {
+        Op::Dense(d) => (&mut d.weights, &mut d.bias),
+        Op::Conv(c) => (&mut c.weights, &mut c.bias),
+        _ => return,
+    };
+    if weights.scale.is_some() {
+        return;
+    }
+    summary.weights += 1;
+    let default = formats.model_default();
+    if let Some(q) = formats.weight(&names, kind).or_else(|| default.clone()) {
+        apply(weights, &q);
+    } else if let Some(c) = calibration {
+        per_channel(weights, outputs, c.bits);
+    } else {
+        apply(weights, &fitting(&weights.values, WEIGHT_BITS));
+    }
+    if let Some(q) = formats.bias(&names, kind).or(default) {
+        for b in bias.iter_mut() {
+            *b = round_to(&q, *b);
+        }
+    }
+}
+
+/// The value of `x` after quantization.
+fn round_to(q: &Quantizer, x: f64) -> f64 {
+    let exact = rat::from_f64(x).unwrap_or_else(Rat::zero);
+    rat::to_f64(&q.dequantize(0, q.quantize(0, &exact)))
+}
+
+/// Rounds weights by one quantizer for the whole tensor.
+fn apply(weights: &mut Weights, q: &Quantizer) {
+    for w in &mut weights.values {
+        *w = round_to(q, *w);
+    }
+    weights.scale = Some(vec![rat::to_f64(&q.scale[0])]);
+}
+
+/// Fixed point of `bits` bits with the integer bits that the values need, rounded to nearest even.
+fn fitting(values: &[f64], bits: u32) -> Quantizer {
+    let largest = values.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+    let ty = IntType::new(true, bits);
+    let mut exponent = if largest > 0.0 { (largest / ty.max() as f64).log2().ceil() as i32 } else { 0 };
+    while largest > ty.max() as f64 * f64::from(exponent).exp2() {
+        exponent += 1;
+    }
+    Quantizer {
+        scale: vec![rat::pow2(exponent)],
+        zero_point: vec![Rat::zero()],
+        ty,
+        rounding: Rounding::HalfEven,
+        overflow: Overflow::Saturate,
+    }
+}
+
+/// Symmetric scale per output channel from its largest weight.
+fn per_channel(weights: &mut Weights, outputs: usize, bits: u32) {
+    let per = (weights.values.len() / outputs.max(1)).max(1);
+    let top = (IntType::new(true, bits).max() as f64).max(1.0);
+    let mut scales = Vec::with_capacity(outputs);
+    for row in weights.values.chunks_mut(per) {
+        let largest = row.iter().fold(0.0f64, |m, v| m.max(v.abs()));
+        let scale = if largest > 0.0 { short_scale(largest / top) } else { Rat::one() };
+        let scale = rat::to_f64(&scale);
+        for w in row.iter_mut() {
+            *w = (*w / scale).round_ties_even().clamp(-top, top) * scale;
+        }
+        scales.push(scale);
+    }
+    weights.scale = Some(scales);
+}

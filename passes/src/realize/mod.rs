@@ -1,0 +1,177 @@
+//! `realize`: how a step function is built in hardware: the cheapest of a shift, a multiplication and shift, two such lines,
+//! a threshold bank or a table, each proved equal to the function on its whole input range.
+//!
+//! The proofs: a line with a dyadic slope is exact by construction; any other line is checked at every step of the (monotone)
+//! function, which suffices because it is monotone too; thresholds are the steps themselves; a table lists every value.
+
+mod boundaries;
+mod cost;
+mod line;
+
+use boundaries::Steps;
+use netfold_ir::diag::{Code, Diag};
+use netfold_ir::hw::{Realization, Table, Thresholds};
+use netfold_ir::int::step::Compiled;
+use netfold_ir::int::{Range, StepFn, compact};
+use netfold_ir::net::UnaryFn;
+use netfold_ir::quant::Overflow;
+use netfold_ir::rat;
+use num_traits::Zero;
+
+/// Most entries of a table.
+const TABLE_ENTRIES: u64 = 1 << 17;
+/// Most thresholds a channel.
+const THRESHOLDS: i64 = 1 << 10;
+
+/// A function and what must be added to its argument first, per channel (empty: nothing).
+#[derive(Debug, Clone, PartialEq)]
+pub struct Realized {
+    /// Added to the input before the function.
+    pub shift_input: Vec<i64>,
+    /// The function of the sum.
+    pub function: Realization,
+}
+
+impl From<Realization> for Realized {
+    fn from(function: Realization) -> Realized {
+        Realized { shift_input: Vec::new(), function }
+    }
+}
+
+/// The cheapest exact realisation of `f` for inputs in `range`, over `elements` elements. `name` is for the error.
+pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result<Realized, Diag> {
+    let n = f.channels();
+    let period = num_integer::lcm(n, range.0.len());
+    let period = if elements.is_multiple_of(period) { period } else { elements };
+    // The hull of all elements that share a function, so that functions stay shared.
+    let hulls: Vec<(i64, i64)> = (0..n)
+        .map(|c| {
+            let mut hull = (i64::MAX, i64::MIN);
+            for i in (c..period.max(n)).step_by(n) {
+                let (lo, hi) = range.of(i);
+                hull = (hull.0.min(lo), hull.1.max(hi));
+            }
+            hull
+        })
+        .collect();
+    let compiled = Compiled::new(f, &Range(hulls.clone()), n);
+    let mut candidates: Vec<Realized> = Vec::new();
+    if let Some(line) = line::dyadic(f, &hulls) {
+        candidates.push(Realization::MulShift(line).into());
+    } else if let Some(two) = line::two_slopes(f, &hulls) {
+        candidates.push(two);
+    }
+    let cheap_line = candidates.iter().any(|c| matches!(&c.function, Realization::MulShift(m) if m.is_shift()));
+    let hull = hulls.iter().fold((i64::MAX, i64::MIN), |a, h| (a.0.min(h.0), a.1.max(h.1)));
+    let width = hull.1.abs_diff(hull.0).saturating_add(1);
+    if !cheap_line {
+        let levels = f.quantizer.ty.max() - f.quantizer.ty.min();
+        let steps: Option<Vec<Steps>> = (0..n).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
+        if let Some(steps) = &steps {
+            if candidates.is_empty()
+                && let Some(line) = line::fitted(f, steps)
+            {
+                candidates.push(Realization::MulShift(line).into());
+            }
+            if levels <= THRESHOLDS {
+                candidates.push(Realization::Thresholds(thresholds(steps)).into());
+            }
+        }
+        if width <= TABLE_ENTRIES && width.saturating_mul(n as u64) <= 4 * TABLE_ENTRIES {
+            candidates.push(Realization::Table(table(f, &compiled, &hulls, hull)).into());
+        }
+    }
+    let input = Range(hulls).ty();
+    let output = f.quantizer.ty;
+    candidates
+        .into_iter()
+        .min_by(|a, b| {
+            cost::luts(&a.function, input.bits, output.bits).total_cmp(&cost::luts(
+                &b.function,
+                input.bits,
+                output.bits,
+            ))
+        })
+        .ok_or_else(|| {
+            let kinds: Vec<&str> = f.functions.iter().map(UnaryFn::kind).collect();
+            Diag::new(
+                Code::Unsupported,
+                name,
+                format!(
+                    "no exact circuit of a sensible size for [{}] from {} to {} bits",
+                    kinds.join(", "),
+                    input.bits,
+                    output.bits
+                ),
+            )
+            .help("quantize its input to at most 16 bits, or its result to at most 8 bits")
+        })
+}
+
+/// Threshold bank of the steps; channels with fewer steps get thresholds that never fire.
+fn thresholds(steps: &[Steps]) -> Thresholds {
+    let most = steps.iter().map(|s| s.at.len()).max().unwrap_or(0);
+    let never = steps.iter().map(|s| s.range.1).max().unwrap_or(0).saturating_add(1);
+    let (mut base, mut direction, mut all) = (Vec::new(), Vec::new(), Vec::new());
+    for s in steps {
+        let mut t = s.at.clone();
+        t.resize(most, never);
+        base.push(s.first);
+        direction.push(s.direction);
+        all.push(t);
+    }
+    Thresholds { base: compact(base), direction: compact(direction), thresholds: compact(all) }
+}
+
+/// Table over the part of the range where the function changes, with an affine tail where that saves entries.
+fn table(f: &StepFn, compiled: &Compiled, hulls: &[(i64, i64)], hull: (i64, i64)) -> Table {
+    let n = hulls.len();
+    let value = |c: usize, q: i64| compiled.eval(c, q.clamp(hulls[c].0, hulls[c].1));
+    let full: Vec<Vec<i64>> = (0..n).map(|c| (hull.0..=hull.1).map(|q| value(c, q)).collect()).collect();
+    let len = full[0].len();
+    let same = |a: usize, b: usize| full.iter().all(|t| t[a] == t[b]);
+    let first = (1..len).find(|&i| !same(i, 0)).map_or(0, |i| i - 1);
+    let last = (0..len - 1).rev().find(|&i| !same(i, len - 1)).map_or(0, |i| i + 1).max(first);
+    let trimmed = |from: usize, to: usize| Table {
+        first: hull.0 + from as i64,
+        entries: compact(full.iter().map(|t| t[from..=to].to_vec()).collect()),
+        tail: None,
+    };
+    if let Some(tail) = asymptote(f).and_then(|g| line::dyadic(&g, hulls).or_else(|| fitted_tail(&g, hulls))) {
+        let agrees = |i: usize| (0..n).all(|c| tail.eval(c, hull.0 + i as i64) == full[c][i]);
+        let start = (first..=last).rev().find(|&i| !agrees(i)).map_or(first, |i| i + 1);
+        if start < last && (last - start) * 4 > last - first && start > first {
+            return Table { tail: Some(tail), ..trimmed(first, start - 1) };
+        }
+    }
+    trimmed(first, last)
+}
+
+/// The function with its last transcendental member replaced by its asymptote toward plus infinity.
+fn asymptote(f: &StepFn) -> Option<StepFn> {
+    let mut g = f.clone();
+    let at = g.functions.iter().position(|f| !f.is_rational())?;
+    g.functions[at] = match &g.functions[at] {
+        UnaryFn::Elu(_) | UnaryFn::Softplus => UnaryFn::Clip(vec![f64::NEG_INFINITY], vec![f64::INFINITY]),
+        UnaryFn::Selu(_, gamma) => UnaryFn::Affine(netfold_ir::net::Affine {
+            scale: vec![rat::from_f64(*gamma)?],
+            offset: vec![netfold_ir::Rat::zero()],
+        }),
+        _ => return None,
+    };
+    Some(g)
+}
+
+/// A fitted line for a piecewise affine function without a dyadic slope.
+fn fitted_tail(f: &StepFn, hulls: &[(i64, i64)]) -> Option<netfold_ir::hw::MulShift> {
+    if f.quantizer.overflow == Overflow::Wrap {
+        return None;
+    }
+    let compiled = Compiled::new(f, &Range(hulls.to_vec()), hulls.len());
+    let steps: Option<Vec<Steps>> =
+        (0..hulls.len()).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
+    line::fitted(f, &steps?)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! Realisations equal their functions on random chains, at every input of small ranges and at random ones of large ranges.
+
+use super::*;
+use netfold_ir::net::Affine;
+use netfold_ir::quant::{IntType, Quantizer, Rounding};
+use netfold_ir::rat::Rat;
+use rand::{Rng, SeedableRng};
+
+fn dyadic(rng: &mut impl Rng, bits: i32) -> Rat {
+    rat::from_i64(rng.random_range(-2000..2000)) * rat::pow2(-rng.random_range(0..bits))
+}
+
+fn random(rng: &mut impl Rng, channels: usize) -> StepFn {
+    let power = rng.random_bool(0.4);
+    let scale = (0..channels)
+        .map(|_| {
+            if power {
+                rat::pow2(-rng.random_range(0..10))
+            } else {
+                let x = dyadic(rng, 18);
+                if x.is_zero() { rat::from_i64(1) } else { x }
+            }
+        })
+        .collect();
+    let offset = (0..channels).map(|_| dyadic(rng, 12)).collect();
+    let mut functions = Vec::new();
+    for _ in 0..rng.random_range(0..3) {
+        functions.push(match rng.random_range(0..9) {
+            0 | 1 => UnaryFn::Relu,
+            2 => UnaryFn::LeakyRelu(vec![0.125]),
+            3 => UnaryFn::Clip(vec![-1.5], vec![6.0]),
+            4 => UnaryFn::Sigmoid,
+            5 => UnaryFn::Selu(1.673_263_2, 1.050_701),
+            6 => UnaryFn::Softplus,
+            7 => UnaryFn::HardSigmoid(0.2, 0.5),
+            _ => UnaryFn::Tanh,
+        });
+    }
+    let modes = [
+        Rounding::Floor,
+        Rounding::HalfEven,
+        Rounding::HalfUp,
+        Rounding::HalfAwayFromZero,
+        Rounding::TowardZero,
+        Rounding::Ceil,
+        Rounding::HalfDown,
+    ];
+    let zero_point = if rng.random_bool(0.2) { rat::from_i64(3) } else { Rat::zero() };
+    StepFn {
+        input: Affine { scale, offset },
+        functions,
+        quantizer: Quantizer {
+            scale: vec![if power { rat::pow2(-4) } else { rat::from_i64(rng.random_range(1..40)) * rat::pow2(-6) }],
+            zero_point: vec![zero_point],
+            ty: IntType { signed: rng.random_bool(0.5), bits: rng.random_range(1..10), narrow: false },
+            rounding: modes[rng.random_range(0..modes.len())],
+            overflow: if power && rng.random_bool(0.15) { Overflow::Wrap } else { Overflow::Saturate },
+        },
+    }
+}
+
+#[test]
+fn realisations_equal_their_functions() {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(11);
+    let mut kinds = std::collections::BTreeMap::new();
+    for case in 0..250 {
+        let channels = [1, 1, 2, 3][rng.random_range(0..4)];
+        let f = random(&mut rng, channels);
+        let range = Range::uniform(-rng.random_range(0..3000), rng.random_range(0..3000));
+        let Ok(r) = realize("test", &f, &range, 6 * channels) else { continue };
+        *kinds.entry(r.function.name()).or_insert(0) += 1;
+        for c in 0..channels {
+            for q in (range.0[0].0..=range.0[0].1).step_by(7) {
+                let moved = r.shift_input.get(c % r.shift_input.len().max(1)).map_or(q, |s| q + s);
+                assert_eq!(r.function.eval(c, moved), f.eval(c, q), "case {case} channel {c} q {q}: {f:?}\n{r:?}");
+            }
+        }
+    }
+    for kind in ["shift", "mul_shift", "thresholds", "table", "two_slopes"] {
+        assert!(kinds.contains_key(kind), "no {kind} among {kinds:?}");
+    }
+}
+
+#[test]
+fn every_function_of_the_default_formats_is_realised() {
+    let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(5);
+    for _ in 0..20 {
+        let f = StepFn {
+            input: Affine { scale: vec![rat::pow2(-24)], offset: (0..8).map(|_| dyadic(&mut rng, 20)).collect() },
+            functions: vec![UnaryFn::Relu],
+            quantizer: crate::precision::default_activation(),
+        };
+        let r = realize("relu", &f, &Range::uniform(-(1 << 36), 1 << 36), 64).unwrap();
+        assert_eq!(r.function.name(), "shift");
+        for _ in 0..200 {
+            let q = rng.random_range(-(1i64 << 36)..1 << 36);
+            for c in 0..8 {
+                assert_eq!(r.function.eval(c, q), f.eval(c, q));
+            }
+        }
+    }
+}
