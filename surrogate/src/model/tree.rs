@@ -1,0 +1,142 @@
+//! Binary regression trees over binned features: the shared structure of boosted and of randomised trees.
+
+use serde::{Deserialize, Serialize};
+
+/// Most feature columns a model may have: a serialised node spends one byte on its column.
+pub const MAX_FEATURES: usize = 250;
+/// Most bins of a column.
+pub(crate) const MAX_BINS: usize = 255;
+
+/// Upper edges of the bins of each column: value `v` is in the first bin whose edge is at least `v`, or in the last bin.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct Bins {
+    /// Ascending edges, at most 254 a column; none for a constant column.
+    pub edges: Vec<Vec<f32>>,
+}
+
+impl Bins {
+    /// Edges half-way between distinct values, thinned to equal shares of the rows where there are too many.
+    pub(crate) fn fit(rows: &[Vec<f32>], columns: usize) -> Bins {
+        let mut edges = Vec::with_capacity(columns);
+        for c in 0..columns {
+            let mut values: Vec<f32> = rows.iter().map(|r| r[c]).collect();
+            values.sort_by(f32::total_cmp);
+            let mut cut: Vec<f32> = values.windows(2).filter(|w| w[0] < w[1]).map(|w| (w[0] + w[1]) * 0.5).collect();
+            if cut.len() >= MAX_BINS {
+                let n = MAX_BINS - 1;
+                let mut thin: Vec<f32> = (1..=n).map(|i| values[i * (values.len() - 1) / (n + 1)]).collect();
+                thin.dedup();
+                cut = thin;
+            }
+            edges.push(cut);
+        }
+        Bins { edges }
+    }
+
+    /// Bin of a value of column `c`.
+    pub(crate) fn bin(&self, c: usize, v: f32) -> u8 {
+        self.edges[c].partition_point(|&e| e < v) as u8
+    }
+
+    /// Columns-first bins of all rows.
+    pub(crate) fn apply(&self, rows: &[Vec<f32>]) -> Vec<Vec<u8>> {
+        (0..self.edges.len()).map(|c| rows.iter().map(|r| self.bin(c, r[c])).collect()).collect()
+    }
+}
+
+/// A node: a leaf when `column` is [`LEAF`] (then `value` is its value), otherwise a test `x[column] <= value` that
+/// continues at the next node when true and at `right` when not.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Node {
+    pub(crate) column: u16,
+    /// Bin of the test; kept for the file format.
+    pub(crate) bin: u8,
+    pub(crate) right: u32,
+    pub(crate) value: f32,
+}
+
+/// `column` of a leaf.
+pub(crate) const LEAF: u16 = u16::MAX;
+
+/// Nodes in depth-first order, left before right.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Tree {
+    pub(crate) nodes: Vec<Node>,
+}
+
+impl Tree {
+    /// Value of the leaf that `x` falls into; 0 for an empty tree.
+    pub(crate) fn value(&self, x: &[f32]) -> f32 {
+        let mut i = 0usize;
+        while let Some(n) = self.nodes.get(i) {
+            if n.column == LEAF {
+                return n.value;
+            }
+            let left = x.get(usize::from(n.column)).is_some_and(|&v| v <= n.value);
+            i = if left { i + 1 } else { n.right as usize };
+        }
+        0.0
+    }
+
+    /// Builds the depth-first form from `nodes` whose tests hold both child indices.
+    pub(crate) fn from_links(links: &[Link], bins: &Bins) -> Tree {
+        let mut tree = Tree::default();
+        let mut pending: Vec<(usize, Option<usize>)> = vec![(0, None)];
+        while let Some((at, patch)) = pending.pop() {
+            let here = tree.nodes.len();
+            if let Some(parent) = patch {
+                tree.nodes[parent].right = here as u32;
+            }
+            match links[at] {
+                Link::Leaf(value) => tree.nodes.push(Node { column: LEAF, bin: 0, right: 0, value }),
+                Link::Test { column, bin, left, right } => {
+                    let value = bins.edges[column][usize::from(bin)];
+                    tree.nodes.push(Node { column: column as u16, bin, right: 0, value });
+                    pending.push((right, Some(here)));
+                    pending.push((left, None));
+                }
+            }
+        }
+        tree
+    }
+}
+
+/// A node while a tree grows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Link {
+    /// A leaf and its value.
+    Leaf(f32),
+    /// A test of a bin: up to and including `bin` goes left.
+    Test { column: usize, bin: u8, left: usize, right: usize },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bins_split_between_values() {
+        let rows = vec![vec![1.0, 7.0], vec![3.0, 7.0], vec![1.0, 7.0], vec![9.0, 7.0]];
+        let bins = Bins::fit(&rows, 2);
+        assert_eq!(bins.edges, vec![vec![2.0, 6.0], vec![]]);
+        assert_eq!(bins.apply(&rows)[0], [0, 1, 0, 2]);
+        let many: Vec<Vec<f32>> = (0..1000).map(|i| vec![i as f32]).collect();
+        let bins = Bins::fit(&many, 1);
+        assert!(bins.edges[0].len() < MAX_BINS && bins.edges[0].len() > 200);
+    }
+
+    #[test]
+    fn depth_first_order() {
+        let bins = Bins { edges: vec![vec![1.0, 2.0]] };
+        let links = [
+            Link::Test { column: 0, bin: 1, left: 1, right: 2 },
+            Link::Test { column: 0, bin: 0, left: 3, right: 4 },
+            Link::Leaf(30.0),
+            Link::Leaf(10.0),
+            Link::Leaf(20.0),
+        ];
+        let tree = Tree::from_links(&links, &bins);
+        assert_eq!([0.5, 1.5, 2.5].map(|v| tree.value(&[v])), [10.0, 20.0, 30.0]);
+        assert_eq!(Tree::default().value(&[1.0]), 0.0);
+    }
+}
