@@ -1,0 +1,44 @@
+# make demo    generate the example jet tagger for a board and simulate it in Verilator: cycles, and equal to what is expected
+# make test    everything that is tested
+# make lint    formatting and clippy, warnings as errors
+# make train   train the example networks again
+#
+# All of them install what they need into .tools/ (scripts/setup-tools.sh); Debian packages only where one is missing.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := build
+.PHONY: build demo test lint train tools-demo tools-test tools-train tools-lint
+
+CARGO ?= cargo
+DEMO_BOARD ?= pynq-z2
+DEMO_DIR ?= target/demo
+
+# How the Rust side finds the tools; a value from outside wins.
+export NETFOLD_VERILATOR ?= $(CURDIR)/.tools/verilator
+export NETFOLD_PYTHON ?= $(CURDIR)/.tools/venv/bin/python
+export NETFOLD_HLS_INCLUDE ?= $(CURDIR)/.tools/ap_types
+export NETFOLD_CACHE ?= $(CURDIR)/target/netfold-cache
+
+build:
+	$(CARGO) build --release
+
+tools-demo tools-test tools-train tools-lint: tools-%:
+	@scripts/setup-tools.sh $*
+
+demo: tools-demo
+	$(CARGO) build --release -p netfold
+	target/release/netfold gen --board $(DEMO_BOARD) -o "$(DEMO_DIR)" --force
+	target/release/netfold sim "$(DEMO_DIR)" --engine verilator --input examples/jet_tagger/input.npy --expect examples/jet_tagger/output.npy
+
+test: tools-test
+	$(CARGO) test --workspace
+	$(CARGO) build -p netfold
+	"$(NETFOLD_PYTHON)" scripts/cross_check.py target/debug/netfold
+
+lint: tools-lint
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+train: tools-train
+	"$(NETFOLD_PYTHON)" examples/train/train.py
