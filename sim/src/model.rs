@@ -10,7 +10,7 @@ use cxx::UniquePtr;
 use netfold_ir::diag::{Code, Diag};
 
 use crate::bridge::ffi;
-use crate::ports::Interface;
+use crate::ports::{Interface, StreamPort};
 use crate::stats;
 
 /// How to run a model.
@@ -127,6 +127,26 @@ pub struct RunResult {
     pub violation_count: u64,
 }
 
+impl RunResult {
+    /// Appends the frames of a later run.
+    fn absorb(&mut self, later: RunResult) {
+        for (mine, more) in self.outputs.iter_mut().zip(later.outputs) {
+            mine.extend(more);
+        }
+        self.frame_latencies = match (self.frame_latencies, later.frame_latencies) {
+            (Some(a), Some(b)) => Some((a.0.min(b.0), a.1.max(b.1))),
+            (a, b) => a.or(b),
+        };
+        self.cycles += later.cycles;
+        self.violations.extend(later.violations);
+        self.violations.truncate(VIOLATIONS_KEPT);
+        self.violation_count += later.violation_count;
+    }
+}
+
+/// Breaches of the protocol that a result lists.
+const VIOLATIONS_KEPT: usize = 16;
+
 type Factory = unsafe extern "C" fn(u32, *const c_char) -> *mut ffi::Model;
 /// The factory's name in a library, as `cpp/netfold_model.h` declares it.
 const FACTORY: &[u8] = b"netfold_model_create\0";
@@ -231,6 +251,55 @@ impl Model {
             violations: self.violations(&report),
             violation_count: report.violation_count,
         })
+    }
+
+    /// Simulates on several threads, each its own run of consecutive frames; for designs and C simulations whose frames do not depend on each
+    /// other. Of the result, `latency_cycles` is that of the very first frame, intervals are those of the first thread's run, latencies
+    /// span all runs, `cycles` and violations add up.
+    ///
+    /// # Errors
+    /// As [`Model::run`], of the first run that fails; `Code::Usage` for a waveform from several threads.
+    pub fn run_parallel(
+        &self,
+        options: &RunOptions,
+        inputs: &[Vec<i64>],
+        frames: usize,
+        threads: usize,
+    ) -> Result<RunResult, Diag> {
+        let threads = threads.min(frames);
+        if threads <= 1 {
+            return self.run(options, inputs, frames);
+        }
+        if let Some(trace) = &options.trace {
+            let cause = "several threads cannot write one waveform file";
+            return Err(Diag::new(Code::Usage, trace.display().to_string(), cause));
+        }
+        let ports = &self.interface.inputs;
+        Interface::check_values(ports, inputs, frames)?;
+        let start = Instant::now();
+        let bound = |part: usize| part * (frames / threads) + part.min(frames % threads);
+        let part = |part: usize| {
+            let (from, to) = (bound(part), bound(part + 1));
+            let slice = |(port, values): (&StreamPort, &Vec<i64>)| {
+                values[from * port.frame_elements()..to * port.frame_elements()].to_vec()
+            };
+            let inputs: Vec<Vec<i64>> = ports.iter().zip(inputs).map(slice).collect();
+            self.run(options, &inputs, to - from)
+        };
+        let results: Vec<Result<RunResult, Diag>> = std::thread::scope(|scope| {
+            let part = &part;
+            let running: Vec<_> = (0..threads).map(|i| scope.spawn(move || part(i))).collect();
+            let panicked = || Diag::internal(&self.interface.top, "a simulation thread panicked");
+            running.into_iter().map(|t| t.join().unwrap_or_else(|_| Err(panicked()))).collect()
+        });
+        let mut results = results.into_iter();
+        let nothing = || Diag::internal(&self.interface.top, "no simulation ran");
+        let mut all = results.next().ok_or_else(nothing)??;
+        for result in results {
+            all.absorb(result?);
+        }
+        all.seconds = start.elapsed().as_secs_f64();
+        Ok(all)
     }
 
     fn violations(&self, report: &ffi::Report) -> Vec<Violation> {

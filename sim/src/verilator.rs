@@ -97,6 +97,16 @@ impl Verilator {
         &self.version
     }
 
+    /// The program that translates, `verilator_bin`; it wants [`Verilator::root`] in `VERILATOR_ROOT`.
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
+    /// The folder with `include/verilated.h`.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
     /// Builds the design, or takes it from the cache, and loads it.
     ///
     /// # Errors

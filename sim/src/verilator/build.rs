@@ -58,11 +58,11 @@ pub(super) fn library(verilator: &Verilator, spec: &ModelSpec) -> Result<PathBuf
     let key = key.finish();
     let cache = &verilator.cache;
     let entry = cache.get(&key, |folder| {
-        let runtime = runtime(verilator, spec.trace)?;
         let work = folder.join("work");
         let steps = Steps { verilator, spec, work: &work, log: (cache, &key) };
         steps.verilate()?;
         let objects = steps.compile(&wrapper)?;
+        let runtime = runtime(verilator, spec.trace)?;
         steps.link(objects, &runtime, &folder.join(LIBRARY))?;
         std::fs::remove_dir_all(&work).map_err(|e| io_error(&work, &e))
     })?;
@@ -204,7 +204,7 @@ impl Steps<'_> {
     /// keeps their copies of inline functions.
     fn compile(&self, wrapper: &str) -> Result<Vec<PathBuf>, Diag> {
         let generated = self.generated();
-        let (mut hot, mut cold): (Vec<(u64, String)>, Vec<(u64, String)>) = (Vec::new(), Vec::new());
+        let (mut hot, mut cold) = (Vec::new(), Vec::new());
         for entry in std::fs::read_dir(&generated).map_err(|e| io_error(&generated, &e))?.flatten() {
             let name = entry.file_name().to_string_lossy().into_owned();
             if !name.ends_with(".cpp") {
@@ -212,11 +212,11 @@ impl Steps<'_> {
             }
             let once = ["__Slow", "__Syms", "__ConstPool"].iter().any(|part| name.contains(part));
             let list = if once { &mut cold } else { &mut hot };
-            list.push((entry.metadata().map_or(0, |m| m.len()), name));
+            list.push(Cpp { bytes: entry.metadata().map_or(0, |m| m.len()), name });
         }
         write_texts(&generated, &HEADERS)?;
         write_texts(&generated, &[("netfold_wrapper.cpp", wrapper)])?;
-        hot.push((wrapper.len() as u64, "netfold_wrapper.cpp".to_owned()));
+        hot.push(Cpp { bytes: wrapper.len() as u64, name: "netfold_wrapper.cpp".to_owned() });
         let mut jobs = Vec::new();
         for (kind, list, flag) in [("hot", hot, "-O1"), ("cold", cold, "-O0")] {
             for (i, piece) in balance(list).iter().enumerate() {
@@ -244,16 +244,22 @@ impl Steps<'_> {
     }
 }
 
+/// A C++ file of the build.
+struct Cpp {
+    bytes: u64,
+    name: String,
+}
+
 /// Splits files into pieces of similar size: one for each processor when they are large, a single one when they are small.
-fn balance(mut files: Vec<(u64, String)>) -> Vec<Vec<String>> {
-    files.sort_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    let total: u64 = files.iter().map(|f| f.0).sum();
+fn balance(mut files: Vec<Cpp>) -> Vec<Vec<String>> {
+    files.sort_by(|a, b| b.bytes.cmp(&a.bytes).then_with(|| a.name.cmp(&b.name)));
+    let total: u64 = files.iter().map(|f| f.bytes).sum();
     let count = ((total / PIECE_BYTES) as usize + 1).min(workers()).max(1);
     let mut pieces = vec![(0u64, Vec::new()); count];
-    for (bytes, name) in files {
+    for file in files {
         if let Some(least) = pieces.iter_mut().min_by_key(|p| p.0) {
-            least.0 += bytes;
-            least.1.push(name);
+            least.0 += file.bytes;
+            least.1.push(file.name);
         }
     }
     pieces.into_iter().map(|p| p.1).filter(|p| !p.is_empty()).collect()
@@ -265,7 +271,9 @@ mod tests {
 
     #[test]
     fn small_designs_are_one_piece() {
-        let files = vec![(10, "b".to_owned()), (10, "a".to_owned())];
-        assert_eq!(balance(files), [["a", "b"]]);
+        let cpp = |bytes, name: &str| Cpp { bytes, name: name.to_owned() };
+        assert_eq!(balance(vec![cpp(10, "b"), cpp(10, "a")]), [["a", "b"]]);
+        let large = balance(vec![cpp(10 * PIECE_BYTES, "b"), cpp(10 * PIECE_BYTES, "a")]);
+        assert_eq!(large.len(), workers().min(2));
     }
 }

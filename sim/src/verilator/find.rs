@@ -16,7 +16,8 @@ fn missing() -> Diag {
 /// `verilator_bin` and the root folder.
 pub(super) fn locate() -> Result<(PathBuf, PathBuf), Diag> {
     if let Some(given) = std::env::var_os("NETFOLD_VERILATOR").filter(|v| !v.is_empty()) {
-        let path = PathBuf::from(&given);
+        // Verilator runs in another folder.
+        let path = std::path::absolute(&given).unwrap_or_else(|_| PathBuf::from(&given));
         let found = if path.is_dir() {
             from_root(&path)
         } else if path.is_file() {

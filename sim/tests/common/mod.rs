@@ -1,7 +1,8 @@
 //! Shared by the simulation tests: designs, and what to do when a tool is missing.
-#![allow(dead_code)]
+// Each test program uses its part of this; a panic here is a failed test.
+#![allow(dead_code, clippy::unwrap_used)]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::OnceLock;
 
 use netfold_ir::Diag;
@@ -25,12 +26,8 @@ pub fn verilator() -> Option<&'static Verilator> {
     FOUND.get_or_init(|| tool(Verilator::find())).as_ref()
 }
 
-pub fn dut_folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dut")
-}
-
 pub fn dut(name: &str) -> SourceFile {
-    SourceFile::load(&dut_folder(), name).unwrap()
+    SourceFile::load(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/dut"), name).unwrap()
 }
 
 pub fn port(prefix: &str, element_bits: u32, signed: bool, elements_per_beat: u32, beats_per_frame: u32) -> StreamPort {
