@@ -1,0 +1,114 @@
+//! Costs in lookup tables and delays of the target families.
+
+use crate::graph::{Graph, NodeId, Op, Overflow, Rounding};
+
+/// Cost weights of an FPGA family with carry chains.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CostModel {
+    /// Lookup tables a carry position takes that only one operand reaches. Yosys feeds the operand to the carry chain
+    /// directly, which a report counts as nothing though the slice's table is passed through.
+    pub pass: f64,
+    /// Whether adders' carry inputs may take single bits of other terms.
+    pub carry_bits: bool,
+}
+
+impl Default for CostModel {
+    fn default() -> Self {
+        Self { pass: 0.15, carry_bits: true }
+    }
+}
+
+/// Delays of an FPGA family, nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum DelayModel {
+    /// Every addition takes 1 and everything else 0: adder levels.
+    Levels,
+    /// Estimated nanoseconds.
+    Nanoseconds {
+        /// A lookup table.
+        lut: f64,
+        /// Routing to it.
+        route: f64,
+        /// A carry position.
+        carry: f64,
+    },
+}
+
+impl DelayModel {
+    /// UltraScale+-like figures: a table 0.1 ns, a route 0.25 ns, a carry position 0.015 ns.
+    pub fn ultrascale_plus() -> Self {
+        Self::Nanoseconds { lut: 0.10, route: 0.25, carry: 0.015 }
+    }
+
+    /// The delay a node adds to its slowest operand.
+    pub fn delay(&self, g: &Graph, id: NodeId) -> f64 {
+        let n = g.node(id);
+        let adds = match n.op {
+            Op::Add { a, b, carry, .. } => carry.is_some() || g.overlap(a, b) > 0,
+            Op::Affine { bias, .. } => bias != 0,
+            _ => false,
+        };
+        match *self {
+            Self::Levels => f64::from(u8::from(adds && matches!(n.op, Op::Add { .. }))),
+            Self::Nanoseconds { lut, route, carry } => match n.op {
+                Op::Quant { quantizer: q, .. } => {
+                    let r = g.node(g.operands(id).next().unwrap_or(id)).range;
+                    let clips = q.overflow != Overflow::Wrap && q.range(r) != q_unclipped(&q, r);
+                    let mut d = 0.0;
+                    if q.rounding != Rounding::Floor && q.drop > 0 {
+                        d += lut + route + carry * f64::from(n.width());
+                    }
+                    if clips {
+                        d += lut + route;
+                    }
+                    if q.relu && r.lo < 0 { d.max(lut + route) } else { d }
+                }
+                _ if adds => lut + route + carry * f64::from(n.width()),
+                _ => 0.0,
+            },
+        }
+    }
+}
+
+fn q_unclipped(q: &crate::graph::Quantizer, r: crate::interval::Interval) -> crate::interval::Interval {
+    crate::interval::Interval { lo: q.rounded(r.lo), hi: q.rounded(r.hi) }
+}
+
+/// Estimated lookup tables of one node.
+pub fn node_luts(g: &Graph, id: NodeId, model: &CostModel) -> f64 {
+    let n = g.node(id);
+    match n.op {
+        Op::Input(_) | Op::Const(_) | Op::Shr { .. } => 0.0,
+        Op::Add { a, b, .. } => {
+            let (fa, fb) = (g.field(a), g.field(b));
+            let overlap = f64::from(g.overlap(a, b).min(n.width()));
+            if overlap == 0.0 {
+                return 0.0;
+            }
+            overlap + model.pass * f64::from(n.width().saturating_sub(fa.high.min(fb.high)))
+        }
+        Op::Affine { a, bias } => {
+            let ends = a.neg || bias == 0;
+            if ends { 0.0 } else { model.pass * f64::from(n.width()) }
+        }
+        Op::Quant { src, quantizer: q } => {
+            let r = g.node(src).range;
+            let bits = f64::from(n.width());
+            let clips = q.overflow != Overflow::Wrap && q.range(r) != q_unclipped(&q, r);
+            let relu = q.relu && r.lo < 0;
+            (if clips { bits + 1.0 } else if relu { 0.5 * bits } else { 0.0 })
+                + if q.rounding == Rounding::HalfEven && q.drop > 0 { bits } else { 0.0 }
+        }
+    }
+}
+
+/// Estimated lookup tables of a graph.
+pub fn graph_luts(g: &Graph, model: &CostModel) -> f64 {
+    (0..g.nodes.len()).map(|i| node_luts(g, NodeId(i as u32), model)).sum()
+}
+
+/// Number of adders and the adder depth of a graph.
+pub fn adders_and_depth(g: &Graph) -> (usize, u32) {
+    let adders = g.nodes.iter().filter(|n| matches!(n.op, Op::Add { .. })).count();
+    (adders, g.nodes.iter().map(|n| n.depth).max().unwrap_or(0))
+}

@@ -1,0 +1,265 @@
+//! Two-term common subexpression elimination over the signed digits of a whole matrix.
+//!
+//! Every row is a sum of terms `±(node << shift)`. A *pattern* is a pair of terms up to a common shift and sign. Each
+//! step makes the pattern with the greatest gain a new node and replaces its occurrences in all rows. Pattern counts
+//! are kept exactly while rows change; the queue holds possibly stale gains that are re-evaluated when they surface, so
+//! a step costs the length of the rows it touches. (The idea is Hartley's, "Subexpression sharing in filters using
+//! canonic signed digit multipliers", 1996; the gain here counts lookup tables rather than adders.)
+
+use std::collections::{BinaryHeap, HashMap};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use crate::graph::{Graph, NodeId, Operand};
+
+/// What a solver run weighs, all in lookup tables.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Weights {
+    /// Worth of one adder beyond its bits: the carry-out bit that every adder makes.
+    pub adder: f32,
+    /// Cost of a carry position that only one operand reaches.
+    pub pass: f32,
+    /// Relative size of the deterministic noise on gains, and its seed.
+    pub noise: f32,
+    /// Seed of the noise.
+    pub seed: u64,
+    /// Worth of an occurrence beyond those bits.
+    pub count: f32,
+}
+
+#[derive(Default, Clone, Copy)]
+pub(crate) struct Mix(u64);
+
+impl Hasher for Mix {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, bytes: &[u8]) {
+        for &b in bytes {
+            self.write_u64(u64::from(b));
+        }
+    }
+    fn write_u64(&mut self, v: u64) {
+        self.0 = mix(self.0 ^ v);
+    }
+}
+
+/// A 64-bit finalizer (Stafford's variant 13 of the MurmurHash3 finalizer).
+pub(crate) fn mix(mut x: u64) -> u64 {
+    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ (x >> 31)
+}
+
+pub(crate) type FastMap<V> = HashMap<u64, V, BuildHasherDefault<Mix>>;
+
+/// A pattern packed in a word: two nodes, the second's shift relative to the first's, and whether the signs differ.
+fn key(t: &Operand, u: &Operand) -> u64 {
+    let (t, u) = if (t.node, t.shift) <= (u.node, u.shift) { (t, u) } else { (u, t) };
+    let d = (i64::from(u.shift) - i64::from(t.shift) + 128) as u64;
+    (u64::from(t.node.0) << 36) | (u64::from(u.node.0) << 12) | (d << 1) | u64::from(t.neg != u.neg)
+}
+
+fn unpack(k: u64) -> (NodeId, NodeId, i32, bool) {
+    (
+        NodeId((k >> 36) as u32),
+        NodeId((k >> 12 & 0xff_ffff) as u32),
+        (k >> 1 & 0x7ff) as i32 - 128,
+        k & 1 == 1,
+    )
+}
+
+/// The state of an elimination: the graph so far, each node's constant (value minus its linear form) and the rows.
+pub(crate) struct Engine {
+    pub graph: Graph,
+    pub constant: Vec<i64>,
+    pub rows: Vec<Vec<Operand>>,
+    /// Largest adder depth of each row's result.
+    pub max_depth: Vec<u32>,
+    rows_of: Vec<Vec<u32>>,
+    counts: FastMap<u32>,
+    queue: BinaryHeap<(i64, u64)>,
+    weights: Weights,
+}
+
+impl Engine {
+    pub fn new(
+        graph: Graph, constant: Vec<i64>, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights,
+    ) -> Self {
+        let mut rows_of = vec![Vec::new(); graph.nodes.len()];
+        let mut counts = FastMap::default();
+        for (r, row) in rows.iter().enumerate() {
+            for (i, t) in row.iter().enumerate() {
+                if rows_of[t.node.index()].last() != Some(&(r as u32)) {
+                    rows_of[t.node.index()].push(r as u32);
+                }
+                for u in &row[..i] {
+                    *counts.entry(key(t, u)).or_insert(0) += 1;
+                }
+            }
+        }
+        let mut e = Self { graph, constant, rows, max_depth, rows_of, counts, queue: BinaryHeap::new(), weights };
+        let start: Vec<(i64, u64)> =
+            e.counts.iter().filter(|&(_, &n)| n > 1).map(|(&k, &n)| (e.gain(k, n), k)).filter(|g| g.0 > 0).collect();
+        e.queue = start.into();
+        e
+    }
+
+    /// The gain, in 1/256 lookup tables, of making a pattern with `n` occurrences a node.
+    fn gain(&self, k: u64, n: u32) -> i64 {
+        let (a, b, d, differ) = unpack(k);
+        let a = Operand { node: a, shift: (-d).max(0) as u32, neg: false };
+        let b = Operand { node: b, shift: d.max(0) as u32, neg: differ };
+        let (fa, fb) = (self.graph.field(a), self.graph.field(b));
+        let overlap = fa.high.min(fb.high).saturating_sub(fa.low.max(fb.low)) as f32;
+        let sum = fa.range.sum(&fb.range);
+        let w = crate::interval::wrap_window(sum.lo, sum.hi).width();
+        let top = w.saturating_sub(fa.high.min(fb.high)) as f32;
+        let cost = overlap + self.weights.pass * top;
+        let low = fa.low.min(fb.low);
+        let removed = ((fa.high - fa.low) + (fb.high - fb.low)) as f32 - (w - low.min(w)) as f32;
+        let n = n as f32;
+        let mut g = (n - 1.0) * (cost + self.weights.adder) + n * self.weights.count * (removed - cost);
+        if self.weights.noise > 0.0 {
+            let h = (mix(k ^ mix(self.weights.seed)) >> 40) as f32 / (1u64 << 24) as f32;
+            g *= 1.0 + self.weights.noise * (h - 0.5);
+        }
+        (g * 256.0) as i64
+    }
+
+    /// Whether a row can still be summed within its depth after two terms of these depths became one.
+    fn depth_allows(&self, row: usize, da: u32, db: u32, dn: u32) -> bool {
+        let bound = self.max_depth[row];
+        if bound >= 60 {
+            return true;
+        }
+        if dn > bound {
+            return false;
+        }
+        let used: u64 = self.rows[row].iter().map(|t| 1u64 << self.graph.node(t.node).depth.min(60)).sum();
+        used - (1 << da) - (1 << db) + (1 << dn) <= 1 << bound
+    }
+
+    fn bump(&mut self, k: u64, up: bool) {
+        if up {
+            let n = self.counts.entry(k).or_insert(0);
+            *n += 1;
+            let n = *n;
+            if n > 1 {
+                let g = self.gain(k, n);
+                if g > 0 {
+                    self.queue.push((g, k));
+                }
+            }
+        } else if let Some(n) = self.counts.get_mut(&k) {
+            *n -= 1;
+            if *n == 0 {
+                self.counts.remove(&k);
+            }
+        }
+    }
+
+    fn remove_term(&mut self, row: usize, index: usize) -> Operand {
+        let t = self.rows[row].swap_remove(index);
+        for i in 0..self.rows[row].len() {
+            let k = key(&t, &self.rows[row][i]);
+            self.bump(k, false);
+        }
+        t
+    }
+
+    fn insert_term(&mut self, row: usize, t: Operand) {
+        for i in 0..self.rows[row].len() {
+            let k = key(&t, &self.rows[row][i]);
+            self.bump(k, true);
+        }
+        let list = &mut self.rows_of[t.node.index()];
+        if list.last() != Some(&(row as u32)) {
+            list.push(row as u32);
+        }
+        self.rows[row].push(t);
+    }
+
+    /// Occurrences of a pattern that do not share a term, as pairs of the terms.
+    fn occurrences(&self, k: u64, row: usize) -> Vec<(Operand, Operand)> {
+        let (a, b, d, differ) = unpack(k);
+        let terms = &self.rows[row];
+        let mut used = Vec::new();
+        let mut found = Vec::new();
+        let mut firsts: Vec<&Operand> = terms.iter().filter(|t| t.node == a).collect();
+        firsts.sort_by_key(|t| t.shift);
+        for t in firsts {
+            let other = i64::from(t.shift) + i64::from(d);
+            let partner = terms
+                .iter()
+                .find(|u| u.node == b && i64::from(u.shift) == other && (u.neg != t.neg) == differ && *u != t);
+            if let Some(u) = partner
+                && !used.contains(t)
+                && !used.contains(u)
+            {
+                used.push(*t);
+                used.push(*u);
+                found.push((*t, *u));
+            }
+        }
+        found
+    }
+
+    /// Makes patterns nodes until none gains.
+    pub fn run(&mut self) {
+        while let Some((g, k)) = self.queue.pop() {
+            let Some(&n) = self.counts.get(&k) else { continue };
+            if n < 2 {
+                continue;
+            }
+            let now = self.gain(k, n);
+            if now < g {
+                if now > 0 {
+                    self.queue.push((now, k));
+                }
+                continue;
+            }
+            self.apply(k);
+        }
+    }
+
+    fn apply(&mut self, k: u64) {
+        let (na, nb, d, differ) = unpack(k);
+        let (da, db) = (self.graph.node(na).depth, self.graph.node(nb).depth);
+        let a = Operand { node: na, shift: (-d).max(0) as u32, neg: false };
+        let b = Operand { node: nb, shift: d.max(0) as u32, neg: differ };
+        let dn = da.max(db) + u32::from(self.graph.overlap(a, b) > 0);
+        let mut found = Vec::new();
+        let (la, lb) = (&self.rows_of[na.index()], &self.rows_of[nb.index()]);
+        let mut candidates = if la.len() < lb.len() { la.clone() } else { lb.clone() };
+        candidates.sort_unstable();
+        candidates.dedup();
+        for row in candidates {
+            let row = row as usize;
+            let occ = self.occurrences(k, row);
+            if !occ.is_empty() && self.depth_allows(row, da, db, dn) {
+                found.push((row, occ));
+            }
+        }
+        if found.iter().map(|f| f.1.len()).sum::<usize>() < 2 {
+            return;
+        }
+        let (id, bias) = self.graph.add(a, b, None);
+        let signed = |v: i64, o: Operand| if o.neg { -(v << o.shift) } else { v << o.shift };
+        self.constant.push(signed(self.constant[na.index()], a) + signed(self.constant[nb.index()], b) + bias);
+        self.rows_of.push(Vec::new());
+        for (row, occ) in found {
+            for (t, u) in occ {
+                if !self.depth_allows(row, da, db, dn) {
+                    break;
+                }
+                for x in [t, u] {
+                    if let Some(i) = self.rows[row].iter().position(|y| *y == x) {
+                        self.remove_term(row, i);
+                    }
+                }
+                let shift = t.shift.min(u.shift);
+                self.insert_term(row, Operand { node: id, shift, neg: t.neg });
+            }
+        }
+    }
+}

@@ -1,0 +1,434 @@
+//! The straight-line program that both constant matrix products and whole layered networks compile to: nodes with
+//! exact integer meaning and exact intervals, an interpreter and a verifier.
+//!
+//! An addition's hardware never extends a sign: every operand is read as an unsigned field (a signed word with its
+//! top bit inverted, a subtracted word with all bits inverted), which differs from the operand's value by a constant.
+//! The builder chooses each node's `bias` so that those constants cancel and the adder needs no constant operand;
+//! what is left over is added once, at a neuron's end ([`Linear::offset`]).
+
+use crate::interval::{Interval, wrap_window};
+
+/// Index of a node in [`Graph::nodes`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct NodeId(pub u32);
+
+impl NodeId {
+    /// The index as a `usize`.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A scaled reference to a node: the value `±(node << shift)`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Operand {
+    /// The node read.
+    pub node: NodeId,
+    /// Left shift, bits.
+    pub shift: u32,
+    /// Whether the value is subtracted.
+    pub neg: bool,
+}
+
+/// One bit fed into an adder's carry input: worth `bit 0 of node` (inverted where `neg`) at position `shift`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CarryBit {
+    /// The node whose lowest bit is read.
+    pub node: NodeId,
+    /// Position of the bit's weight.
+    pub shift: u32,
+    /// Whether the bit is inverted.
+    pub neg: bool,
+}
+
+/// How a quantizer rounds a value whose low bits it drops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Rounding {
+    /// Toward minus infinity (`AP_TRN`, QONNX `FLOOR`).
+    Floor,
+    /// To the nearest, halves up (`AP_RND`).
+    HalfUp,
+    /// To the nearest, halves to even (`AP_RND_CONV`, QONNX `ROUND`).
+    HalfEven,
+}
+
+/// What a quantizer does with values outside its word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Overflow {
+    /// Clips to the word's ends (`AP_SAT`).
+    Saturate,
+    /// Clips to the symmetric ends: a signed word never takes its most negative value (`AP_SAT_SYM`).
+    SaturateSymmetric,
+    /// Keeps the low bits (`AP_WRAP`).
+    Wrap,
+}
+
+/// A per-element quantizer: `overflow(round(relu(v) / 2^drop))` into a word of `bits` bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Quantizer {
+    /// Whether negative values become zero first.
+    pub relu: bool,
+    /// Low bits dropped.
+    pub drop: u32,
+    /// Rounding of the dropped bits.
+    pub rounding: Rounding,
+    /// Width of the result, 1 to 62.
+    pub bits: u32,
+    /// Whether the result is two's complement.
+    pub signed: bool,
+    /// Treatment of values that do not fit.
+    pub overflow: Overflow,
+}
+
+impl Quantizer {
+    /// The bounds that saturation clips to.
+    pub fn clip_bounds(&self) -> Interval {
+        let word = Interval::of_word(self.bits, self.signed);
+        match self.overflow {
+            Overflow::SaturateSymmetric if self.signed => Interval::new(-word.hi, word.hi),
+            _ => word,
+        }
+    }
+
+    /// The rounded quotient, before overflow treatment.
+    pub fn rounded(&self, v: i64) -> i64 {
+        let v = if self.relu { v.max(0) } else { v };
+        if self.drop == 0 {
+            return v;
+        }
+        let half = 1i64 << (self.drop - 1);
+        match self.rounding {
+            Rounding::Floor => v >> self.drop,
+            Rounding::HalfUp => (v + half) >> self.drop,
+            Rounding::HalfEven => (v + half - 1 + ((v >> self.drop) & 1)) >> self.drop,
+        }
+    }
+
+    /// The quantizer's exact result.
+    pub fn apply(&self, v: i64) -> i64 {
+        let r = self.rounded(v);
+        match self.overflow {
+            Overflow::Wrap => wrap_word(r, self.bits, self.signed),
+            _ => {
+                let b = self.clip_bounds();
+                r.clamp(b.lo, b.hi)
+            }
+        }
+    }
+
+    /// The exact interval of the results over an interval of inputs.
+    pub fn range(&self, input: Interval) -> Interval {
+        let r = Interval { lo: self.rounded(input.lo), hi: self.rounded(input.hi) };
+        let word = Interval::of_word(self.bits, self.signed);
+        match self.overflow {
+            Overflow::Wrap if r.lo < word.lo || r.hi > word.hi => word,
+            Overflow::Wrap => r,
+            _ => {
+                let b = self.clip_bounds();
+                Interval { lo: r.lo.clamp(b.lo, b.hi), hi: r.hi.clamp(b.lo, b.hi) }
+            }
+        }
+    }
+}
+
+fn wrap_word(v: i64, bits: u32, signed: bool) -> i64 {
+    let up = 64 - bits.clamp(1, 62);
+    if signed { (v << up) >> up } else { ((v as u64) << up >> up) as i64 }
+}
+
+/// What a node computes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Op {
+    /// The input of that index.
+    Input(usize),
+    /// A constant.
+    Const(i64),
+    /// `±(a << sa) ± (b << sb) + carry + bias`.
+    Add {
+        /// First operand.
+        a: Operand,
+        /// Second operand.
+        b: Operand,
+        /// Optional third operand of one bit.
+        carry: Option<CarryBit>,
+        /// Constant summand.
+        bias: i64,
+    },
+    /// `±(a << s) + bias`: a constant adder, a negation or only wires.
+    Affine {
+        /// The operand.
+        a: Operand,
+        /// Constant summand.
+        bias: i64,
+    },
+    /// `src >> bits`, rounded down: only wires.
+    Shr {
+        /// The node read.
+        src: NodeId,
+        /// Low bits dropped.
+        bits: u32,
+    },
+    /// A quantizer applied to a node.
+    Quant {
+        /// The node read.
+        src: NodeId,
+        /// The function.
+        quantizer: Quantizer,
+    },
+}
+
+impl Op {
+    /// Replaces the ids of the nodes read.
+    pub fn rename(&mut self, map: impl Fn(NodeId) -> NodeId) {
+        match self {
+            Op::Input(_) | Op::Const(_) => {}
+            Op::Add { a, b, carry, .. } => {
+                a.node = map(a.node);
+                b.node = map(b.node);
+                if let Some(c) = carry {
+                    c.node = map(c.node);
+                }
+            }
+            Op::Affine { a, .. } => a.node = map(a.node),
+            Op::Shr { src, .. } | Op::Quant { src, .. } => *src = map(*src),
+        }
+    }
+}
+
+/// A node: its operation and what is known of its value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// The operation.
+    pub op: Op,
+    /// The exact interval of independent operands: every value lies in it.
+    pub range: Interval,
+    /// Low bits that are always zero.
+    pub zeros: u32,
+    /// Adders on the longest path from an input (constant adders and quantizers count none).
+    pub depth: u32,
+}
+
+impl Node {
+    /// Bits of the wire.
+    pub fn width(&self) -> u32 {
+        self.range.width()
+    }
+}
+
+/// A value known up to a constant: `±(node << shift) + offset`, or only `offset` where `node` is `None`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    /// The scaled node, if the value is not constant.
+    pub term: Option<Operand>,
+    /// The constant summand.
+    pub offset: i64,
+}
+
+/// A straight-line program; every node's operands come before it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Graph {
+    /// The nodes in topological order.
+    pub nodes: Vec<Node>,
+    /// Number of inputs.
+    pub inputs: usize,
+    /// The results.
+    pub outputs: Vec<Linear>,
+}
+
+/// The unsigned field that stands for an operand in an adder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Position of the lowest bit.
+    pub low: u32,
+    /// Position after the highest bit.
+    pub high: u32,
+    /// Smallest and largest value, weight included.
+    pub range: Interval,
+    /// Operand value minus field value.
+    pub offset: i64,
+}
+
+impl Graph {
+    /// The node of an id.
+    pub fn node(&self, id: NodeId) -> &Node {
+        &self.nodes[id.index()]
+    }
+
+    pub(crate) fn push(&mut self, op: Op, range: Interval, zeros: u32, depth: u32) -> NodeId {
+        self.nodes.push(Node { op, range, zeros, depth });
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
+    /// Appends an input with an exact interval and known-zero low bits.
+    pub fn input(&mut self, range: Interval, zeros: u32) -> NodeId {
+        let index = self.inputs;
+        self.inputs += 1;
+        self.push(Op::Input(index), range, zeros, 0)
+    }
+
+    /// The unsigned field of an operand.
+    pub fn field(&self, o: Operand) -> Field {
+        let n = self.node(o.node);
+        let w = n.width();
+        let zeros = n.zeros.min(w);
+        // Known-zero low bits are not part of the field unless the operand is inverted, where they read as ones.
+        let flip = if n.range.signed() { 1i64 << (w - 1) } else { 0 };
+        let base = n.range.add_const(flip);
+        let mask = ((1i64 << w) - 1) & !((1i64 << zeros) - 1);
+        let (range, offset) = if o.neg {
+            (Interval { lo: mask - base.hi, hi: mask - base.lo }, flip - mask)
+        } else {
+            (base, -flip)
+        };
+        Field { low: o.shift + zeros, high: o.shift + w, range: range.shl(o.shift), offset: offset << o.shift }
+    }
+
+    /// Appends `±(a << sa) ± (b << sb) (+ carry) + bias` with the bias that costs no hardware, and returns the node and
+    /// that bias.
+    pub fn add(&mut self, a: Operand, b: Operand, carry: Option<CarryBit>) -> (NodeId, i64) {
+        let (fa, fb) = (self.field(a), self.field(b));
+        let mut sum = fa.range.sum(&fb.range);
+        if let Some(c) = carry {
+            sum.hi += 1 << c.shift;
+        }
+        let range = wrap_window(sum.lo, sum.hi);
+        // The fields' sum is (±a ±b + carry) less the operands' offsets.
+        let bias = range.lo - sum.lo - fa.offset - fb.offset;
+        let id = self.add_with_bias(a, b, carry, bias, range);
+        (id, bias)
+    }
+
+    /// Appends an addition with a given bias whose values lie in `range`.
+    pub fn add_with_bias(
+        &mut self, a: Operand, b: Operand, carry: Option<CarryBit>, bias: i64, range: Interval,
+    ) -> NodeId {
+        let (na, nb) = (*self.node(a.node), *self.node(b.node));
+        let mut depth = na.depth.max(nb.depth);
+        if let Some(c) = carry {
+            depth = depth.max(self.node(c.node).depth);
+        }
+        let zeros = [na.zeros + a.shift, nb.zeros + b.shift, bias.trailing_zeros().min(63)]
+            .into_iter()
+            .chain(carry.map(|c| c.shift))
+            .min()
+            .unwrap_or(0);
+        let disjoint = carry.is_none() && self.overlap(a, b) == 0;
+        self.push(Op::Add { a, b, carry, bias }, range, zeros, depth + u32::from(!disjoint))
+    }
+
+    /// Bit positions where both operands have a bit that can be one: the adder's lookup tables.
+    pub fn overlap(&self, a: Operand, b: Operand) -> u32 {
+        let (fa, fb) = (self.field(a), self.field(b));
+        fa.high.min(fb.high).saturating_sub(fa.low.max(fb.low))
+    }
+
+    /// Appends `±(a << s) + bias`.
+    pub fn affine(&mut self, a: Operand, bias: i64) -> NodeId {
+        let n = *self.node(a.node);
+        let range = n.range.negate_if(a.neg).shl(a.shift).add_const(bias);
+        let zeros = (n.zeros + a.shift).min(bias.trailing_zeros()).min(62);
+        self.push(Op::Affine { a, bias }, range, zeros, n.depth)
+    }
+
+    /// Appends `src >> bits`.
+    pub fn shr(&mut self, src: NodeId, bits: u32) -> NodeId {
+        let n = *self.node(src);
+        let range = Interval { lo: n.range.lo >> bits, hi: n.range.hi >> bits };
+        self.push(Op::Shr { src, bits }, range, n.zeros.saturating_sub(bits), n.depth)
+    }
+
+    /// Appends a quantizer.
+    pub fn quant(&mut self, src: NodeId, quantizer: Quantizer) -> NodeId {
+        let n = *self.node(src);
+        let range = quantizer.range(n.range);
+        let zeros = match quantizer.overflow {
+            Overflow::Wrap => n.zeros.saturating_sub(quantizer.drop),
+            _ => 0,
+        };
+        self.push(Op::Quant { src, quantizer }, range, zeros, n.depth)
+    }
+
+    /// Appends a constant.
+    pub fn constant(&mut self, value: i64) -> NodeId {
+        self.push(Op::Const(value), Interval::point(value), value.trailing_zeros().min(62), 0)
+    }
+
+    /// Removes nodes that no output needs; inputs stay.
+    pub fn sweep(&mut self) {
+        let mut live = vec![false; self.nodes.len()];
+        for o in &self.outputs {
+            if let Some(t) = o.term {
+                live[t.node.index()] = true;
+            }
+        }
+        for i in (0..self.nodes.len()).rev() {
+            if matches!(self.nodes[i].op, Op::Input(_)) {
+                live[i] = true;
+            }
+            if live[i] {
+                for o in self.operands(NodeId(i as u32)) {
+                    live[o.index()] = true;
+                }
+            }
+        }
+        let mut map = vec![NodeId(0); self.nodes.len()];
+        let old = std::mem::take(&mut self.nodes);
+        for (i, mut n) in old.into_iter().enumerate() {
+            if live[i] {
+                n.op.rename(|id| map[id.index()]);
+                map[i] = NodeId(self.nodes.len() as u32);
+                self.nodes.push(n);
+            }
+        }
+        for t in self.outputs.iter_mut().filter_map(|o| o.term.as_mut()) {
+            t.node = map[t.node.index()];
+        }
+    }
+
+    /// The ids of the nodes that a node reads.
+    pub fn operands(&self, id: NodeId) -> impl Iterator<Item = NodeId> + use<> {
+        let list = match self.node(id).op {
+            Op::Input(_) | Op::Const(_) => [None, None, None],
+            Op::Add { a, b, carry, .. } => [Some(a.node), Some(b.node), carry.map(|c| c.node)],
+            Op::Affine { a, .. } => [Some(a.node), None, None],
+            Op::Shr { src, .. } | Op::Quant { src, .. } => [Some(src), None, None],
+        };
+        list.into_iter().flatten()
+    }
+
+    /// The values of all nodes for one input vector.
+    pub fn eval_nodes(&self, x: &[i64]) -> Vec<i64> {
+        let mut v: Vec<i64> = Vec::with_capacity(self.nodes.len());
+        let scaled = |v: &[i64], o: Operand| {
+            let t = v[o.node.index()] << o.shift;
+            if o.neg { -t } else { t }
+        };
+        for n in &self.nodes {
+            let value = match n.op {
+                Op::Input(i) => x[i],
+                Op::Const(k) => k,
+                Op::Add { a, b, carry, bias } => {
+                    let c = carry.map_or(0, |c| ((v[c.node.index()] & 1) ^ i64::from(c.neg)) << c.shift);
+                    scaled(&v, a) + scaled(&v, b) + c + bias
+                }
+                Op::Affine { a, bias } => scaled(&v, a) + bias,
+                Op::Shr { src, bits } => v[src.index()] >> bits,
+                Op::Quant { src, quantizer } => quantizer.apply(v[src.index()]),
+            };
+            v.push(value);
+        }
+        v
+    }
+
+    /// The outputs for one input vector. `x` has one value an input.
+    pub fn eval(&self, x: &[i64]) -> Vec<i64> {
+        let v = self.eval_nodes(x);
+        self.outputs
+            .iter()
+            .map(|o| {
+                let t = o.term.map_or(0, |t| (v[t.node.index()] << t.shift) * if t.neg { -1 } else { 1 });
+                t + o.offset
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,93 @@
+//! Layered programs: a sequence of constant matrix products, each with constants added and a quantizer an element.
+
+use crate::graph::{Graph, Linear, NodeId, Operand, Quantizer, Rounding};
+use crate::interval::Interval;
+use crate::solve::{InputSpec, Job, Options, append, solve_all};
+
+/// One layer: `quantizer(matrix * x + bias)`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layer {
+    /// The weights, a row an output.
+    pub matrix: Vec<Vec<i64>>,
+    /// A constant an output, in units of the product.
+    pub bias: Vec<i64>,
+    /// The quantizer of each output; `None` keeps the exact sum.
+    pub quantizers: Vec<Option<Quantizer>>,
+    /// Bound of the adder depth, as in [`Options::max_depth`].
+    pub max_depth: Option<u32>,
+}
+
+/// The exact intervals of a layer's outputs for given inputs.
+fn layer_ranges(layer: &Layer, inputs: &[InputSpec]) -> Vec<Interval> {
+    let job = Job { matrix: &layer.matrix, inputs, bias: Some(&layer.bias), max_depth: None };
+    (0..layer.matrix.len())
+        .map(|r| {
+            let s = job.output_range(r);
+            layer.quantizers[r].map_or(s, |q| q.range(s))
+        })
+        .collect()
+}
+
+fn fold_rounding(layer: &Layer) -> Layer {
+    let mut l = layer.clone();
+    for (q, b) in l.quantizers.iter_mut().zip(&mut l.bias) {
+        if let Some(q) = q
+            && q.rounding == Rounding::HalfUp
+        {
+            if q.drop > 0 {
+                *b += 1 << (q.drop - 1);
+            }
+            q.rounding = Rounding::Floor;
+        }
+    }
+    l
+}
+
+/// Compiles a layered program to one graph. Its outputs are exact (offset zero, no shift) unless constant.
+///
+/// Every matrix row has one entry an input of its layer; `bias` and `quantizers` have one entry a row.
+pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Graph {
+    let mut specs = vec![inputs.to_vec()];
+    for layer in layers {
+        let last = &specs[specs.len() - 1];
+        let next = layer_ranges(layer, last).into_iter().map(|range| InputSpec { range, zeros: 0 }).collect();
+        specs.push(next);
+    }
+    // Rounding half up is rounding down after half a step was added, which the layer's constant takes for nothing.
+    let layers: Vec<Layer> = layers.iter().map(fold_rounding).collect();
+    let jobs: Vec<Job> = layers
+        .iter()
+        .zip(&specs)
+        .map(|(l, s)| Job {
+            matrix: &l.matrix,
+            inputs: s,
+            bias: Some(&l.bias),
+            max_depth: l.max_depth.or(options.max_depth),
+        })
+        .collect();
+    let parts = solve_all(&jobs, options);
+    let mut g = Graph::default();
+    let mut wires: Vec<NodeId> = inputs.iter().map(|i| g.input(i.range, i.zeros)).collect();
+    let mut outputs = Vec::new();
+    for (layer, part) in layers.iter().zip(&parts) {
+        let results = append(&mut g, part, &wires);
+        wires.clear();
+        outputs.clear();
+        for (r, out) in results.into_iter().enumerate() {
+            let node = match out.term {
+                Some(t) if t.shift == 0 && !t.neg && out.offset == 0 => t.node,
+                Some(t) => g.affine(t, out.offset),
+                None => g.constant(out.offset),
+            };
+            let node = match layer.quantizers[r] {
+                Some(q) => g.quant(node, q),
+                None => node,
+            };
+            wires.push(node);
+            outputs.push(Linear { term: Some(Operand { node, shift: 0, neg: false }), offset: 0 });
+        }
+    }
+    g.outputs = outputs;
+    g.sweep();
+    g
+}

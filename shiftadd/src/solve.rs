@@ -1,0 +1,200 @@
+//! The solver: a constant matrix, exact input intervals and options in, the cheapest adder graph found out.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::cost::{CostModel, graph_luts};
+use crate::cse::{Engine, Weights};
+use crate::graph::{Graph, Linear, NodeId, Op, Operand};
+use crate::interval::{Interval, csd_digits};
+use crate::tree::{Goal, sum_row};
+
+/// What is known of an input: its exact interval and how many of its low bits are always zero.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InputSpec {
+    /// The exact interval.
+    pub range: Interval,
+    /// Known-zero low bits.
+    pub zeros: u32,
+}
+
+impl InputSpec {
+    /// An input of `bits` bits, two's complement or unsigned, without known-zero bits.
+    pub fn word(bits: u32, signed: bool) -> Self {
+        Self { range: Interval::of_word(bits, signed), zeros: 0 }
+    }
+}
+
+/// Solver options.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Options {
+    /// Costs of the target family.
+    pub cost: CostModel,
+    /// Bound of the adder depth of every output; raised where an output's digits cannot be summed in it. `None` leaves
+    /// two levels over the least possible.
+    pub max_depth: Option<u32>,
+    /// Threads; zero takes one a core.
+    pub threads: usize,
+    /// Solver runs with different weights of which the best is kept, at least 1. The digits of large matrices reduce it.
+    pub tries: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { cost: CostModel::default(), max_depth: None, threads: 0, tries: 12 }
+    }
+}
+
+/// A matrix with all that a solver run needs; several are solved together on all threads.
+pub(crate) struct Job<'a> {
+    pub matrix: &'a [Vec<i64>],
+    pub inputs: &'a [InputSpec],
+    /// Constants added to the outputs; where present the outputs are exact nodes with offset zero.
+    pub bias: Option<&'a [i64]>,
+    pub max_depth: Option<u32>,
+}
+
+impl Job<'_> {
+    /// The exact interval of each output, constants included.
+    pub fn output_range(&self, row: usize) -> Interval {
+        let mut r = Interval::point(self.bias.map_or(0, |b| b[row]));
+        for (&c, i) in self.matrix[row].iter().zip(self.inputs) {
+            let p = Interval::new(i.range.lo * c, i.range.hi * c);
+            r = r.sum(&p);
+        }
+        r
+    }
+
+    fn solve(&self, weights: Weights, cost: &CostModel) -> (f64, Graph) {
+        let mut graph = Graph::default();
+        for i in self.inputs {
+            graph.input(i.range, i.zeros);
+        }
+        let mut rows = Vec::with_capacity(self.matrix.len());
+        let mut bounds = Vec::with_capacity(self.matrix.len());
+        let mut fixed = Vec::with_capacity(self.matrix.len());
+        for (r, row) in self.matrix.iter().enumerate() {
+            let mut terms = Vec::new();
+            let mut constant = self.bias.map_or(0, |b| b[r]);
+            for (j, &c) in row.iter().enumerate() {
+                let spec = &self.inputs[j];
+                if spec.range.lo == spec.range.hi {
+                    constant += c * spec.range.lo;
+                    continue;
+                }
+                for (shift, neg) in csd_digits(c) {
+                    terms.push(Operand { node: NodeId(j as u32), shift, neg });
+                }
+            }
+            let least = usize::BITS - terms.len().max(1).next_power_of_two().leading_zeros() - 1;
+            bounds.push(self.max_depth.unwrap_or(least + 2).max(least));
+            rows.push(terms);
+            fixed.push(constant);
+        }
+        let constants = vec![0; graph.nodes.len()];
+        let mut engine = Engine::new(graph, constants, rows, bounds, weights);
+        engine.run();
+        let Engine { mut graph, constant, rows, max_depth, .. } = engine;
+        for (r, row) in rows.into_iter().enumerate() {
+            let mut rest = fixed[r];
+            for t in &row {
+                let k = constant[t.node.index()] << t.shift;
+                rest -= if t.neg { -k } else { k };
+            }
+            let goal = Goal {
+                max_depth: max_depth[r],
+                constant: rest,
+                exact: self.bias.map(|_| self.output_range(r)),
+                pass: weights.pass,
+                carry_bits: cost.carry_bits,
+            };
+            let out = sum_row(&mut graph, row, &goal);
+            graph.outputs.push(out);
+        }
+        (graph_luts(&graph, cost), graph)
+    }
+}
+
+fn variants(tries: usize, pass: f32) -> Vec<Weights> {
+    let adders = [1.0f32, 0.0, 2.5, 1.0];
+    let counts = [0.0f32, 0.0, 0.0, 0.5];
+    (0..tries.max(1))
+        .map(|i| Weights {
+            adder: adders[i % 4],
+            count: counts[i % 4],
+            pass,
+            noise: if i < 4 { 0.0 } else { 0.15 + 0.05 * (i % 3) as f32 },
+            seed: i as u64,
+        })
+        .collect()
+}
+
+/// Solves several matrices, each with `tries` runs, on all threads; the cheapest graph of each.
+pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
+    let mut work = Vec::new();
+    for (j, job) in jobs.iter().enumerate() {
+        let digits: usize = job.matrix.iter().flatten().map(|&c| csd_digits(c).len()).sum();
+        let tries = options.tries.max(1).min(1 + 40_000 / digits.max(1));
+        for w in variants(tries, options.cost.pass as f32) {
+            work.push((j, w));
+        }
+    }
+    let best: Vec<Mutex<Option<(f64, usize, Graph)>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
+    let next = AtomicUsize::new(0);
+    let run = || {
+        loop {
+            let i = next.fetch_add(1, Ordering::Relaxed);
+            let Some(&(j, w)) = work.get(i) else { break };
+            let (cost, graph) = jobs[j].solve(w, &options.cost);
+            let mut slot = best[j].lock().unwrap_or_else(|e| e.into_inner());
+            // Ties go to the earlier variant, so the result does not depend on the threads.
+            if slot.as_ref().is_none_or(|(c, k, _)| (cost, i) < (*c, *k)) {
+                *slot = Some((cost, i, graph));
+            }
+        }
+    };
+    let threads = match options.threads {
+        0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
+        n => n,
+    }
+    .min(work.len());
+    if threads <= 1 {
+        run();
+    } else {
+        std::thread::scope(|s| {
+            for _ in 0..threads {
+                s.spawn(run);
+            }
+        });
+    }
+    best.into_iter()
+        .map(|m| m.into_inner().unwrap_or_else(|e| e.into_inner()).map(|b| b.2).unwrap_or_default())
+        .collect()
+}
+
+/// Compiles `y = matrix * x` (rows are outputs) to a shift-and-add graph. Outputs are scaled nodes with a constant
+/// offset; the graph's [`Graph::eval`] equals the product for all inputs in their intervals.
+///
+/// Every row of `matrix` has one entry an input; missing entries count as zero.
+pub fn solve(matrix: &[Vec<i64>], inputs: &[InputSpec], options: &Options) -> Graph {
+    let job = Job { matrix, inputs, bias: None, max_depth: options.max_depth };
+    solve_all(&[job], options).pop().unwrap_or_default()
+}
+
+/// Copies a solved graph into another one, its inputs replaced by nodes there; returns its outputs there.
+pub(crate) fn append(into: &mut Graph, part: &Graph, inputs: &[NodeId]) -> Vec<Linear> {
+    let mut map: Vec<NodeId> = Vec::with_capacity(part.nodes.len());
+    for n in &part.nodes {
+        if let Op::Input(i) = n.op {
+            map.push(inputs[i]);
+            continue;
+        }
+        let mut op = n.op;
+        op.rename(|id| map[id.index()]);
+        map.push(into.push(op, n.range, n.zeros, n.depth));
+    }
+    part.outputs
+        .iter()
+        .map(|o| Linear { term: o.term.map(|t| Operand { node: map[t.node.index()], ..t }), offset: o.offset })
+        .collect()
+}
