@@ -338,6 +338,9 @@ impl<'a> Importer<'a> {
         }
         let label = format!("{name}_output");
         let v = self.as_data(val, &label)?;
+        if v.batch.is_some_and(|b| v.dims[..b].iter().any(|&d| d != 1)) {
+            return Err(unsupported(format!("the batch is not the first axis of the output's shape {:?}", v.dims)));
+        }
         let node = self.natural(&v, &label)?;
         let order: Vec<usize> = (0..v.dims.len()).collect();
         let shape = self.extents(&v, &self.shown(&v, &order, &[]));
@@ -351,12 +354,11 @@ impl<'a> Importer<'a> {
             return Err(self.diags);
         }
         let net = &mut self.net;
-        let mut roots: Vec<NodeId> = net.outputs.iter().map(|p| p.node).collect();
+        let roots: Vec<NodeId> = net.outputs.iter().map(|p| p.node).collect();
         net.graph.retain_reaching(&roots);
+        let kept: HashSet<NodeId> = net.graph.ids().into_iter().collect();
+        net.inputs.retain(|p| kept.contains(&p.node));
         let graph = &net.graph;
-        let inputs = std::mem::take(&mut net.inputs);
-        net.inputs = inputs.into_iter().filter(|p| graph.find(&p.name).is_some()).collect();
-        roots.extend(net.inputs.iter().map(|p| p.node));
         let mut seen = HashSet::new();
         net.aliases.retain(|(alias, node)| {
             graph.find(node).is_some() && graph.find(alias).is_none() && seen.insert(alias.clone())

@@ -80,3 +80,10 @@ pub fn parse_with(bytes: &[u8], base_dir: Option<&Path>, name: &str, batch: Batc
     let name = if name.is_empty() { &graph.name } else { name };
     import::import(graph, &opsets, base_dir, name, batch)
 }
+
+/// Names of the inputs that a model declares, initializers left out, in the file's order; empty when it is not ONNX.
+pub fn input_names(bytes: &[u8]) -> Vec<String> {
+    let Some(graph) = read::decode(bytes, "model").ok().and_then(|m| m.graph) else { return Vec::new() };
+    let constant = |name: &str| graph.initializer.iter().any(|t| t.name == name);
+    graph.input.iter().filter(|i| !constant(&i.name)).map(|i| i.name.clone()).collect()
+}

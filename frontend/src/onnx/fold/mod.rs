@@ -44,7 +44,7 @@ pub(super) const ONLY_CONSTANT: &[&str] = &[
 /// Evaluates a node on constants.
 pub(super) fn fold(im: &mut Importer, n: &OpNode) -> Res<Vec<Val>> {
     let t = match n.op() {
-        "Identity" | "Dropout" => return identity(n),
+        "Identity" | "Dropout" => return ops::identity(n),
         "Split" => return layout::split(im, n),
         "Constant" => constant(n)?,
         "ConstantOfShape" => layout::constant_of_shape(n)?,
@@ -78,15 +78,6 @@ pub(super) fn fold(im: &mut Importer, n: &OpNode) -> Res<Vec<Val>> {
         },
     };
     Ok(vec![im.constant(t)?])
-}
-
-/// Identity and Dropout.
-fn identity(n: &OpNode) -> Res<Vec<Val>> {
-    n.ignore(&["ratio", "seed", "is_test", "consumed_inputs"]);
-    if n.used.get(1) == Some(&true) {
-        return Err(unsupported("the second output (mask) is not supported"));
-    }
-    Ok(vec![n.required(0)?.clone()])
 }
 
 /// Shape and Size of a constant.

@@ -28,6 +28,7 @@ pub(in super::super) fn function(n: &OpNode) -> Res<Option<UnaryFn>> {
         "Exp" => UnaryFn::Exp,
         "Abs" => UnaryFn::Abs,
         "Sqrt" => UnaryFn::Sqrt,
+        "Reciprocal" => UnaryFn::Reciprocal,
         _ => return Ok(None),
     }))
 }

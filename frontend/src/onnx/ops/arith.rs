@@ -97,28 +97,32 @@ pub(super) fn binary(im: &mut Importer, n: &OpNode) -> Res<Value> {
             })
         }
         (Val::Const(c), _) => {
-            let x = im.as_data(&b, &n.name)?;
+            let mut x = im.as_data(&b, &n.name)?;
             check_type(n, &x)?;
             let op = n.op().to_string();
+            if op == "Div" {
+                x = im.unary(&x, UnaryFn::Reciprocal, &format!("{}_reciprocal", n.name))?;
+            }
             im.unary_with(&x, &[c], &n.name, move |mut p| {
                 let c = rats(&p.swap_remove(0))?;
                 let (scale, offset) = match op.as_str() {
                     "Add" => (one(), c),
                     "Sub" => (vec![rat::from_i64(-1)], c),
-                    "Mul" => (c, zero()),
-                    _ => return Err(unsupported("the divisor depends on the network's inputs")),
+                    _ => (c, zero()),
                 };
                 Ok(UnaryFn::Affine(Affine { scale, offset }))
             })
         }
         _ => {
-            let values = [im.as_data(&a, &n.name)?, im.as_data(&b, &n.name)?];
+            let mut values = [im.as_data(&a, &n.name)?, im.as_data(&b, &n.name)?];
             check_type(n, &values[0])?;
+            if n.op() == "Div" {
+                values[1] = im.unary(&values[1], UnaryFn::Reciprocal, &format!("{}_reciprocal", n.name))?;
+            }
             let op = match n.op() {
                 "Add" => Op::Sum(Sum::of(2)),
                 "Sub" => Op::Sum(Sum { negate: vec![false, true] }),
-                "Mul" => Op::Mul,
-                _ => return Err(unsupported("the divisor depends on the network's inputs")),
+                _ => Op::Mul,
             };
             join(im, &values, op, &n.name)
         }
@@ -134,9 +138,6 @@ fn operands(im: &mut Importer, n: &OpNode) -> Res<(Vec<Value>, Vec<Rc<Tensor>>)>
             other => data.push(im.as_data(other, &n.name)?),
         }
     }
-    for v in &data {
-        check_type(n, v)?;
-    }
     Ok((data, constants))
 }
 
@@ -144,6 +145,9 @@ fn operands(im: &mut Importer, n: &OpNode) -> Res<(Vec<Value>, Vec<Rc<Tensor>>)>
 pub(super) fn sum(im: &mut Importer, n: &OpNode) -> Res<Value> {
     n.ignore(&["consumed_inputs"]);
     let (data, constants) = operands(im, n)?;
+    for v in &data {
+        check_type(n, v)?;
+    }
     let count = data.len() + constants.len();
     let mut y = match data.as_slice() {
         [one] => one.clone(),

@@ -30,7 +30,7 @@ pub(super) use arrange::{pad_value, pads_of, slice_ranges, split_sizes};
 pub(super) use qlinear::{dequantize_constant, quantize_constant};
 pub(super) use quant::quantize_constant as qonnx_constant;
 pub(super) use reduce::reduced_axes;
-pub(super) use shape::{flatten_axis, permutation, resolve_reshape, shape_of, squeezed_axes, unsqueezed};
+pub(super) use shape::{flatten_axis, identity, permutation, resolve_reshape, shape_of, squeezed_axes, unsqueezed};
 
 /// Standard operators on data, sorted.
 const STANDARD: &[&str] = &[
@@ -77,6 +77,7 @@ const STANDARD: &[&str] = &[
     "QLinearConv",
     "QLinearMatMul",
     "QuantizeLinear",
+    "Reciprocal",
     "ReduceMax",
     "ReduceMean",
     "ReduceMin",
@@ -166,7 +167,7 @@ pub(super) fn convert(im: &mut Importer, n: &OpNode) -> Res<Vec<Val>> {
         "Pow" => one(arith::pow(im, n)?),
         "PRelu" => one(activation::prelu(im, n)?),
         "Clip" => one(activation::clip(im, n)?),
-        "Identity" | "Dropout" => shape::identity(n)?,
+        "Identity" | "Dropout" => identity(n)?,
         "Cast" | "CastLike" => vec![shape::cast(im, n)?],
         "Shape" | "Size" => vec![shape::shape_of(im, n)?],
         "Reshape" => one(shape::reshape(im, n)?),

@@ -10,7 +10,7 @@ use netfold_ir::net::UnaryFn;
 use netfold_ir::quant::Rounding;
 
 /// Identity, and Dropout outside of training.
-pub(super) fn identity(n: &OpNode) -> Res<Vec<Val>> {
+pub(in super::super) fn identity(n: &OpNode) -> Res<Vec<Val>> {
     n.ignore(&["ratio", "seed", "is_test", "consumed_inputs"]);
     if n.used.get(1) == Some(&true) {
         return Err(unsupported("the second output (mask) is not supported"));
@@ -23,8 +23,8 @@ pub(super) fn identity(n: &OpNode) -> Res<Vec<Val>> {
     Ok(vec![n.required(0)?.clone()])
 }
 
-/// Cast and CastLike: between float types without rounding (values are exact), from integers to wider types, and from floats
-/// to integers by truncation.
+/// Cast and CastLike: from floats and integers to wider types, between float32 and float64, and from floats to integers by
+/// truncation. Rounding to a 16-bit float is not something that the network can express.
 pub(super) fn cast(im: &mut Importer, n: &OpNode) -> Res<Val> {
     n.ignore(&["saturate"]);
     let to = match n.op() {
@@ -40,7 +40,7 @@ pub(super) fn cast(im: &mut Importer, n: &OpNode) -> Res<Val> {
     let range_within = |a: DType, b: DType| a.range().0 >= b.range().0 && a.range().1 <= b.range().1;
     match (v.ty, to) {
         (_, DType::Bool) => Err(unsupported("casting data to truth values is not supported")),
-        (from, to) if from == to || to.is_float() => Ok(Val::Data(Value { ty: to, ..v })),
+        (from, to) if from == to || to.is_float() && !rounds(from, to) => Ok(Val::Data(Value { ty: to, ..v })),
         (from @ DType::Int { .. }, to @ DType::Int { .. }) if range_within(from, to) => {
             Ok(Val::Data(Value { ty: to, ..v }))
         }
@@ -51,6 +51,14 @@ pub(super) fn cast(im: &mut Importer, n: &OpNode) -> Res<Val> {
             Ok(Val::Data(Value { ty: to, ..y }))
         }
         (from, to) => Err(unsupported(format!("casting data from {from:?} to {to:?} is not supported"))),
+    }
+}
+
+/// Whether casting data to a float type rounds noticeably: to 16 bits from anything that may not fit.
+fn rounds(from: DType, to: DType) -> bool {
+    match to {
+        DType::F16 | DType::BF16 => !matches!(from, DType::Int { bits: ..=8, .. } | DType::Bool),
+        _ => false,
     }
 }
 
