@@ -54,8 +54,11 @@ fn errors(text: &str) -> String {
     Config::parse(text).unwrap_err().to_string()
 }
 
-fn dense(name: &str) -> LayerRef<'_> {
-    LayerRef { name, types: &["Dense", "Gemm"] }
+/// A dense layer of that name.
+macro_rules! dense {
+    ($name:literal) => {
+        LayerRef::new(&[$name], "dense")
+    };
 }
 
 #[test]
@@ -78,7 +81,7 @@ fn every_key_is_read_and_written_back() {
     assert_eq!(calibration.data, [(String::new(), "calib.npy".to_string())]);
     assert_eq!(config.quantization.weights, Some(Format::Bits(6)));
     assert_eq!((config.target.fps, config.target.max_utilization), (Some(1e6), Some(0.8)));
-    assert!(config.skip(LayerRef { name: "softmax", types: &["Softmax"] }));
+    assert!(config.skip(LayerRef::new(&["softmax"], "softmax")));
 
     let text = config.to_yaml().unwrap();
     assert_eq!(parse(&text), (config, vec![]), "{text}");
@@ -98,22 +101,24 @@ fn layer_name_over_layer_type_over_model() {
     let (config, _) = parse(EVERYTHING);
     let precision = |layer, var| config.precision(layer, var).map(|s| (s.value.to_string(), s.source));
     let full = |text: &str| text.to_string();
-    assert_eq!(precision(dense("fc1"), Var::Weight), Some((full("ap_fixed<6,1,AP_TRN,AP_SAT>"), Source::LayerType)));
+    assert_eq!(precision(dense!("fc1"), Var::Weight), Some((full("ap_fixed<6,1,AP_TRN,AP_SAT>"), Source::LayerType)));
     assert_eq!(
-        precision(dense("fc1"), Var::Result),
+        precision(dense!("fc1"), Var::Result),
         Some((full("ap_fixed<7,1,AP_RND_CONV,AP_SAT>"), Source::LayerName))
     );
-    assert_eq!(precision(dense("fc9"), Var::Result), Some((full("ap_fixed<16,6,AP_TRN,AP_SAT>"), Source::Model)));
-    assert_eq!(precision(dense("fc1"), Var::Accum), Some((full("auto"), Source::LayerName)));
-    assert_eq!(precision(dense("fc9"), Var::Accum), None);
-    let softmax = LayerRef { name: "softmax", types: &["Softmax"] };
+    assert_eq!(precision(dense!("fc9"), Var::Result), Some((full("ap_fixed<16,6,AP_TRN,AP_SAT>"), Source::Model)));
+    assert_eq!(precision(dense!("fc1"), Var::Accum), Some((full("auto"), Source::LayerName)));
+    assert_eq!(precision(dense!("fc9"), Var::Accum), None);
+    let softmax = LayerRef::new(&["softmax"], "softmax");
     assert_eq!(precision(softmax, Var::ExpTable), Some((full("ap_fixed<18,8,AP_TRN,AP_SAT>"), Source::LayerName)));
     assert_eq!(precision(softmax, Var::InvTable), None);
-    assert_eq!(config.reuse_factor(dense("fc1")), Some(Setting { value: 8, source: Source::LayerType }));
+    assert_eq!(config.reuse_factor(dense!("fc1")), Some(Setting { value: 8, source: Source::LayerType }));
     assert_eq!(config.reuse_factor(softmax), Some(Setting { value: 4, source: Source::Model }));
-    assert_eq!(config.strategy(dense("Fc1")), Some(Setting { value: Strategy::Resource, source: Source::LayerName }));
+    assert_eq!(config.strategy(dense!("Fc1")), Some(Setting { value: Strategy::Resource, source: Source::LayerName }));
     assert_eq!(config.table_size(softmax), Some(Setting { value: 1024, source: Source::LayerName }));
-    assert_eq!(config.parallelization_factor(dense("fc2")), None);
+    assert_eq!(config.parallelization_factor(dense!("fc2")), None);
+    let alias = LayerRef::new(&["node_7", "fc1"], "dense");
+    assert_eq!(config.parallelization_factor(alias), Some(Setting { value: 2, source: Source::LayerName }));
 }
 
 #[test]
@@ -174,7 +179,7 @@ fn keys_without_effect_are_warnings_with_a_reason() {
     assert!(shown[0].contains("line 1, key \\\"Backend\\\"") && shown[0].contains("verilog and vitis"), "{}", shown[0]);
     assert!(shown[3].contains("lines 8, 9, key \\\"Trace\\\""), "{}", shown[3]);
     assert_eq!((config.backend, config.io_type), (None, Some(IoType::Stream)));
-    assert_eq!(config.strategy(dense("c")).unwrap().value, Strategy::Stable);
+    assert_eq!(config.strategy(dense!("c")).unwrap().value, Strategy::Stable);
 }
 
 #[test]

@@ -258,6 +258,43 @@ pub(crate) const LAYER_TYPES: &[&str] = &[
     "Pad",
 ];
 
+/// The `LayerType` names of an operator of the network level, the most specific first; none for operators without one.
+pub(crate) fn layer_types(kind: &str) -> &'static [&'static str] {
+    match kind {
+        "input" => &["Input"],
+        "dense" => &["Dense", "Gemm", "MatMul"],
+        "conv" => &["PointwiseConv2D", "PointwiseConv1D", "Conv2D", "Conv1D", "Conv"],
+        "depthwise_conv" => &["DepthwiseConv2D", "DepthwiseConv1D", "Conv"],
+        "affine" => &["BatchNormalization", "ApplyAlpha", "BiasAdd"],
+        "relu" => &["Relu", "Activation"],
+        "leaky_relu" => &["LeakyRelu", "PReLU", "ParametrizedActivation", "Activation"],
+        "clip" => &["Clip", "Activation"],
+        "hard_sigmoid" | "hard_swish" => &["HardSigmoid", "HardActivation", "Activation"],
+        "sigmoid" => &["Sigmoid", "Activation"],
+        "tanh" => &["Tanh", "Activation"],
+        "elu" => &["Elu", "ParametrizedActivation", "Activation"],
+        "selu" => &["Selu", "Activation"],
+        "softplus" => &["Softplus", "Activation"],
+        "softsign" | "exp" | "abs" | "sqrt" | "reciprocal" => &["Activation"],
+        "softmax" => &["Softmax", "Activation"],
+        "quant" => &["Quant"],
+        "add" => &["Add", "Sub", "Merge"],
+        "mul" => &["Mul", "Merge"],
+        "max_pool" => &["MaxPooling2D", "MaxPooling1D", "MaxPool", "Pooling2D", "Pooling1D"],
+        "average_pool" => &["AveragePooling2D", "AveragePooling1D", "AveragePool", "Pooling2D", "Pooling1D"],
+        "global_max_pool" => &["GlobalMaxPool", "GlobalPooling2D", "GlobalPooling1D"],
+        "global_average_pool" => &["GlobalAveragePool", "GlobalPooling2D", "GlobalPooling1D"],
+        "argmax" => &["ArgMax"],
+        "concat" => &["Concatenate", "Concat", "Merge"],
+        "slice" => &["Slice", "Split"],
+        "reshape" => &["Reshape", "Flatten"],
+        "transpose" => &["Transpose"],
+        "pad" => &["ZeroPadding2D", "ZeroPadding1D", "Pad"],
+        "upsample" => &["UpSampling2D", "Resize"],
+        _ => &[],
+    }
+}
+
 /// Reads `HLSConfig`.
 pub(crate) fn read(report: &mut Report<'_>, item: &Item<'_>) -> HlsConfig {
     let mut config = HlsConfig::default();
@@ -390,7 +427,10 @@ fn precisions(report: &mut Report<'_>, item: &Item<'_>, model: bool, out: &mut B
 impl HlsConfig {
     /// The sections that apply to a layer, the strongest first: its name, its types, the model.
     fn sections<'a>(&'a self, layer: LayerRef<'a>) -> impl Iterator<Item = (Source, &'a LayerConfig)> {
-        let named = self.layer_name.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(layer.name));
+        let named = layer
+            .names
+            .iter()
+            .flat_map(move |name| self.layer_name.iter().filter(move |(n, _)| n.eq_ignore_ascii_case(name)));
         let typed = layer
             .types
             .iter()

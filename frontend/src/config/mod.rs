@@ -92,10 +92,18 @@ impl fmt::Display for Warning {
 /// A layer as the configuration knows it.
 #[derive(Debug, Clone, Copy)]
 pub struct LayerRef<'a> {
-    /// Its name in the network.
-    pub name: &'a str,
+    /// Its name in the network, then its aliases (the file's names of the tensors that it makes).
+    pub names: &'a [&'a str],
     /// Its types, the most specific first: hls4ml's class and the operator, for example `["Dense", "Gemm"]`.
     pub types: &'a [&'a str],
+}
+
+impl<'a> LayerRef<'a> {
+    /// A layer of the network level: its names, and its operator's `kind` (`Op::kind`), whose `LayerType` names are those of
+    /// hls4ml's classes and ONNX's operators.
+    pub fn new(names: &'a [&'a str], kind: &str) -> LayerRef<'a> {
+        LayerRef { names, types: hls::layer_types(kind) }
+    }
 }
 
 /// Where a setting comes from, the strongest first.
@@ -142,7 +150,7 @@ impl Config {
     /// ```
     /// use netfold_frontend::config::{Config, LayerRef, Var};
     /// let (config, warnings) = Config::parse("HLSConfig:\n  Model:\n    Precision: ap_fixed<16,6>\n")?;
-    /// let layer = LayerRef { name: "fc1", types: &["Dense"] };
+    /// let layer = LayerRef::new(&["fc1"], "dense");
     /// assert_eq!(config.precision(layer, Var::Weight).unwrap().value.to_string(), "ap_fixed<16,6,AP_TRN,AP_SAT>");
     /// assert!(warnings.is_empty());
     /// let error = Config::parse("ClokPeriod: 5").unwrap_err();

@@ -310,6 +310,21 @@ mod tests {
         for key in own::FOLDING_KEYS {
             assert!(parse("f", &format!("folding: {{x: {{{key}: null}}}}")).is_ok(), "{key}");
         }
+        let kinds = [
+            "input",
+            "dense",
+            "conv",
+            "depthwise_conv",
+            "affine",
+            "relu",
+            "softmax",
+            "max_pool",
+            "average_pool",
+            "pad",
+        ];
+        for name in kinds.into_iter().flat_map(hls::layer_types) {
+            assert!(hls::LAYER_TYPES.contains(name), "{name}");
+        }
         for name in hls::LAYER_TYPES {
             assert!(parse("f", &format!("HLSConfig: {{LayerType: {{{name}: null}}}}")).is_ok(), "{name}");
         }
