@@ -106,9 +106,9 @@ fn icarus_fails_wrong_values_wrong_tlast_and_deadlocks() {
         [(2, "tlast 0), expected 2 (tlast 1)"), (4, "no handshake for 300 cycles; beats: s_axis 6 m_axis 6")]
     {
         let spec = faulty(fault);
-        let values: Vec<i64> = vec![1, 3, 3, 2, 1, 2, 3, 2];
+        let data = [vec![1, 3, 3, 2, 1, 2, 3, 2]];
         let runs: [&[&str]; 1] = [&["+idle_limit=300"]];
-        let (ok, text) = run_icarus(&spec, &[values.clone()], &[values], 2, &runs).unwrap().remove(0);
+        let (ok, text) = run_icarus(&spec, &data, &data, 2, &runs).unwrap().remove(0);
         assert!(
             !ok && text.contains("FAIL")
                 && text.replace("is 02", "is 2").replace("expected 02", "expected 2").contains(found),
