@@ -1,5 +1,13 @@
 //! The passes from a real-valued network to a hardware design.
+//!
+//! [`pipeline`] lists them in order and is how the command line runs them.
+
+pub mod fifo;
+pub mod fold;
+pub mod lower;
+pub mod names;
 pub mod normalize;
+pub mod pipeline;
 pub mod precision;
 pub mod quantize;
 pub mod realize;

@@ -255,7 +255,7 @@ fn choose(
             summary.defaulted += 1;
             match role {
                 Role::Probability => probability(),
-                Role::Logits => Quantizer::fixed(true, 16, 8, Rounding::HalfUp, Overflow::Saturate),
+                Role::Logits => Quantizer::fixed(true, 20, 8, Rounding::HalfUp, Overflow::Saturate),
                 Role::TableIndex => limit_table(default_activation(), *role, formats.table_size(&names, kind)),
                 Role::Activation | Role::Output => formats.model_default().unwrap_or_else(default_activation),
             }

@@ -6,6 +6,7 @@
 //!   overflow. All intermediate sums stay below 2^62 in magnitude.
 //! * [`golden`] executes the network; its results define correctness. It never sees folding or any backend's choice.
 
+pub mod approx;
 pub mod golden;
 mod infer;
 mod ops;

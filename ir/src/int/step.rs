@@ -6,6 +6,7 @@
 //! interpreter runs.
 
 use super::Range;
+use super::approx::Approx;
 use super::infer::period;
 use crate::net::{Affine, UnaryFn};
 use crate::quant::{IntType, Overflow, Quantizer, Rounding};
@@ -130,11 +131,12 @@ impl StepFn {
         if n > 1 << 16 {
             return Range::uniform(ty.min(), ty.max());
         }
+        let fast = Approx::new(self);
         let of = |c: usize| {
             let (lo, hi) = range.of(c);
             match self.direction(c) {
                 Some(_) => {
-                    let (a, b) = (self.eval(c, lo), self.eval(c, hi));
+                    let (a, b) = (fast.eval(c, lo), fast.eval(c, hi));
                     (a.min(b), a.max(b))
                 }
                 None if hi.abs_diff(lo) < 1 << 12 => {
@@ -259,6 +261,7 @@ impl Compiled {
         let n = period([f.channels(), range.0.len()].into_iter(), elements);
         let size = |c: usize| range.of(c).1.abs_diff(range.of(c).0).saturating_add(1);
         let tables = (0..n).map(size).fold(0u64, u64::saturating_add) <= TABLE_ENTRIES;
+        let fast = Approx::new(f);
         let channels = (0..n)
             .map(|c| {
                 let (lo, hi) = range.of(c);
@@ -270,7 +273,7 @@ impl Compiled {
                         Channel::Table(lo, y.collect())
                     }
                     Some(lines) => Channel::Lines(lines),
-                    None if tables => Channel::Table(lo, table(f, c, lo, hi)),
+                    None if tables => Channel::Table(lo, table(&fast, f.direction(c).is_some(), c, lo, hi)),
                     None => Channel::Exact(c),
                 }
             })
@@ -290,9 +293,9 @@ impl Compiled {
 }
 
 /// All values of a channel on `lo..=hi`: by bisection where the function is monotone, one by one otherwise.
-pub fn table(f: &StepFn, c: usize, lo: i64, hi: i64) -> Vec<i64> {
+fn table(f: &Approx<'_>, monotone: bool, c: usize, lo: i64, hi: i64) -> Vec<i64> {
     let n = usize::try_from(hi - lo + 1).unwrap_or(0);
-    if f.direction(c).is_none() {
+    if !monotone {
         return (lo..=hi).map(|q| f.eval(c, q)).collect();
     }
     let mut out = vec![0; n];
@@ -301,7 +304,7 @@ pub fn table(f: &StepFn, c: usize, lo: i64, hi: i64) -> Vec<i64> {
 }
 
 /// Fills values of a monotone function: equal ends mean a constant in between.
-fn fill(f: &StepFn, c: usize, lo: i64, out: &mut [i64], first: Option<i64>, last: Option<i64>) {
+fn fill(f: &Approx<'_>, c: usize, lo: i64, out: &mut [i64], first: Option<i64>, last: Option<i64>) {
     let n = out.len();
     if n == 0 {
         return;
@@ -413,6 +416,7 @@ mod tests {
             for _ in 0..60 {
                 let q = rng.random_range(range.hull().0..=range.hull().1);
                 let y = f.eval(0, q);
+                assert_eq!(Approx::new(&f).eval(0, q), y, "case {case}: {f:?} at {q}");
                 assert_eq!(compiled.eval(0, q), y, "case {case}: {f:?} at {q}");
                 assert!((out.0..=out.1).contains(&y), "case {case}: {y} outside of {out:?}");
             }

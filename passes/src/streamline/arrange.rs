@@ -34,7 +34,14 @@ impl Context<'_> {
     }
 
     /// The integer slice.
-    fn slice_node(&mut self, name: &str, x: &Value, source: &[usize], axis: usize, s: Slice) -> Result<Value, Diag> {
+    pub(super) fn slice_node(
+        &mut self,
+        name: &str,
+        x: &Value,
+        source: &[usize],
+        axis: usize,
+        s: Slice,
+    ) -> Result<Value, Diag> {
         let mut shape = source.to_vec();
         shape[axis] = s.count;
         let real = if x.real.channels() == 1 {

@@ -6,7 +6,7 @@ use netfold_ir::diag::{Code, Diag};
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::Matrix;
 use netfold_ir::int::{IntConv, IntOp};
-use netfold_ir::net::{Affine, Conv, Dense, Weights};
+use netfold_ir::net::{Affine, Conv, Dense, Slice, Weights};
 use netfold_ir::rat::{self, Rat};
 use num_traits::{One, ToPrimitive, Zero};
 
@@ -96,8 +96,45 @@ impl Context<'_> {
             let new = self.int.add(name, name, IntOp::Dense(weights.into()), &[x.node()?], real)?;
             return Ok(self.integer(new, shape));
         }
+        if conv.groups > 1 && !conv.is_depthwise() {
+            return self.grouped(name, &x, conv, (weights, real, pad), shape);
+        }
         let op = IntConv { input, window: conv.window, groups: conv.groups, weights: weights.into(), pad };
         let new = self.int.add(name, name, IntOp::Conv(op), &[x.node()?], real)?;
+        Ok(self.integer(new, shape))
+    }
+
+    /// A convolution of several groups of several channels each: one convolution a group, then their concatenation.
+    fn grouped(
+        &mut self,
+        name: &str,
+        x: &Value,
+        conv: &Conv,
+        (weights, real, pad): (Matrix, Affine, Vec<i64>),
+        shape: Vec<usize>,
+    ) -> Result<Value, Diag> {
+        let [h, w, channels] = value::image(&x.shape);
+        let (group, rows) = (channels / conv.groups, conv.out_channels / conv.groups);
+        let mut parts = Vec::with_capacity(conv.groups);
+        for g in 0..conv.groups {
+            let slice = Slice { axis: 2, start: g * group, count: group, step: 1 };
+            let part = self.slice_node(&format!("{name}_in{g}"), x, &[h, w, channels], 2, slice)?;
+            let range = g * rows * weights.cols..(g + 1) * rows * weights.cols;
+            let own = Matrix { rows, cols: weights.cols, data: weights.data[range].to_vec() };
+            let pick = |v: &[Rat]| (0..rows).map(|r| v[(g * rows + r) % v.len()].clone()).collect();
+            let meaning = compact_affine(Affine { scale: pick(&real.scale), offset: pick(&real.offset) });
+            let op = IntOp::Conv(IntConv {
+                input: [h, w, group],
+                window: conv.window,
+                groups: 1,
+                weights: own.into(),
+                pad: (0..group).map(|c| pad[(g * group + c) % pad.len()]).collect(),
+            });
+            parts.push(self.int.add(&format!("{name}_group{g}"), name, op, &[part.node()?], meaning)?);
+        }
+        let part_shape = vec![shape[0], shape[1], rows];
+        let op = IntOp::Concat { axis: 2, shapes: vec![part_shape; conv.groups] };
+        let new = self.int.add(name, name, op, &parts, real)?;
         Ok(self.integer(new, shape))
     }
 }

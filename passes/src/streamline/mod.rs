@@ -61,8 +61,41 @@ pub fn run(net: &Network) -> Result<IntNetwork, Diags> {
     let roots: Vec<NodeId> =
         cx.int.outputs.iter().map(|p| p.node).chain(cx.int.inputs.iter().map(|p| p.node)).collect();
     cx.int.graph.retain_reaching(&roots);
+    absorb_input_permutations(&mut cx.int)?;
     cx.int.verify()?;
     Ok(cx.int)
+}
+
+/// Lets the user's side permute inputs whose only reader is a permutation.
+fn absorb_input_permutations(int: &mut IntNetwork) -> Result<(), Diag> {
+    for i in 0..int.inputs.len() {
+        let node = int.inputs[i].node;
+        let [(reader, _)] = int.graph.consumers(node)[..] else { continue };
+        let IntOp::Permute { order, shape } = int.graph.node(reader).op.clone() else { continue };
+        if int.outputs.iter().any(|p| p.node == node) {
+            continue;
+        }
+        let port = &int.inputs[i];
+        let ty = netfold_ir::quant::IntType::containing(
+            int.graph.node(node).range.hull().0,
+            int.graph.node(node).range.hull().1,
+        );
+        let real = int.graph.node(reader).real.clone();
+        let file = |o: u32| port.order.get(o as usize).copied().unwrap_or(o);
+        let new_order: Vec<u32> = order.iter().map(|&o| file(o)).collect();
+        let encoder =
+            port.encoder.iter().map(|f| crate::normalize::reindex(f, |k, p| order[k] as usize % p, &shape)).collect();
+        let name = int.inputs[i].name.clone();
+        let new = int.add_input(&format!("{name}_in"), shape, ty, real)?;
+        int.graph.replace_uses(reader, new);
+        for port in int.outputs.iter_mut().filter(|p| p.node == reader) {
+            port.node = new;
+        }
+        int.graph.remove(reader);
+        int.graph.remove(node);
+        int.inputs[i] = InputPort { node: new, order: new_order, encoder, ..int.inputs[i].clone() };
+    }
+    Ok(())
 }
 
 /// State of the walk.

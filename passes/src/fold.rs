@@ -1,0 +1,347 @@
+//! `fold`: how much of each layer is computed in parallel.
+//!
+//! The balanced rule: for a frame every `T` cycles each layer gets the fewest multipliers with which it finishes a frame in `T`
+//! cycles. Element-wise and moving units follow the width of their streams, widened where the rate needs it.
+
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::{Memory, Multiplier};
+use netfold_ir::int::{IntNetwork, IntOp};
+use std::collections::HashMap;
+
+/// Folding of one multiplying layer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Compute {
+    /// Outputs (for depthwise layers: channels) computed in parallel.
+    pub pe: usize,
+    /// Inputs (for depthwise layers: taps) multiplied in parallel.
+    pub simd: usize,
+    /// Channels a beat of the window unit in front; `None`: as many as `simd` needs.
+    pub window_lanes: Option<usize>,
+    /// How products are built.
+    pub multiplier: Multiplier,
+    /// Where the weights live.
+    pub memory: Memory,
+}
+
+/// A folding of a whole network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Folding {
+    /// Cycles in which every unit must finish a frame, where its layer allows it.
+    pub interval: u64,
+    /// Multiplying layers.
+    pub layers: HashMap<NodeId, Compute>,
+    /// Elements a beat of other nodes, where chosen.
+    pub lanes: HashMap<NodeId, usize>,
+    /// Elements that every node reads a frame, for rates.
+    reads: HashMap<NodeId, usize>,
+}
+
+/// What the user asked of one layer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Pin {
+    /// Outputs in parallel.
+    pub pe: Option<usize>,
+    /// Inputs in parallel.
+    pub simd: Option<usize>,
+    /// Multiplications a multiplier does for a vector (hls4ml's reuse factor).
+    pub reuse: Option<usize>,
+    /// How products are built.
+    pub multiplier: Option<Multiplier>,
+    /// Where the weights live.
+    pub memory: Option<Memory>,
+}
+
+/// Limits within which a folding is chosen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Budget {
+    /// DSP blocks that may be used.
+    pub dsp: usize,
+    /// Whether the device has block memory for weights.
+    pub block_memory: bool,
+}
+
+/// All divisors of `n` in ascending order.
+pub fn divisors(n: usize) -> Vec<usize> {
+    let mut small = Vec::new();
+    let mut large = Vec::new();
+    let mut d = 1;
+    while d * d <= n {
+        if n.is_multiple_of(d) {
+            small.push(d);
+            if d * d != n {
+                large.push(n / d);
+            }
+        }
+        d += 1;
+    }
+    large.reverse();
+    small.extend(large);
+    small
+}
+
+/// A multiplying layer as folding sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Work {
+    /// Vectors (or pixels) a frame.
+    pub vectors: usize,
+    /// What `pe` divides.
+    pub rows: usize,
+    /// What `simd` divides.
+    pub cols: usize,
+    /// Multiplications in parallel for `pe = simd = 1`: the channel multiplicity of depthwise layers, otherwise 1.
+    pub factor: usize,
+    /// For convolutions: input pixels and channels, and taps of the window.
+    pub window: Option<(usize, usize, usize)>,
+    /// Depthwise: `pe` is also the width of the window unit.
+    pub depthwise: bool,
+    /// Bits of a weight and of an input.
+    pub bits: (u32, u32),
+}
+
+impl Work {
+    /// The work of a node; `None` for nodes without weights.
+    pub fn of(net: &IntNetwork, id: NodeId) -> Option<Work> {
+        let node = net.graph.node(id);
+        let input = net.graph.inputs(id).first().map(|i| net.graph.node(*i))?;
+        match &node.op {
+            IntOp::Dense(w) => Some(Work {
+                vectors: input.elements() / w.cols,
+                rows: w.rows,
+                cols: w.cols,
+                factor: 1,
+                window: None,
+                depthwise: false,
+                bits: (bits_of(&w.data), input.ty().bits),
+            }),
+            IntOp::Conv(c) => {
+                let taps = c.window.kernel[0] * c.window.kernel[1];
+                let channels = c.input[2];
+                let depthwise = c.is_depthwise();
+                let pixels = node.shape[0] * node.shape[1];
+                Some(Work {
+                    vectors: pixels,
+                    rows: if depthwise { channels } else { c.weights.rows },
+                    cols: if depthwise { taps } else { taps * channels },
+                    factor: if depthwise { c.weights.rows / channels } else { 1 },
+                    window: Some((c.input[0] * c.input[1], channels, taps)),
+                    depthwise,
+                    bits: (bits_of(&c.weights.data), input.ty().bits),
+                })
+            }
+            IntOp::Input
+            | IntOp::Step(_)
+            | IntOp::LinComb { .. }
+            | IntOp::Mul
+            | IntOp::Pool { .. }
+            | IntOp::GlobalReduce { .. }
+            | IntOp::VectorReduce { .. }
+            | IntOp::ArgMax { .. }
+            | IntOp::Broadcast { .. }
+            | IntOp::Concat { .. }
+            | IntOp::Slice { .. }
+            | IntOp::Permute { .. }
+            | IntOp::Pad { .. }
+            | IntOp::Upsample { .. } => None,
+        }
+    }
+
+    /// Cycles a frame with a folding.
+    pub fn cycles(&self, pe: usize, simd: usize) -> u64 {
+        (self.vectors * (self.rows / pe) * (self.cols / simd)) as u64
+    }
+
+    /// Multipliers of a folding.
+    pub fn multipliers(&self, pe: usize, simd: usize) -> usize {
+        pe * simd * self.factor
+    }
+
+    /// The fewest multipliers with which a frame takes at most `interval` cycles; everything in parallel when none suffices.
+    /// Ties go to the wider input.
+    pub fn fold(&self, interval: u64, pin: &Pin) -> (usize, usize) {
+        let wanted = |all: usize, pinned: Option<usize>| match pinned {
+            Some(p) => vec![super::lower::lanes_within(all, p)],
+            None => divisors(all),
+        };
+        if let Some(reuse) = pin.reuse.filter(|_| pin.pe.is_none() && pin.simd.is_none()) {
+            return self.reused(reuse);
+        }
+        let mut best: Option<((usize, usize), (usize, usize))> = None;
+        for &pe in &wanted(self.rows, pin.pe) {
+            for &simd in &wanted(self.cols, pin.simd) {
+                let window_ok = !self.depthwise
+                    || self.window.is_none_or(|(pixels, channels, _)| (pixels * (channels / pe)) as u64 <= interval);
+                if self.cycles(pe, simd) <= interval && window_ok {
+                    let key = (self.multipliers(pe, simd), usize::MAX - simd);
+                    if best.is_none_or(|(k, _)| key < k) {
+                        best = Some((key, (pe, simd)));
+                    }
+                }
+            }
+        }
+        best.map(|(_, f)| f).unwrap_or_else(|| {
+            let all = |n: usize, pinned: Option<usize>| pinned.map_or(n, |p| super::lower::lanes_within(n, p));
+            (all(self.rows, pin.pe), all(self.cols, pin.simd))
+        })
+    }
+
+    /// The folding nearest to `reuse` multiplications a multiplier and vector.
+    fn reused(&self, reuse: usize) -> (usize, usize) {
+        let wanted = (reuse.max(1) as f64).ln();
+        let mut best = (f64::INFINITY, usize::MAX, (1, 1));
+        for &pe in &divisors(self.rows) {
+            for &simd in &divisors(self.cols) {
+                let got = ((self.rows / pe) * (self.cols / simd)) as f64;
+                let key = ((got.ln() - wanted).abs(), usize::MAX - simd, (pe, simd));
+                if (key.0, key.1) < (best.0, best.1) {
+                    best = key;
+                }
+            }
+        }
+        best.2
+    }
+}
+
+/// Width of signed weights.
+fn bits_of(data: &[i64]) -> u32 {
+    let lo = data.iter().copied().min().unwrap_or(0);
+    let hi = data.iter().copied().max().unwrap_or(0);
+    netfold_ir::quant::IntType::containing(lo, hi).bits
+}
+
+/// The balanced folding for a frame every `interval` cycles. `pins` are by layer name.
+pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, budget: Budget) -> Folding {
+    let mut layers = HashMap::new();
+    let mut reads = HashMap::new();
+    let mut dsp_left = budget.dsp;
+    let mut work: Vec<(NodeId, Work)> = Vec::new();
+    for id in net.graph.ids() {
+        let read = net.graph.inputs(id).iter().map(|i| net.graph.node(*i).elements()).max().unwrap_or(0);
+        reads.insert(id, read.max(net.graph.node(id).elements()));
+        work.extend(Work::of(net, id).map(|w| (id, w)));
+    }
+    // The widest products get the DSP blocks first.
+    work.sort_by_key(|(id, w)| (std::cmp::Reverse(w.bits.0 * w.bits.1), *id));
+    for (id, w) in work {
+        let node = net.graph.node(id);
+        let pin = pins.get(&node.name).or_else(|| pins.get(&node.layer)).copied().unwrap_or_default();
+        let (pe, simd) = w.fold(interval, &pin);
+        let depth = (w.rows / pe) * (w.cols / simd);
+        let multipliers = w.multipliers(pe, simd);
+        let worth = w.bits.0 >= 4 && w.bits.1 >= 4 && depth > 1;
+        let multiplier =
+            pin.multiplier.unwrap_or(if worth && multipliers <= dsp_left { Multiplier::Dsp } else { Multiplier::Lut });
+        if multiplier == Multiplier::Dsp {
+            dsp_left = dsp_left.saturating_sub(multipliers);
+        }
+        let total_bits = w.rows * w.cols * w.factor * w.bits.0 as usize;
+        let memory = pin.memory.unwrap_or(if depth == 1 {
+            Memory::Logic
+        } else if budget.block_memory && depth >= 64 && total_bits >= 8192 {
+            Memory::Block
+        } else {
+            Memory::Lut
+        });
+        let window_lanes = w.window.map(|(pixels, channels, _)| {
+            if w.depthwise {
+                return pe;
+            }
+            let rate = (pixels * channels).div_ceil(usize::try_from(interval).unwrap_or(usize::MAX).max(1));
+            super::lower::lanes_at_least(channels, rate)
+        });
+        layers.insert(id, Compute { pe, simd, window_lanes, multiplier, memory });
+    }
+    let mut folding = Folding { interval, layers, lanes: HashMap::new(), reads };
+    for port in &net.inputs {
+        let lanes = folding.source_lanes(net, port.node);
+        folding.lanes.insert(port.node, lanes);
+    }
+    folding
+}
+
+impl Folding {
+    /// Folding of a multiplying layer.
+    pub fn compute(&self, id: NodeId, rows: usize, cols: usize) -> Compute {
+        let default =
+            Compute { pe: rows, simd: cols, window_lanes: None, multiplier: Multiplier::Lut, memory: Memory::Logic };
+        self.layers.get(&id).copied().unwrap_or(default)
+    }
+
+    /// Elements a beat that a frame of `elements` needs to pass within the interval.
+    fn rate(&self, elements: usize) -> usize {
+        elements.div_ceil(usize::try_from(self.interval).unwrap_or(usize::MAX).max(1)).max(1)
+    }
+
+    /// Elements a beat of a node of `elements`.
+    pub fn lanes(&self, id: NodeId, elements: usize) -> usize {
+        let chosen = self.lanes.get(&id).copied();
+        super::lower::lanes_at_least(elements, chosen.unwrap_or_else(|| self.rate(elements)))
+    }
+
+    /// `lanes`, or more when the rate of the node needs it.
+    pub fn lanes_or(&self, id: NodeId, lanes: usize) -> usize {
+        lanes.max(self.rate(self.reads.get(&id).copied().unwrap_or(0)))
+    }
+
+    /// A divisor of `n` near to `lanes` (not above where the rate allows it).
+    pub fn dividing_lanes(&self, id: NodeId, n: usize, lanes: usize) -> usize {
+        let need = self.rate(self.reads.get(&id).copied().unwrap_or(0));
+        let near = super::lower::lanes_within(n, lanes);
+        if near >= need { near } else { super::lower::lanes_at_least(n, need) }
+    }
+
+    /// Channels a beat of a unit that works channel by channel.
+    pub fn channel_lanes(&self, id: NodeId, channels: usize, lanes: usize) -> usize {
+        self.dividing_lanes(id, channels, lanes)
+    }
+
+    /// Elements a beat of a join: the widest of its inputs, or more when the rate needs it.
+    pub fn join_lanes(&self, id: NodeId, inputs: &[usize]) -> usize {
+        let elements = self.reads.get(&id).copied().unwrap_or(1);
+        let widest = inputs.iter().copied().max().unwrap_or(1);
+        if widest >= self.rate(elements) { widest } else { super::lower::lanes_at_least(elements, self.rate(elements)) }
+    }
+
+    /// Elements a beat of an input: what its reader takes.
+    fn source_lanes(&self, net: &IntNetwork, id: NodeId) -> usize {
+        let elements = net.graph.node(id).elements();
+        let readers = net.graph.consumers(id);
+        let wanted = readers
+            .iter()
+            .filter_map(|(c, _)| {
+                let f = self.layers.get(c)?;
+                Some(f.window_lanes.unwrap_or(f.simd))
+            })
+            .max()
+            .unwrap_or(1);
+        super::lower::lanes_at_least(elements, wanted.max(self.rate(elements)))
+    }
+}
+
+/// The smallest interval whose balanced folding uses at most `multipliers` multipliers in all.
+pub fn fastest_within(net: &IntNetwork, multipliers: usize, pins: &HashMap<String, Pin>) -> u64 {
+    let work: Vec<(Work, Pin)> = net
+        .graph
+        .ids()
+        .into_iter()
+        .filter_map(|id| {
+            let node = net.graph.node(id);
+            let pin = pins.get(&node.name).or_else(|| pins.get(&node.layer)).copied().unwrap_or_default();
+            Work::of(net, id).map(|w| (w, pin))
+        })
+        .collect();
+    let uses = |interval: u64| -> usize {
+        work.iter()
+            .map(|(w, pin)| {
+                let (pe, simd) = w.fold(interval, pin);
+                w.multipliers(pe, simd)
+            })
+            .sum()
+    };
+    let slowest = work.iter().map(|(w, _)| w.cycles(1, 1)).max().unwrap_or(1).max(1);
+    let (mut lo, mut hi) = (0, slowest);
+    while hi - lo > 1 {
+        let mid = lo + (hi - lo) / 2;
+        if uses(mid) <= multipliers { hi = mid } else { lo = mid }
+    }
+    hi
+}

@@ -1,0 +1,100 @@
+//! `lower`: the integer network with a folding becomes a hardware design.
+//!
+//! Every integer operator becomes one or a few modules. Where producer and consumer differ in elements a beat a width converter
+//! stands between them, where a tensor has several readers a fork. FIFOs get a provisional depth; the pass that sizes them
+//! follows.
+
+mod build;
+mod compute;
+mod reshape;
+
+use crate::fold::{Folding, divisors};
+use crate::realize::{Realized, realize};
+use build::{Builder, Tap};
+use netfold_ir::diag::{Diag, Diags};
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::Design;
+use netfold_ir::int::{IntNetwork, IntOp};
+use rayon::prelude::*;
+use std::collections::HashMap;
+
+/// Step functions with their realisations, by node: computed once, shared by all foldings of a network.
+pub type Realizations = HashMap<NodeId, Realized>;
+
+/// Realises every step function. All functions without a circuit are reported.
+pub fn realize_all(net: &IntNetwork) -> Result<Realizations, Diags> {
+    let order = net.graph.topological().map_err(Diags::from)?;
+    let results: Vec<Result<Option<(NodeId, Realized)>, Diag>> = order
+        .par_iter()
+        .map(|&id| {
+            let node = net.graph.node(id);
+            let IntOp::Step(f) = &node.op else { return Ok(None) };
+            let input = net.graph.node(net.graph.inputs(id)[0]);
+            realize(&node.name, f, &input.range, node.elements()).map(|r| Some((id, r)))
+        })
+        .collect();
+    let mut diags = Diags::new();
+    let mut out = HashMap::new();
+    for r in results {
+        if let Some(Some((id, realized))) = diags.take(r) {
+            out.insert(id, realized);
+        }
+    }
+    diags.into_result(out)
+}
+
+/// Builds the design of a network with a folding.
+pub fn run(net: &IntNetwork, realizations: &Realizations, folding: &Folding) -> Result<Design, Diag> {
+    let mut b = Builder::new(net, folding);
+    let order = net.graph.topological()?;
+    for &id in &order {
+        let taps: Vec<Tap> = net.graph.inputs(id).iter().map(|i| b.tap(*i)).collect::<Result<_, _>>()?;
+        let node = net.graph.node(id);
+        let out = match &node.op {
+            IntOp::Input => b.input(id)?,
+            IntOp::Dense(w) => compute::dense(&mut b, id, taps[0].clone(), w.clone()),
+            IntOp::Conv(conv) => compute::conv(&mut b, id, taps[0].clone(), conv)?,
+            IntOp::Step(_) => {
+                let realized = realizations
+                    .get(&id)
+                    .ok_or_else(|| Diag::internal(&node.name, "a step function without a realisation"))?;
+                compute::step(&mut b, id, taps[0].clone(), realized)
+            }
+            IntOp::LinComb { coefficients, constant } => compute::lincomb(&mut b, id, taps, coefficients, constant),
+            IntOp::Mul => compute::mul(&mut b, id, taps),
+            IntOp::Pool { op, input, window, pad } => {
+                compute::pool(&mut b, id, taps[0].clone(), *op, *input, window, pad)
+            }
+            IntOp::GlobalReduce { op, channels } => compute::global(&mut b, id, taps[0].clone(), *op, *channels),
+            IntOp::VectorReduce { op, length } => compute::vector(&mut b, id, taps[0].clone(), *op, *length),
+            IntOp::ArgMax { last, length } => compute::argmax(&mut b, id, taps[0].clone(), *last, *length),
+            IntOp::Broadcast { op, length } => compute::broadcast(&mut b, id, taps, *op, *length),
+            IntOp::Concat { axis, shapes } => reshape::concat(&mut b, id, taps, *axis, shapes),
+            IntOp::Slice { outer, size, inner, start, count, step, .. } => {
+                reshape::slice(&mut b, id, taps[0].clone(), [*outer, *size, *inner], [*start, *count, *step])
+            }
+            IntOp::Permute { order, .. } => reshape::permute(&mut b, id, taps[0].clone(), order),
+            IntOp::Pad { input, pads, value } => reshape::pad(&mut b, id, taps[0].clone(), *input, *pads, value),
+            IntOp::Upsample { input, factors } => reshape::upsample(&mut b, id, taps[0].clone(), *input, *factors),
+        };
+        b.publish(id, out);
+    }
+    for port in &net.outputs {
+        let tap = b.tap(port.node)?;
+        b.output(port, tap);
+    }
+    let mut design = b.finish();
+    design.name = crate::names::identifier(&net.name, "netfold_top");
+    design.verify().map_err(|d| d.iter().next().cloned().unwrap_or_else(|| Diag::internal("", "invalid design")))?;
+    Ok(design)
+}
+
+/// Largest divisor of `n` that is at most `most`.
+pub(crate) fn lanes_within(n: usize, most: usize) -> usize {
+    divisors(n).into_iter().rfind(|d| *d <= most.max(1)).unwrap_or(1)
+}
+
+/// Smallest divisor of `n` that is at least `least`; `n` when there is none.
+pub(crate) fn lanes_at_least(n: usize, least: usize) -> usize {
+    divisors(n).into_iter().find(|d| *d >= least).unwrap_or(n)
+}
