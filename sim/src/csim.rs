@@ -88,8 +88,8 @@ struct Adapter<'a> {
 }
 
 impl Csim {
-    /// Finds what C simulation needs. The folder with `ap_int.h` is `given` (the option `--hls-include`), else `$XILINX_HLS/include`,
-    /// else in the hls4ml package of a `.venv` or `.tools` folder in a folder above netfold's own program.
+    /// Finds what C simulation needs. The folder with `ap_int.h` is `given` (the option `--hls-include`), else `$NETFOLD_HLS_INCLUDE`, else
+    /// `$XILINX_HLS/include`, else in the hls4ml package of a `.venv` or `.tools` folder in a folder above netfold's own program.
     ///
     /// # Errors
     /// `Code::Tool` when the headers or a C++ compiler are missing.
@@ -187,14 +187,15 @@ impl CsimSpec {
 fn locate_headers(given: Option<&Path>) -> Result<PathBuf, Diag> {
     let fits = |folder: &PathBuf| folder.join("ap_int.h").is_file();
     let absolute = |folder: PathBuf| std::path::absolute(&folder).unwrap_or(folder);
-    if let Some(folder) = given {
-        let folder = absolute(folder.to_path_buf());
+    let set = |name: &str| std::env::var_os(name).filter(|v| !v.is_empty()).map(PathBuf::from);
+    if let Some(folder) = given.map(Path::to_path_buf).or_else(|| set("NETFOLD_HLS_INCLUDE")) {
+        let folder = absolute(folder);
         return Some(folder.clone()).filter(fits).ok_or_else(|| {
             Diag::new(Code::Tool, folder.display().to_string(), "the folder has no ap_int.h")
                 .help("give the folder with ap_int.h, ap_fixed.h and hls_stream.h")
         });
     }
-    let vendor = std::env::var_os("XILINX_HLS").filter(|v| !v.is_empty()).map(|v| PathBuf::from(v).join("include"));
+    let vendor = set("XILINX_HLS").map(|v| v.join("include"));
     vendor.map(absolute).filter(fits).or_else(|| project_local().filter(fits)).ok_or_else(|| {
         Diag::new(Code::Tool, "HLS headers", "ap_int.h was not found").help(
             "name its folder with --hls-include, set XILINX_HLS, or install the Python package hls4ml, which carries the headers",

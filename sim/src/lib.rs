@@ -15,6 +15,7 @@
 //! | `NETFOLD_CXX` | the C++ compiler (C++17); otherwise `g++`, `c++`, `clang++` on `PATH` |
 //! | `NETFOLD_CACHE` | the cache folder; otherwise `$XDG_CACHE_HOME/netfold`, `~/.cache/netfold` |
 //! | `NETFOLD_CACHE_MB` | size bound of the cache in MiB; 2048 otherwise |
+//! | `NETFOLD_HLS_INCLUDE` | the folder with `ap_int.h` |
 //! | `XILINX_HLS` | a Vitis HLS installation, whose `include/` has the `ap_int` headers |
 
 mod bridge;

@@ -21,7 +21,7 @@ use crate::toolchain::Compiler;
 /// Format of waveform files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TraceFormat {
-    /// GTKWave's compressed format; the compiler must find zlib's headers (Verilator 5.040 and later: lz4's too).
+    /// GTKWave's compressed format; the compiler must find zlib's headers.
     Fst,
     /// The plain format of IEEE 1800.
     Vcd,

@@ -24,6 +24,8 @@ const HEADERS: [(&str, &str); 5] = [
     ("netfold_verilated.h", include_str!("../../cpp/netfold_verilated.h")),
     ("netfold_data_dir.h", include_str!("../../cpp/netfold_data_dir.h")),
 ];
+/// Found in place of the library's header by newer versions' FST writer.
+const LZ4: (&str, &str) = ("lz4.h", include_str!("../../cpp/lz4.h"));
 const HOOKS: (&str, &str) = ("netfold_verilated.cpp", include_str!("../../cpp/netfold_verilated.cpp"));
 
 #[derive(Template)]
@@ -110,6 +112,7 @@ fn runtime(verilator: &Verilator, trace: Option<TraceFormat>) -> Result<Vec<Path
         .part(identity(&verilator.root.join("include/verilated.cpp")))
         .part(verilator.compiler.identity())
         .part(HOOKS.1)
+        .part(LZ4.1)
         .part(trace_flags(trace).join(" "));
     for (name, text) in HEADERS {
         key = key.part(name).part(text);
@@ -127,7 +130,7 @@ fn runtime(verilator: &Verilator, trace: Option<TraceFormat>) -> Result<Vec<Path
     };
     let entry = cache.get(&key, |folder| {
         write_texts(folder, &HEADERS)?;
-        write_texts(folder, &[HOOKS])?;
+        write_texts(folder, &[HOOKS, LZ4])?;
         let mut sources: Vec<PathBuf> = names.iter().map(|n| include.join(format!("{n}.cpp"))).collect();
         sources.push(folder.join(HOOKS.0));
         let jobs: Vec<Job> = sources
@@ -139,8 +142,7 @@ fn runtime(verilator: &Verilator, trace: Option<TraceFormat>) -> Result<Vec<Path
         result.map_err(|diag| match trace {
             Some(TraceFormat::Fst) => Diag {
                 help: format!(
-                    "FST output needs the headers of zlib (newer Verilator: lz4 too; Debian, Ubuntu: apt-get install zlib1g-dev \
-                     liblz4-dev); or name the waveform file .vcd; {}",
+                    "FST output needs zlib's headers (Debian, Ubuntu: apt-get install zlib1g-dev); or name the waveform file .vcd; {}",
                     diag.help
                 ),
                 ..diag
@@ -236,9 +238,6 @@ impl Steps<'_> {
         let mut flags = vec!["-Wl,--wrap=fopen"];
         if self.spec.trace == Some(TraceFormat::Fst) {
             flags.push("-lz");
-            if self.verilator.root.join("include/fstcpp").is_dir() {
-                flags.push("-llz4");
-            }
         }
         self.verilator.compiler.link(&objects, &flags, library, self.log)
     }
