@@ -55,8 +55,9 @@ def save(folder, model, inputs, outputs):
             array = numpy_helper.to_array(t)
             # Types that numpy lacks come as integers under a type of their own.
             array = array.astype(np.dtype(f"{array.dtype.kind}{array.dtype.itemsize}")) if array.dtype.fields else array
-            if t.data_type == onnx.TensorProto.BFLOAT16 and array.dtype.kind == "u":
-                array = (array.astype(np.uint32) << 16).view(np.float32)
+            if t.data_type == onnx.TensorProto.BFLOAT16 and t.HasField("raw_data"):
+                bits = np.frombuffer(t.raw_data, "<u2").reshape(tuple(t.dims))
+                array = (bits.astype(np.uint32) << 16).view(np.float32)
             np.save(os.path.join(folder, f"{kind}_{i}.npy"), np.ascontiguousarray(array).reshape(array.shape))
 
 

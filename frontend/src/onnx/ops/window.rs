@@ -5,7 +5,7 @@ use super::super::import::Importer;
 use super::super::node::OpNode;
 use super::super::value::Value;
 use netfold_ir::graph::NodeId;
-use netfold_ir::net::{Op, Pad, Pool, PoolKind, Window};
+use netfold_ir::net::{Op, Pool, PoolKind, Window};
 
 /// Largest kernel, stride, dilation or padding.
 const MAX_EXTENT: i64 = 1 << 16;
@@ -63,6 +63,8 @@ pub(super) struct Resolved {
     pub window: Window,
     /// Of the padding after the last row and column, how much is due to `ceil_mode`.
     pub extra: [usize; 2],
+    /// Whether `ceil_mode` counted a window that begins behind the input, which was dropped.
+    pub dropped: bool,
 }
 
 /// Reads the window attributes of a node. `kernel` is the weights' kernel of a convolution.
@@ -93,6 +95,7 @@ pub(super) fn window_of(n: &OpNode, image: &Image, kernel: Option<&[usize]>, cei
     let mut window = Window { kernel: two(&kernel), stride: two(&stride), dilation: two(&dilation), pads: [0; 4] };
     let extent = window.extent();
     let mut extra = [0; 2];
+    let mut dropped = false;
     for a in 0..2 {
         let Some(i) = (a + spatial).checked_sub(2) else { continue };
         let (size, stride) = (image.size[a], window.stride[a]);
@@ -113,19 +116,20 @@ pub(super) fn window_of(n: &OpNode, image: &Image, kernel: Option<&[usize]>, cei
             // A last window that would begin behind the input and its leading padding is dropped.
             let mut last = (padded - extent[a]).div_ceil(stride);
             if last * stride >= size + before {
+                dropped = true;
                 last -= 1;
             }
             extra[a] = (last * stride + extent[a]).saturating_sub(padded);
             window.pads[a + 2] += extra[a];
         }
     }
-    Ok(Resolved { window, extra })
+    Ok(Resolved { window, extra, dropped })
 }
 
 /// Checks that every window of a pool holds at least one element of the input.
 fn check_occupied(w: &Window, image: &Image, name: &str) -> Res<()> {
     let out = w.output(name, image.size)?;
-    for a in 0..2 {
+    for (a, &positions) in out.iter().enumerate() {
         let hit = |o: usize| {
             (0..w.kernel[a]).any(|k| {
                 let at = o * w.stride[a] + k * w.dilation[a];
@@ -135,11 +139,20 @@ fn check_occupied(w: &Window, image: &Image, name: &str) -> Res<()> {
         // Only windows that reach into the padding can miss the input.
         let inside =
             |o: usize| o * w.stride[a] >= w.pads[a] && o * w.stride[a] + w.extent()[a] <= w.pads[a] + image.size[a];
-        if !(0..out[a]).all(|o| inside(o) || hit(o)) {
+        if !(0..positions).all(|o| inside(o) || hit(o)) {
             return Err(unsupported("a window of the pool lies wholly in the padding"));
         }
     }
     Ok(())
+}
+
+/// The window of a pool, where all runtimes agree on the number of its positions.
+fn settled(n: &OpNode, resolved: Resolved) -> Res<Window> {
+    if resolved.dropped && n.opset < 22 {
+        return Err(unsupported("ceil_mode with a last window that begins behind the input: runtimes disagree on it")
+            .help("opset 22 settles this; or export with ceil_mode 0 and explicit padding"));
+    }
+    Ok(resolved.window)
 }
 
 /// Largest element of every window.
@@ -150,7 +163,7 @@ pub(super) fn max_pool(im: &mut Importer, n: &OpNode) -> Res<Value> {
     n.ignore(&["storage_order"]);
     let x = im.as_data(&n.required(0)?.clone(), &n.name)?;
     let image = Image::of(im, n, &x)?;
-    let window = window_of(n, &image, None, n.int("ceil_mode", 0)? != 0)?.window;
+    let window = settled(n, window_of(n, &image, None, n.int("ceil_mode", 0)? != 0)?)?;
     check_occupied(&window, &image, &n.name)?;
     let node = image.node(im, &x, &format!("{}_input", n.name))?;
     let node = im.add(&n.name, Op::Pool(Pool { kind: PoolKind::Max, window }), &[node])?;
@@ -161,18 +174,15 @@ pub(super) fn max_pool(im: &mut Importer, n: &OpNode) -> Res<Value> {
 pub(super) fn average_pool(im: &mut Importer, n: &OpNode) -> Res<Value> {
     let x = im.as_data(&n.required(0)?.clone(), &n.name)?;
     let image = Image::of(im, n, &x)?;
-    let mut include_pad = n.int("count_include_pad", 0)? != 0;
-    let Resolved { mut window, extra } = window_of(n, &image, None, n.int("ceil_mode", 0)? != 0)?;
-    check_occupied(&window, &image, &n.name)?;
-    let mut node = image.node(im, &x, &format!("{}_input", n.name))?;
-    if include_pad && extra != [0, 0] {
-        // Explicit padding counts in the divisor, that of ceil_mode does not.
-        let [top, left, bottom, right] = window.pads;
-        let pads = vec![(top, bottom - extra[0]), (left, right - extra[1]), (0, 0)];
-        node = im.add(&format!("{}_pad", n.name), Op::Pad(Pad { pads, value: 0.0 }), &[node])?;
-        window.pads = [0, 0, extra[0], extra[1]];
-        include_pad = false;
+    let include_pad = n.int("count_include_pad", 0)? != 0;
+    let resolved = window_of(n, &image, None, n.int("ceil_mode", 0)? != 0)?;
+    if include_pad && resolved.extra != [0, 0] {
+        return Err(unsupported("count_include_pad with a ceil_mode that adds a partial window: runtimes disagree on the divisor")
+            .help("export with ceil_mode 0 and explicit padding"));
     }
+    let window = settled(n, resolved)?;
+    check_occupied(&window, &image, &n.name)?;
+    let node = image.node(im, &x, &format!("{}_input", n.name))?;
     let kind = PoolKind::Average { include_pad };
     let node = im.add(&n.name, Op::Pool(Pool { kind, window }), &[node])?;
     Ok(image.result(im, &x, node))
