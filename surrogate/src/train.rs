@@ -21,8 +21,9 @@ pub struct Recipe {
     /// Columns that may compute the target by construction; the best one is chosen. When empty: a ridge regression if
     /// `ridge` is set, otherwise the median.
     pub prior_columns: Vec<String>,
-    /// Strength of the ridge regression.
-    pub ridge: Option<f64>,
+    /// Strengths of the ridge regression to choose from, by the error that quick trees leave on held-out groups; none for
+    /// no regression.
+    pub ridge: Vec<f64>,
     /// Added to values before their logarithm.
     pub shift: f64,
     /// Boosted trees; weight 0 leaves them out.
@@ -40,7 +41,7 @@ impl Recipe {
     pub fn of(target: Target) -> Recipe {
         let base = Recipe {
             prior_columns: Vec::new(),
-            ridge: Some(1.0),
+            ridge: vec![1.0, 40.0, 600.0],
             shift: 1.0,
             boost: BoostOptions::default(),
             boost_repeats: 2,
@@ -49,7 +50,7 @@ impl Recipe {
         };
         let exact = |columns: &[&str]| Recipe {
             prior_columns: columns.iter().map(ToString::to_string).collect(),
-            ridge: None,
+            ridge: Vec::new(),
             extra: ExtraOptions { trees: 30, ..ExtraOptions::default() },
             boosted_share: 0.0,
             ..base.clone()
@@ -60,9 +61,9 @@ impl Recipe {
             Target::LatencyCycles => exact(&["cycles_prior"]),
             Target::IntervalCycles => exact(&["interval_prior", "cycles_prior"]),
             Target::Bram36 | Target::Uram | Target::Lutram => Recipe {
-                ridge: None,
-                shift: 0.5,
-                extra: ExtraOptions { trees: 100, ..ExtraOptions::default() },
+                ridge: Vec::new(),
+                shift: 0.25,
+                extra: ExtraOptions { trees: 100, columns: 0.5, ..ExtraOptions::default() },
                 boosted_share: 0.0,
                 ..base
             },
@@ -178,7 +179,11 @@ pub fn folds(groups: &[&str], folds: usize, seed: u64) -> Vec<usize> {
     groups.iter().map(|g| of[g]).collect()
 }
 
+/// True value of a row.
+type Truth<'t> = dyn Fn(usize) -> f64 + Sync + 't;
+
 /// Data and settings of one target's training.
+#[derive(Clone, Copy)]
 struct Part<'a> {
     schema: &'a Schema,
     bins: &'a Bins,
@@ -195,11 +200,12 @@ impl Part<'_> {
         let known: Vec<usize> = (0..y.len()).filter(|&i| y[i].is_some()).collect();
         let truth = |i: usize| y[i].unwrap_or(0.0);
         let shift = self.recipe.shift;
+        let strength = self.choose_strength(&known, &truth, fold_of, seed);
         let fitted: Vec<(usize, TargetModel)> = (0..=folds)
             .into_par_iter()
             .map(|f| {
                 let rows: Vec<usize> = known.iter().copied().filter(|&i| fold_of[i] != f).collect();
-                (f, self.fit(&rows, &truth, seed))
+                (f, self.fit(&rows, &truth, strength, seed))
             })
             .collect();
         let mut scratch = Vec::new();
@@ -223,17 +229,44 @@ impl Part<'_> {
             residual.iter().map(|(&i, &r)| r / difficulty(&spread[fold_of[i]], &self.x[i])).collect();
         ratios.sort_by(f64::total_cmp);
         let mut fitted = fitted;
-        let mut model = fitted.pop().map_or_else(|| self.fit(&known, &truth, seed), |(_, m)| m);
+        let mut model = fitted.pop().map_or_else(|| self.fit(&known, &truth, strength, seed), |(_, m)| m);
         model.quantile = conformal_quantile(&ratios, COVERAGE);
         model.difficulty = spread.into_iter().next_back().unwrap_or_default();
         model
     }
 
-    fn fit(&self, rows: &[usize], truth: &(dyn Fn(usize) -> f64 + Sync), seed: u64) -> TargetModel {
+    /// The ridge strength whose residual quick trees predict best on groups left out (three of the folds).
+    fn choose_strength(&self, known: &[usize], truth: &Truth, fold_of: &[usize], seed: u64) -> Option<f64> {
+        if self.recipe.ridge.len() < 2 {
+            return self.recipe.ridge.first().copied();
+        }
+        let quick = Recipe {
+            boost: BoostOptions { rounds: 120, rate: 0.1, ..self.recipe.boost },
+            boost_repeats: 1,
+            boosted_share: 1.0,
+            ..self.recipe.clone()
+        };
+        let part = Part { recipe: &quick, ..*self };
+        let errors: Vec<f64> = (0..3 * quick.ridge.len())
+            .into_par_iter()
+            .map(|k| {
+                let (fold, strength) = (k % 3, quick.ridge[k / 3]);
+                let rows: Vec<usize> = known.iter().copied().filter(|&i| fold_of[i] != fold).collect();
+                let model = part.fit(&rows, truth, Some(strength), seed);
+                let mut scratch = Vec::new();
+                let out = known.iter().filter(|&&i| fold_of[i] == fold);
+                out.map(|&i| ((truth(i) + quick.shift).ln() - model.log_value(&self.x[i], &mut scratch)).abs()).sum()
+            })
+            .collect();
+        let sums: Vec<f64> = errors.chunks(3).map(|c| c.iter().sum()).collect();
+        (0..sums.len()).min_by(|&a, &b| sums[a].total_cmp(&sums[b])).map(|i| quick.ridge[i])
+    }
+
+    fn fit(&self, rows: &[usize], truth: &Truth, strength: Option<f64>, seed: u64) -> TargetModel {
         let r = self.recipe;
         let x: Vec<Vec<f32>> = rows.iter().map(|&i| self.x[i].clone()).collect();
         let y: Vec<f64> = rows.iter().map(|&i| truth(i)).collect();
-        let prior = self.prior(&x, &y);
+        let prior = self.prior(&x, &y, strength);
         let ratio: Vec<f64> =
             x.iter().zip(&y).map(|(x, y)| ((y + r.shift) / (prior.value(x) + r.shift)).ln()).collect();
         let columns = self.subset(rows);
@@ -278,7 +311,7 @@ impl Part<'_> {
         boost::fit(self.bins, &self.subset(&known), &y, &options, seed)
     }
 
-    fn prior(&self, x: &[Vec<f32>], y: &[f64]) -> Prior {
+    fn prior(&self, x: &[Vec<f32>], y: &[f64], strength: Option<f64>) -> Prior {
         let shift = self.recipe.shift;
         let candidates = self.recipe.prior_columns.iter().filter_map(|n| self.schema.index(n));
         let miss = |c: usize| -> f64 {
@@ -287,7 +320,7 @@ impl Part<'_> {
         if let Some(c) = candidates.min_by(|&a, &b| miss(a).total_cmp(&miss(b))) {
             return Prior::Column(c as u16);
         }
-        if let Some(strength) = self.recipe.ridge {
+        if let Some(strength) = strength {
             let least = y.iter().copied().fold(f64::INFINITY, f64::min);
             let weights: Vec<f64> = y.iter().map(|y| 1.0 / (y + shift).powi(2)).collect();
             return Prior::Linear(Linear::fit(x, y, &weights, strength, least / 2.0));

@@ -54,7 +54,7 @@ impl DenseLayer {
 const SLOTS: usize = 3;
 
 /// Columns of every layer that the resource strategy folds.
-const LAYER: [&str; 32] = [
+const LAYER: [&str; 35] = [
     "n_in",
     "n_out",
     "reuse",
@@ -87,6 +87,9 @@ const LAYER: [&str; 32] = [
     "index_power",
     "serial",
     "address_bits",
+    "serial_outputs",
+    "index_mux_total",
+    "decode_bits",
 ];
 
 /// Columns of unrolled layers, summed.
@@ -104,7 +107,7 @@ const UNROLLED: [&str; 10] = [
 ];
 
 /// Sums that only exist for the whole network.
-const WHOLE: [&str; 20] = [
+const WHOLE: [&str; 24] = [
     "layers",
     "weight_bits",
     "io_bits",
@@ -125,6 +128,10 @@ const WHOLE: [&str; 20] = [
     "acc_mux_128",
     "acc_mux_256",
     "select_2",
+    "from_8_bits",
+    "from_10_bits",
+    "from_14_bits",
+    "from_16_bits",
 ];
 
 /// The schema of [`vector`].
@@ -216,11 +223,15 @@ pub fn vector(layers: &[DenseLayer]) -> Vec<f32> {
             slots[i] = f;
         }
     }
+    let whole_bits = whole[1];
     if let (Some(first), Some(last)) = (layers.first(), layers.last()) {
         whole[3] = f64::from(first.n_in);
         whole[4] = f64::from(last.n_out);
         whole[5] = whole[6] - whole[4];
         whole[6] += whole[3];
+    }
+    for (slot, bits) in whole[20..].iter_mut().zip([8.0, 10.0, 14.0, 16.0]) {
+        *slot = f64::from(whole_bits >= bits);
     }
     whole[0] = layers.len() as f64;
     // The call of the network itself saves the one cycle that every folded layer's return spends.
@@ -302,6 +313,9 @@ fn folded_layer(layer: &DenseLayer, n_in: f64, n_out: f64, reuse: f64) -> [f64; 
         power(index),
         f64::from(block <= 1.0),
         log2_ceil(reuse),
+        if block <= 1.0 { n_out } else { 0.0 },
+        block * padded(index),
+        n_out * log2_ceil(index),
     ]
 }
 

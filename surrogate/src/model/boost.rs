@@ -23,7 +23,7 @@ pub struct BoostOptions {
 
 impl Default for BoostOptions {
     fn default() -> Self {
-        BoostOptions { rounds: 700, rate: 0.03, leaves: 15, min_rows: 5, columns: 0.3, rows: 0.8 }
+        BoostOptions { rounds: 400, rate: 0.03, leaves: 31, min_rows: 3, columns: 0.25, rows: 0.75 }
     }
 }
 
