@@ -13,6 +13,7 @@ pub mod int;
 pub mod net;
 pub mod quant;
 pub mod rat;
+pub mod text;
 
 pub use diag::{Code, Diag, Diags};
 pub use rat::Rat;

@@ -136,11 +136,14 @@ impl IntType {
 /// A quantizer: `q = clip(round(x / scale + zero_point))`, standing for the real value `scale * (q - zero_point)`.
 ///
 /// This is QONNX `Quant`, ONNX `QuantizeLinear`, and `ap_fixed<W,I>` (scale `2^-(W-I)`, zero point 0) alike.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Quantizer {
     /// Step size per channel (length 1: the whole tensor); positive.
+    #[serde(with = "crate::text::rats")]
     pub scale: Vec<Rat>,
     /// Zero point per channel (length 1: the whole tensor).
+    #[serde(with = "crate::text::rats")]
     pub zero_point: Vec<Rat>,
     /// Integer type of the result.
     pub ty: IntType,

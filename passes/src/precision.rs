@@ -17,6 +17,10 @@ pub trait Formats {
     fn table_size(&self, names: &[&str], kind: &str) -> Option<usize>;
     /// Whether a model-wide default format was given, which then also holds for outputs.
     fn model_default(&self) -> Option<Quantizer>;
+    /// Bits of weights whose range netfold chooses.
+    fn weight_bits(&self) -> Option<u32>;
+    /// Bits of calibrated activations.
+    fn activation_bits(&self) -> Option<u32>;
 }
 
 /// Nothing was asked for.
@@ -37,6 +41,12 @@ impl Formats for NoFormats {
         None
     }
     fn model_default(&self) -> Option<Quantizer> {
+        None
+    }
+    fn weight_bits(&self) -> Option<u32> {
+        None
+    }
+    fn activation_bits(&self) -> Option<u32> {
         None
     }
 }

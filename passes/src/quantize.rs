@@ -215,7 +215,7 @@ fn asked(net: &Network, id: NodeId, formats: &dyn Formats) -> Option<Quantizer> 
 }
 
 /// Name and aliases of a node.
-pub(crate) fn names_of(net: &Network, id: NodeId) -> Vec<String> {
+pub fn names_of(net: &Network, id: NodeId) -> Vec<String> {
     let name = &net.graph.node(id).name;
     let mut names = vec![name.clone()];
     names.extend(net.aliases.iter().filter(|(_, to)| to == name).map(|(alias, _)| alias.clone()));
@@ -246,10 +246,11 @@ fn choose(
             calibration.and_then(|c| group_values(net, c, points, &groups, i).map(|v| (c, v)))
         {
             summary.calibrated += 1;
+            let bits = formats.activation_bits().unwrap_or(c.bits);
             match role {
                 Role::Probability => probability(),
-                Role::Logits | Role::TableIndex => calibrated(&values, (c.bits + 4).max(10), c.method),
-                Role::Activation | Role::Output => calibrated(&values, c.bits, c.method),
+                Role::Logits | Role::TableIndex => calibrated(&values, (bits + 4).max(10), c.method),
+                Role::Activation | Role::Output => calibrated(&values, bits, c.method),
             }
         } else {
             summary.defaulted += 1;
@@ -364,9 +365,9 @@ fn quantize_weights(
     if let Some(q) = formats.weight(&names, kind).or_else(|| default.clone()) {
         apply(weights, &q);
     } else if let Some(c) = calibration {
-        per_channel(weights, outputs, c.bits);
+        per_channel(weights, outputs, formats.weight_bits().unwrap_or(c.bits));
     } else {
-        apply(weights, &fitting(&weights.values, WEIGHT_BITS));
+        apply(weights, &fitting(&weights.values, formats.weight_bits().unwrap_or(WEIGHT_BITS)));
     }
     if let Some(q) = formats.bias(&names, kind).or(default) {
         for b in bias.iter_mut() {

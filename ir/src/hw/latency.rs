@@ -34,11 +34,14 @@ pub fn signed_digits(v: i64) -> u32 {
 }
 
 /// Register stages of constant sums of products `sum_i c_i * x_i (+ constant)` in shift-and-add, one row of coefficients each:
-/// the levels of the costliest product, then those of the longest sum, [`ADDER_LEVELS_PER_STAGE`] to a stage.
+/// the levels of the costliest product, then those of the longest sum, [`ADDER_LEVELS_PER_STAGE`] to a stage. A sum without any
+/// positive term has one more operand, zero, that the others are subtracted from.
 pub fn linear_stages<'a>(rows: impl IntoIterator<Item = (&'a [i64], bool)>) -> usize {
     let (mut product, mut sum) = (0, 0);
     for (row, constant) in rows {
-        let terms = row.iter().filter(|c| **c != 0).count() + usize::from(constant);
+        let used = row.iter().filter(|c| **c != 0).count();
+        let negated = used > 0 && row.iter().all(|c| *c <= 0);
+        let terms = used + usize::from(constant || negated);
         sum = sum.max(levels(terms));
         product = row.iter().map(|c| levels(signed_digits(*c) as usize)).fold(product, u32::max);
     }
@@ -243,6 +246,7 @@ mod tests {
     fn stages_hold_two_levels() {
         assert_eq!([1, 2, 4, 5, 16, 17].map(tree_stages), [0, 1, 1, 2, 2, 3]);
         assert_eq!(linear_stages([([4i64, 0].as_slice(), false)]), 0);
+        assert_eq!(linear_stages([([-4i64, 0].as_slice(), false)]), 1);
         assert_eq!(linear_stages([([3i64, 1].as_slice(), false), ([1, 1].as_slice(), true)]), 2);
     }
 }

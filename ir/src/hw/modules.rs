@@ -4,10 +4,11 @@
 
 use super::act::Realization;
 use crate::net::Window;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// An integer matrix, row-major.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matrix {
     /// Number of rows (outputs).
     pub rows: usize,
@@ -147,7 +148,7 @@ impl Swu {
 }
 
 /// A reduction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ReduceOp {
     /// Largest.
     Max,
@@ -156,7 +157,7 @@ pub enum ReduceOp {
 }
 
 /// What a broadcasting unit computes of a vector element `x` and the vector's one scalar `s`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum BroadcastOp {
     /// `s - x`.
     RSub,

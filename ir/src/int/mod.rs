@@ -7,6 +7,7 @@
 //! * [`golden`] executes the network; its results define correctness. It never sees folding or any backend's choice.
 
 pub mod approx;
+pub mod file;
 pub mod golden;
 mod infer;
 mod ops;

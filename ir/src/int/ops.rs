@@ -3,10 +3,11 @@
 use super::StepFn;
 use crate::hw::{BroadcastOp, Matrix, ReduceOp};
 use crate::net::{Shape, Window};
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Convolution of integers; cross-correlation, channels last.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct IntConv {
     /// Input height, width and channels.
     pub input: [usize; 3],
@@ -28,7 +29,7 @@ impl IntConv {
 }
 
 /// An integer operator.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum IntOp {
     /// An input of the network.
     Input,

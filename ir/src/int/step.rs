@@ -14,9 +14,11 @@ use crate::rat::{self, Rat};
 use num_bigint::BigInt;
 use num_integer::Integer;
 use num_traits::{One, Signed, ToPrimitive, Zero};
+use serde::{Deserialize, Serialize};
 
 /// The exact definition of a function of one element.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct StepFn {
     /// Real value of the input: `scale * q + offset`.
     pub input: Affine,

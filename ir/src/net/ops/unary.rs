@@ -6,13 +6,17 @@ use crate::net::Shape;
 use crate::quant::Quantizer;
 use crate::rat::{self, Rat};
 use num_traits::{One, Zero};
+use serde::{Deserialize, Serialize};
 
 /// `y = scale[c] * x + offset[c]`, exact.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Affine {
     /// Factor per channel (length 1: the whole tensor); never empty.
+    #[serde(with = "crate::text::rats")]
     pub scale: Vec<Rat>,
     /// Addend per channel (length 1: the whole tensor); never empty.
+    #[serde(with = "crate::text::rats")]
     pub offset: Vec<Rat>,
 }
 
@@ -39,16 +43,16 @@ impl Affine {
 }
 
 /// A function of one element. Definitions are those of the ONNX operator of the same name.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum UnaryFn {
     /// Per-channel scale and offset: batch normalization, and Add, Sub, Mul, Div, Neg with constants.
     Affine(Affine),
     /// `max(x, 0)`.
     Relu,
     /// `x` where `x >= 0`, otherwise `slope[c] * x`: LeakyRelu (length 1) and PRelu.
-    LeakyRelu(Vec<f64>),
+    LeakyRelu(#[serde(with = "crate::text::floats")] Vec<f64>),
     /// `min(max(x, lo[c]), hi[c])`; infinite bounds are allowed. Also Max and Min with constants.
-    Clip(Vec<f64>, Vec<f64>),
+    Clip(#[serde(with = "crate::text::floats")] Vec<f64>, #[serde(with = "crate::text::floats")] Vec<f64>),
     /// `max(0, min(1, alpha * x + beta))`.
     HardSigmoid(f64, f64),
     /// `x * max(0, min(1, x / 6 + 1 / 2))`.

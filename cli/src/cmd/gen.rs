@@ -1,0 +1,98 @@
+//! `netfold gen`: a hardware project in a folder.
+
+use crate::args::DesignArgs;
+use crate::{flow, report, store};
+use clap::{Args, ValueEnum};
+use netfold_codegen::{Files, write_atomically};
+use netfold_ir::diag::Diags;
+use netfold_ir::int::golden::Golden;
+use std::path::PathBuf;
+
+/// What is generated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Backend {
+    /// SystemVerilog with build scripts for Vivado, Yosys and FuseSoC
+    Verilog,
+    /// A Vitis HLS project
+    Vitis,
+    /// Both
+    All,
+}
+
+/// Generate a hardware project.
+#[derive(Debug, Args)]
+pub struct Gen {
+    #[command(flatten)]
+    design: DesignArgs,
+    /// What to generate
+    #[arg(long, value_enum, default_value = "verilog")]
+    backend: Backend,
+    /// Folder to write; the network's name when left out
+    #[arg(short, long, value_name = "DIR")]
+    output: Option<PathBuf>,
+    /// Replace the folder if netfold made it
+    #[arg(long)]
+    force: bool,
+}
+
+/// Frames of the generated testbench.
+const TEST_FRAMES: usize = 16;
+
+impl Gen {
+    /// Runs the subcommand.
+    pub fn run(self) -> Result<(), Diags> {
+        let job = flow::job(&self.design)?;
+        let (design, _) = job.build()?;
+        let (report, timing) = report::report(&job, &design)?;
+        let mut files = Files::new();
+        let mut backends = Vec::new();
+        if matches!(self.backend, Backend::Verilog | Backend::All) {
+            files.extend(netfold_codegen::verilog::generate(&design)?);
+            backends.push("verilog");
+        }
+        let vectors = vectors(&job)?;
+        let interface = store::interface(&design);
+        for (path, text) in netfold_sim::testbench(&interface, &vectors.inputs, &vectors.outputs, TEST_FRAMES)? {
+            files.insert(format!("tb/{}", path.display()), text);
+        }
+        let manifest = store::manifest(&design, &files, &timing, job.clock_mhz, &backends);
+        files.insert(store::MANIFEST, store::to_json(&manifest, true)?);
+        files.insert(store::NETWORK, store::network(&job.prepared.int)?);
+        files.insert("report.json", store::to_json(&report, true)?);
+        files.insert("config.yaml", job.config.to_yaml()?);
+        let dir = self.output.or_else(|| job.config.output_dir.clone().map(PathBuf::from));
+        let dir = dir.unwrap_or_else(|| PathBuf::from(&design.name));
+        write_atomically(&files, &dir, self.force)?;
+        print!("{}", report.table());
+        eprintln!("wrote {} files to {}", files.len(), dir.display());
+        Ok(())
+    }
+}
+
+/// Test data: inputs as integers, and what the golden interpreter makes of them.
+struct Vectors {
+    inputs: Vec<Vec<i64>>,
+    outputs: Vec<Vec<i64>>,
+}
+
+/// A few frames from a fixed sequence over the whole range of every input.
+fn vectors(job: &flow::Job) -> Result<Vectors, Diags> {
+    let int = &job.prepared.int;
+    let golden = Golden::new(int)?;
+    let mut state = 0x9e37_79b9_7f4a_7c15u64;
+    let mut inputs = Vec::new();
+    for port in &int.inputs {
+        let node = int.graph.node(port.node);
+        let (lo, hi) = node.range.hull();
+        let span = hi.abs_diff(lo).saturating_add(1);
+        let mut values = Vec::with_capacity(node.elements() * TEST_FRAMES);
+        for _ in 0..node.elements() * TEST_FRAMES {
+            // Knuth's MMIX linear congruential generator; its upper half is used.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            values.push(lo + ((state >> 32) % span) as i64);
+        }
+        inputs.push(values);
+    }
+    let outputs = golden.run(&inputs, TEST_FRAMES)?;
+    Ok(Vectors { inputs, outputs })
+}

@@ -1,0 +1,7 @@
+//! The subcommands, one file each.
+
+pub mod boards;
+pub mod estimate;
+pub mod r#gen;
+pub mod inspect;
+pub mod sim;

@@ -1,0 +1,289 @@
+//! From arguments to a prepared network and a design.
+
+use crate::args::{DesignArgs, Method};
+use crate::example;
+use crate::formats::{ConfigFormats, pins};
+use netfold_boards::Board;
+use netfold_frontend::config::{CalibrationMethod, Config};
+use netfold_ir::diag::{Code, Diag, Diags};
+use netfold_ir::hw::Design;
+use netfold_ir::net::{Network, eval};
+use netfold_passes::fold::{Budget, Folding, Pin};
+use netfold_passes::pipeline::{self, Prepared, Target};
+use netfold_passes::precision::{Calibration, RangeMethod};
+use netfold_sim::npy::Array;
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+/// Board for which designs are made when none is named.
+pub const DEFAULT_BOARD: &str = "pynq-z2";
+
+/// A network ready to be folded, with everything that the user said.
+pub struct Job {
+    /// The configuration, with what the command line says on top.
+    pub config: Config,
+    /// The board or part.
+    pub board: Board,
+    /// Clock in MHz.
+    pub clock_mhz: f64,
+    /// The network level after quantization.
+    pub net: Network,
+    /// The integer network.
+    pub prepared: Prepared,
+    /// Foldings that were asked for.
+    pub pins: HashMap<String, Pin>,
+    /// What the design must reach.
+    pub target: Target,
+    /// Bytes of the model file.
+    pub model: Vec<u8>,
+}
+
+/// Prints a note for the user.
+pub fn note(text: impl AsRef<str>) {
+    eprintln!("note: {}", text.as_ref().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
+}
+
+/// Reads a file, with its name in the error.
+pub fn read(path: &Path) -> Result<Vec<u8>, Diag> {
+    std::fs::read(path).map_err(|e| Diag::new(Code::Io, path.display().to_string(), format!("cannot be read: {e}")))
+}
+
+/// The configuration of the arguments, and the folder that its paths are relative to.
+pub fn configuration(args: &DesignArgs) -> Result<(Config, PathBuf), Diags> {
+    let (config, folder) = match &args.config {
+        Some(path) => {
+            let (config, warnings) = Config::load(path)?;
+            warnings.iter().for_each(|w| eprintln!("{w}"));
+            (config, path.parent().unwrap_or(Path::new("")).to_path_buf())
+        }
+        None if args.model.is_none() => (Config::parse(example::CONFIG)?.0, PathBuf::new()),
+        None => (Config::default(), PathBuf::new()),
+    };
+    Ok((config, folder))
+}
+
+/// Reads and parses the model of the arguments (or of the configuration, or the example).
+pub fn load(args: &DesignArgs, config: &Config, folder: &Path) -> Result<(Network, Vec<u8>), Diags> {
+    let path = match (&args.model, &config.model.onnx) {
+        (Some(path), _) => Some(path.clone()),
+        (None, Some(file)) if args.config.is_some() => Some(folder.join(file)),
+        _ => None,
+    };
+    match path {
+        Some(path) => {
+            let net = netfold_frontend::onnx::load(&path)?;
+            Ok((net, read(&path)?))
+        }
+        None => {
+            let net = netfold_frontend::onnx::parse(example::MODEL, None, example::NAME)?;
+            Ok((net, example::MODEL.to_vec()))
+        }
+    }
+}
+
+/// Parses and prepares everything but the folding.
+pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
+    let (config, folder) = configuration(args)?;
+    let (mut net, model) = load(args, &config, &folder)?;
+    if let Some(name) = &config.project_name {
+        net.name.clone_from(name);
+    }
+    let board = board(args, &config, &folder)?;
+    let clock_mhz = args.clock_mhz.or(config.clock_mhz).unwrap_or(board.clock_mhz);
+    let names: Vec<String> =
+        net.graph.ids().into_iter().flat_map(|id| netfold_passes::quantize::names_of(&net, id)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    config.check_layers(&names)?.iter().for_each(|w| eprintln!("{w}"));
+    let prepared = prepare(args, &config, &folder, &mut net)?;
+    let target = target(args, &config, clock_mhz, &board);
+    let reuse = !matches!(target, Target::Interval(_) | Target::Latency(_));
+    let pins = pins(&config, &net, reuse);
+    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, model })
+}
+
+/// Normalizes, calibrates and converts a network in place.
+pub fn prepare(args: &DesignArgs, config: &Config, folder: &Path, net: &mut Network) -> Result<Prepared, Diags> {
+    net.verify()?;
+    netfold_passes::normalize::run(net)?;
+    let calibration = calibration(args, config, folder, net)?;
+    let formats = ConfigFormats(config);
+    let prepared = pipeline::prepare(net, &formats, calibration.as_ref())?;
+    if prepared.summary.defaulted > 0 && calibration.is_none() {
+        note(format!(
+            "{} tensor(s) have no number format and get ap_fixed<16,6,AP_RND,AP_SAT>, weights 16 bits; for smaller and better \
+             hardware give precisions in a configuration (-c), calibrate (--calibrate X.npy --bits 8) or train with QONNX \
+             quantizers",
+            prepared.summary.defaulted
+        ));
+    }
+    Ok(prepared)
+}
+
+/// Observed values for calibration, when asked for.
+fn calibration(args: &DesignArgs, config: &Config, folder: &Path, net: &Network) -> Result<Option<Calibration>, Diags> {
+    let asked = config.calibration.as_ref();
+    let data: Vec<(String, PathBuf)> = if args.calibrate.is_empty() {
+        let data = asked.map(|c| c.data.clone()).unwrap_or_default();
+        data.into_iter().map(|(n, p)| (n, folder.join(p))).collect()
+    } else {
+        args.calibrate.iter().map(|t| named(t)).collect()
+    };
+    if data.is_empty() {
+        if args.bits.is_some() || args.method.is_some() {
+            return Err(Diag::new(Code::Usage, "--bits", "calibration needs data")
+                .help("add --calibrate X.npy with representative inputs")
+                .into());
+        }
+        return Ok(None);
+    }
+    let method = match (args.method, asked.map(|c| c.method)) {
+        (Some(Method::Minmax), _) | (None, None | Some(CalibrationMethod::MinMax)) => RangeMethod::MinMax,
+        (Some(Method::Percentile), _) => RangeMethod::Percentile(99.9),
+        (Some(Method::Mse), _) | (None, Some(CalibrationMethod::Mse)) => RangeMethod::Mse,
+        (None, Some(CalibrationMethod::Percentile(p))) => RangeMethod::Percentile(p),
+    };
+    let bits = args.bits.or_else(|| asked.and_then(|c| c.bits)).unwrap_or(8);
+    let arrays = arrays(&data, &net.inputs.iter().map(|p| (p.name.clone(), p.shape.clone())).collect::<Vec<_>>())?;
+    let samples = arrays.samples.min(CALIBRATION_SAMPLES);
+    let inputs: Vec<Vec<f64>> =
+        arrays.values.iter().map(|v| v[..v.len() / arrays.samples * samples].to_vec()).collect();
+    let observed = eval::visit(
+        net,
+        &inputs,
+        samples,
+        HashMap::<usize, (String, Vec<f32>)>::new,
+        |acc, id, values| {
+            let entry = acc.entry(id.index()).or_insert_with(|| (net.graph.node(id).name.clone(), Vec::new()));
+            // The extremes always, the rest thinned out.
+            let stride = (values.len() * samples / CALIBRATION_VALUES).max(1);
+            let (lo, hi) = values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
+            entry.1.extend([lo as f32, hi as f32]);
+            entry.1.extend(values.iter().step_by(stride).map(|v| *v as f32));
+        },
+        |mut a, b| {
+            for (k, (name, values)) in b {
+                a.entry(k).or_insert_with(|| (name, Vec::new())).1.extend(values);
+            }
+            a
+        },
+    )?;
+    Ok(Some(Calibration { bits, method, values: observed.into_values().collect() }))
+}
+
+/// Most samples used in calibration.
+const CALIBRATION_SAMPLES: usize = 512;
+/// Values kept of each tensor, about.
+const CALIBRATION_VALUES: usize = 100_000;
+
+/// `NAME=FILE`, or a file for the only input.
+pub fn named(text: &str) -> (String, PathBuf) {
+    match text.split_once('=') {
+        Some((name, file)) => (name.to_string(), PathBuf::from(file)),
+        None => (String::new(), PathBuf::from(text)),
+    }
+}
+
+/// Arrays of all inputs (or outputs), with the same number of samples.
+pub struct Arrays {
+    /// One a port, in the ports' order.
+    pub values: Vec<Vec<f64>>,
+    /// Number of samples.
+    pub samples: usize,
+}
+
+/// Loads one array for every port of (name, shape of a sample).
+pub fn arrays(data: &[(String, PathBuf)], ports: &[(String, Vec<usize>)]) -> Result<Arrays, Diags> {
+    let names = || ports.iter().map(|(n, _)| format!("{n:?}")).collect::<Vec<_>>().join(", ");
+    let mut diags = Diags::new();
+    for (name, path) in data {
+        if !name.is_empty() && !ports.iter().any(|(n, _)| n == name) {
+            diags.push(
+                Diag::new(Code::Usage, path.display().to_string(), format!("no port is called {name:?}"))
+                    .help(format!("ports: {}", names())),
+            );
+        }
+    }
+    diags.into_result(())?;
+    let mut values = Vec::new();
+    let mut samples: Option<usize> = None;
+    for (name, shape) in ports {
+        let file = data.iter().find(|(n, _)| n == name || n.is_empty() && ports.len() == 1);
+        let Some((_, path)) = file else {
+            return Err(Diag::new(Code::Usage, name, "no data for this port")
+                .help(format!("give NAME=FILE.npy for each of {}", names()))
+                .into());
+        };
+        let array = Array::load(path)?;
+        let per: usize = shape.iter().product();
+        let place = path.display().to_string();
+        if per == 0 || array.is_empty() || !array.len().is_multiple_of(per) {
+            return Err(Diag::new(
+                Code::Usage,
+                place,
+                format!("an array {:?} is not a batch of samples {shape:?}", array.shape),
+            )
+            .help("the first dimension of the array is the batch")
+            .into());
+        }
+        let n = array.len() / per;
+        if *samples.get_or_insert(n) != n {
+            return Err(
+                Diag::new(Code::Usage, place, format!("{n} samples, where another array has another number")).into()
+            );
+        }
+        values.push(array.to_f64());
+    }
+    Ok(Arrays { values, samples: samples.unwrap_or(0) })
+}
+
+/// The board of the arguments, the configuration, or the default.
+fn board(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Board, Diag> {
+    if let Some(text) = &args.board {
+        return Board::resolve(text);
+    }
+    if let Some(text) = &config.board {
+        let beside = folder.join(text);
+        return if beside.is_file() { Board::load(&beside) } else { Board::resolve(text) };
+    }
+    match &config.part {
+        Some(part) => Board::for_part(part),
+        None => Board::resolve(DEFAULT_BOARD),
+    }
+}
+
+/// What the design must reach: the command line, then the configuration's target, then as fast as is sensible.
+fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> Target {
+    let cycles = |ns: f64| ((ns * clock_mhz / 1000.0) as u64).max(1);
+    let interval = |fps: f64| ((clock_mhz * 1e6 / fps) as u64).max(1);
+    if let Some(ns) = args.latency_ns {
+        return Target::Latency(cycles(ns));
+    }
+    if let Some(fps) = args.fps {
+        return Target::Interval(interval(fps));
+    }
+    if let Some(ns) = config.target.latency_ns {
+        return Target::Latency(cycles(ns));
+    }
+    if let Some(fps) = config.target.fps {
+        return Target::Interval(interval(fps));
+    }
+    let share = config.target.max_utilization.unwrap_or(0.5);
+    let multipliers =
+        (board.resources.dsp_count() as f64 * share) as usize + (board.resources.lut as f64 * share / 200.0) as usize;
+    Target::Multipliers(multipliers.max(1))
+}
+
+/// Limits of a board.
+pub fn budget(board: &Board) -> Budget {
+    Budget {
+        dsp: usize::try_from(board.resources.dsp_count()).unwrap_or(usize::MAX),
+        block_memory: board.resources.bram.count > 0,
+    }
+}
+
+impl Job {
+    /// Folds, lowers and sizes FIFOs.
+    pub fn build(&self) -> Result<(Design, Folding), Diag> {
+        pipeline::build(&self.prepared, self.target, &self.pins, budget(&self.board))
+    }
+}
