@@ -45,7 +45,7 @@ impl Recipe {
             shift: 1.0,
             boost: BoostOptions::default(),
             boost_repeats: 2,
-            extra: ExtraOptions { trees: 30, median: false, ..ExtraOptions::default() },
+            extra: ExtraOptions { trees: 20, min_rows: 3, median: false, ..ExtraOptions::default() },
             boosted_share: 0.7,
         };
         let exact = |columns: &[&str]| Recipe {
