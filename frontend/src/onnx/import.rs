@@ -20,7 +20,7 @@ pub(super) const SYMBOLIC_BATCH: usize = 999_999_937;
 /// Largest number of operators of a file.
 const MAX_NODES: usize = 100_000;
 /// Largest number of elements of all constants together.
-const MAX_CONSTANT_ELEMENTS: usize = 1 << 27;
+const MAX_CONSTANT_ELEMENTS: usize = 1 << 26;
 
 /// Import of one file.
 pub(super) struct Importer<'a> {

@@ -12,9 +12,9 @@ use std::io::{Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 /// Largest model file, in bytes.
-pub(super) const MAX_FILE_BYTES: u64 = 512 << 20;
+pub(super) const MAX_FILE_BYTES: u64 = 256 << 20;
 /// Largest memory that the messages of a file may decode to, in bytes.
-const MAX_DECODED_BYTES: u64 = 2 << 30;
+const MAX_DECODED_BYTES: u64 = 1 << 30;
 
 /// Reads a model file, refusing anything that is not a regular file of a sensible size.
 pub(super) fn read_file(path: &Path) -> Result<Vec<u8>, Diag> {

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::rc::Rc;
 
 /// Largest number of elements of one tensor, constant or not.
-pub(super) const MAX_ELEMENTS: usize = 1 << 26;
+pub(super) const MAX_ELEMENTS: usize = 1 << 24;
 
 /// Element types that netfold understands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

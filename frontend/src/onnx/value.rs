@@ -10,6 +10,9 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::net::{Op, UnaryFn};
 use std::rc::Rc;
 
+/// Most values of one parameter of an element-wise function: exact rationals take a hundred bytes each.
+const MAX_PARAMETERS: usize = 1 << 20;
+
 /// A tensor that depends on the inputs.
 #[derive(Debug, Clone)]
 pub(super) struct Value {
@@ -214,6 +217,11 @@ impl Importer<'_> {
         let mut vectors = Vec::new();
         for (p, x) in params.iter().zip(values) {
             vectors.push(if uniform(&x) { x[..1].to_vec() } else { self.spread(&v, p, &x, &shape)? });
+        }
+        if let Some(long) = vectors.iter().map(Vec::len).find(|&n| n > MAX_PARAMETERS) {
+            return Err(unsupported(format!(
+                "a constant of {long} different elements; at most {MAX_PARAMETERS} are supported"
+            )));
         }
         self.unary(&v, build(vectors)?, name)
     }

@@ -1,6 +1,8 @@
 //! Helpers of the integration tests: `.npy` files, the folder of real models, comparison.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod build;
+
 use std::path::{Path, PathBuf};
 
 /// Shape and elements of a little-endian `.npy` file of floats or integers, row-major.

@@ -177,8 +177,10 @@ pub(super) fn average_pool(im: &mut Importer, n: &OpNode) -> Res<Value> {
     let include_pad = n.int("count_include_pad", 0)? != 0;
     let resolved = window_of(n, &image, None, n.int("ceil_mode", 0)? != 0)?;
     if include_pad && resolved.extra != [0, 0] {
-        return Err(unsupported("count_include_pad with a ceil_mode that adds a partial window: runtimes disagree on the divisor")
-            .help("export with ceil_mode 0 and explicit padding"));
+        return Err(unsupported(
+            "count_include_pad with a ceil_mode that adds a partial window: runtimes disagree on the divisor",
+        )
+        .help("export with ceil_mode 0 and explicit padding"));
     }
     let window = settled(n, resolved)?;
     check_occupied(&window, &image, &n.name)?;
