@@ -1,4 +1,5 @@
 //! Training, scoring, intervals, the file format and adaptation, on designs with a known law.
+#![allow(clippy::unwrap_used)] // Helpers of tests: a failure here is a failed test.
 
 use netfold_surrogate::adapt::adapt;
 use netfold_surrogate::dataset::{Design, Row, Table, features};

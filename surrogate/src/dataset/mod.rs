@@ -96,16 +96,12 @@ impl Table {
     /// When the two hold different kinds of designs.
     pub fn append(&mut self, other: Table) -> Result<(), Diag> {
         let kind = |t: &Table| t.rows.first().map(|r| std::mem::discriminant(&r.design));
-        if let (Some(a), Some(b)) = (kind(self), kind(&other)) {
-            if a != b {
-                let place = other.sources.join(", ");
-                return Err(Diag::new(
-                    Code::Usage,
-                    place,
-                    "this table holds another kind of design than the ones before",
-                )
+        if let (Some(a), Some(b)) = (kind(self), kind(&other))
+            && a != b
+        {
+            let place = other.sources.join(", ");
+            return Err(Diag::new(Code::Usage, place, "this table holds another kind of design than the ones before")
                 .help("train one model on HLS tables and another on netfold's own sweeps"));
-            }
         }
         for (into, from) in [(&mut self.tool, &other.tool), (&mut self.part, &other.part)] {
             if into.is_empty() {
