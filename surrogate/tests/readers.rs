@@ -1,4 +1,5 @@
 //! Readers: every format is told by its content, and bad rows are named by file and line.
+#![allow(clippy::unwrap_used)] // Helpers of tests: a failure here is a failed test.
 
 use netfold_surrogate::dataset::sweep::{COLUMNS, Kind, SweepRow};
 use netfold_surrogate::dataset::{Design, Table, parse, read, read_all};
