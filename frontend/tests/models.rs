@@ -43,3 +43,25 @@ fn real_models_evaluate_to_their_recorded_outputs() {
     }
     assert!(found >= 12, "only {found} models");
 }
+
+#[test]
+fn real_models_cut_short_or_corrupted_never_panic() {
+    let Some(folder) = shared_models() else { return };
+    for name in ["mlperf_kws", "conv1d_small_keras", "qkeras_jettagging"] {
+        let bytes = std::fs::read(folder.join(name).join("model.onnx")).unwrap();
+        for end in (0..bytes.len()).step_by(97) {
+            assert!(onnx::parse(&bytes[..end], None, name).is_err(), "{name} cut at {end}");
+        }
+        // A linear congruential walk over the bits of the file.
+        let mut state = 1u64;
+        for _ in 0..600 {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let bit = (state >> 33) as usize % (bytes.len() * 8);
+            let mut broken = bytes.clone();
+            broken[bit / 8] ^= 1 << (bit % 8);
+            if let Ok(net) = onnx::parse(&broken, None, name) {
+                net.verify().unwrap();
+            }
+        }
+    }
+}

@@ -87,7 +87,7 @@ fn changed_numbers_never_panic() {
         let mut build = realistic();
         let graph = build.graph();
         let pick = |rng: &mut ChaCha8Rng| extremes[rng.random_range(0..extremes.len())];
-        match rng.random_range(0..4) {
+        match rng.random_range(0..5) {
             0 => {
                 let n = rng.random_range(0..graph.node.len());
                 for a in &mut graph.node[n].attribute {
@@ -104,6 +104,12 @@ fn changed_numbers_never_panic() {
             2 => {
                 let n = rng.random_range(0..graph.initializer.len());
                 graph.initializer[n].dims = (0..rng.random_range(0..5)).map(|_| pick(&mut rng)).collect();
+            }
+            3 => {
+                let tensor = graph.input[0].ty.as_mut().unwrap().tensor_type.as_mut().unwrap();
+                let dims = &mut tensor.shape.as_mut().unwrap().dim;
+                let n = rng.random_range(0..dims.len());
+                dims[n].dim_value = Some(pick(&mut rng));
             }
             _ => {
                 let (a, b) = (rng.random_range(0..graph.node.len()), rng.random_range(0..graph.node.len()));

@@ -17,6 +17,8 @@ use std::rc::Rc;
 /// Stand-in for a symbolic batch size: a prime that no real shape has as a factor, so that sizes that depend on the batch are
 /// told from those that do not.
 pub(super) const SYMBOLIC_BATCH: usize = 999_999_937;
+/// Largest batch size that a file may state.
+const MAX_BATCH: usize = 1 << 32;
 /// Largest number of operators of a file.
 const MAX_NODES: usize = 100_000;
 /// Largest number of elements of all constants together.
@@ -225,6 +227,9 @@ impl<'a> Importer<'a> {
             return Err(unsupported(format!(
                 "shape {dims:?} does not begin with the batch size of the other inputs ({shown})"
             )));
+        }
+        if n > MAX_BATCH {
+            return Err(unsupported(format!("a batch of {n} samples")));
         }
         let batch = batched.then_some(0);
         check_size(&dims, batch)?;

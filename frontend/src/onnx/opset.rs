@@ -47,12 +47,15 @@ impl Opsets {
 
     /// The version that a node is written in.
     pub fn of(&self, node: &NodeProto) -> Res<i64> {
-        if is_standard(&node.domain) || node.domain.ends_with("channels_last") {
+        if is_standard(&node.domain) {
             return Ok(self.standard);
         }
         if !QONNX_DOMAINS.contains(&node.domain.as_str()) {
             return Err(unsupported(format!("domain {:?} is not supported", node.domain))
                 .help(format!("operators of standard ONNX and of {} are supported", QONNX_DOMAINS.join(", "))));
+        }
+        if node.domain.ends_with("channels_last") {
+            return Ok(self.standard);
         }
         Ok(self.custom.get(&node.domain).copied().unwrap_or(1))
     }

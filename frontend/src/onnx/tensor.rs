@@ -304,12 +304,10 @@ pub(super) fn strides(dims: &[usize]) -> Vec<usize> {
 
 /// Offsets visited by a row-major walk over `dims` with the given strides.
 pub(super) fn walk(dims: &[usize], strides: &[usize]) -> Vec<usize> {
-    let total: usize = dims.iter().product();
-    let mut out = Vec::with_capacity(total);
-    if total == 0 {
-        return out;
+    if dims.contains(&0) {
+        return Vec::new();
     }
-    out.push(0);
+    let mut out = vec![0];
     for (&d, &s) in dims.iter().zip(strides) {
         out = out.iter().flat_map(|&base| (0..d).map(move |i| base + i * s)).collect();
     }
@@ -398,5 +396,38 @@ fn half(bits: u16) -> f64 {
         31 if fraction == 0.0 => f64::INFINITY,
         31 => f64::NAN,
         _ => (1024.0 + fraction) * 2f64.powi(exponent - 25),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_precision_rounds_to_even_and_overflows() {
+        assert_eq!(DType::F16.round(2049.0), 2048.0);
+        assert_eq!(DType::F16.round(2051.0), 2052.0);
+        assert_eq!(DType::F16.round(65520.0), f64::INFINITY);
+        assert_eq!(DType::F16.round(2f64.powi(-25)), 0.0);
+        assert_eq!(DType::BF16.round(1.0 + 2f64.powi(-9)), 1.0);
+        assert_eq!([half(0x3555), half(0x0001), half(0xfc00)], [0.333251953125, 2f64.powi(-24), f64::NEG_INFINITY]);
+    }
+
+    #[test]
+    fn integers_wrap_to_their_type() {
+        assert_eq!(DType::Int { signed: true, bits: 8 }.wrap(200), -56);
+        assert_eq!(DType::Int { signed: false, bits: 8 }.wrap(-1), 255);
+        assert_eq!(DType::I64.wrap(i64::MIN), i64::MIN);
+        assert_eq!(DType::I64.range(), (i64::MIN, i64::MAX));
+    }
+
+    #[test]
+    fn grids_follow_their_axis() {
+        let steps = vec![0.5, 0.25, 0.125];
+        let grid = Some(Grid { axis: Some(1), steps });
+        let t = Tensor { ty: DType::F32, dims: vec![2, 3], data: Data::Float(vec![0.0; 6]), grid };
+        assert_eq!(t.transposed(&[1, 0]).grid.and_then(|g| g.axis), Some(0));
+        assert_eq!(t.reshaped(vec![2, 1, 3]).grid.and_then(|g| g.axis), Some(2));
+        assert_eq!(t.reshaped(vec![6]).grid, None);
     }
 }

@@ -171,6 +171,7 @@ pub(super) fn reshape(n: &OpNode) -> Res<Tensor> {
         }
         _ => ops::resolve_reshape(&x.dims, n.constant(1, "shape")?.as_ints()?, n.int("allowzero", 0)? != 0)?,
     };
+    count(&dims)?;
     Ok(x.reshaped(dims))
 }
 
