@@ -56,6 +56,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Ok(d) = std::env::var("DEPTH") {
         options.max_depth = d.parse().ok();
     }
+    options.slack = env("SLACK", 2.0) as u32;
     options.cost.pass = env("PASS", 0.15);
     options.cost.carry_bits = env("CARRY", 1.0) > 0.0;
     let start = std::time::Instant::now();
@@ -91,6 +92,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     i.range.lo + ((s >> 33) as i64).rem_euclid(i.range.hi - i.range.lo + 1)
                 })
                 .collect();
+            if let Err((id, v)) = g.check(&x) {
+                eprintln!("node {id:?} {:?} has {v}", g.node(id));
+            }
             let y = g.eval(&x);
             for v in x.iter().chain(&y) {
                 lines += &format!("{v} ");

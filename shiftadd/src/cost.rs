@@ -45,11 +45,12 @@ impl DelayModel {
         let n = g.node(id);
         let adds = match n.op {
             Op::Add { a, b, carry, .. } => carry.is_some() || g.overlap(a, b) > 0,
+            Op::Digit { .. } => true,
             Op::Affine { bias, .. } => bias != 0,
             _ => false,
         };
         match *self {
-            Self::Levels => f64::from(u8::from(adds && matches!(n.op, Op::Add { .. }))),
+            Self::Levels => f64::from(u8::from(adds && !matches!(n.op, Op::Affine { .. }))),
             Self::Nanoseconds { lut, route, carry } => match n.op {
                 Op::Quant { quantizer: q, .. } => {
                     let r = g.node(g.operands(id).next().unwrap_or(id)).range;
@@ -87,6 +88,24 @@ pub fn node_luts(g: &Graph, id: NodeId, model: &CostModel) -> f64 {
             }
             overlap + model.pass * f64::from(n.width().saturating_sub(fa.high.min(fb.high)))
         }
+        Op::Digit { a, xs, digit, constant, .. } => {
+            let fa = g.field(a);
+            let w = n.width();
+            let mut luts = 0.0;
+            let mut top = 0;
+            for (c, &(count, k)) in g.column_counts(&xs, constant, w).iter().enumerate() {
+                let at = c as u32 + u32::from(digit);
+                if count + k < 1 << digit || at >= w {
+                    continue;
+                }
+                let alone = digit == 0 && (count == 1 && !(fa.low..fa.high).contains(&at) || count == 0);
+                if !alone {
+                    luts += 1.0;
+                }
+                top = at + 1;
+            }
+            luts + model.pass * f64::from(w.saturating_sub(top))
+        }
         Op::Affine { a, bias } => {
             let ends = a.neg || bias == 0;
             if ends { 0.0 } else { model.pass * f64::from(n.width()) }
@@ -109,6 +128,6 @@ pub fn graph_luts(g: &Graph, model: &CostModel) -> f64 {
 
 /// Number of adders and the adder depth of a graph.
 pub fn adders_and_depth(g: &Graph) -> (usize, u32) {
-    let adders = g.nodes.iter().filter(|n| matches!(n.op, Op::Add { .. })).count();
+    let adders = g.nodes.iter().filter(|n| matches!(n.op, Op::Add { .. } | Op::Digit { .. })).count();
     (adders, g.nodes.iter().map(|n| n.depth).max().unwrap_or(0))
 }

@@ -14,16 +14,14 @@ use crate::graph::{Graph, NodeId, Operand};
 /// What a solver run weighs, all in lookup tables.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Weights {
-    /// Worth of one adder beyond its bits: the carry-out bit that every adder makes.
-    pub adder: f32,
+    /// What a term costs in a sum of many, relative to a plain adder: an occurrence saves that share.
+    pub keep: f32,
     /// Cost of a carry position that only one operand reaches.
     pub pass: f32,
     /// Relative size of the deterministic noise on gains, and its seed.
     pub noise: f32,
     /// Seed of the noise.
     pub seed: u64,
-    /// Worth of an occurrence beyond those bits.
-    pub count: f32,
 }
 
 #[derive(Default, Clone, Copy)]
@@ -68,10 +66,9 @@ fn unpack(k: u64) -> (NodeId, NodeId, i32, bool) {
     )
 }
 
-/// The state of an elimination: the graph so far, each node's constant (value minus its linear form) and the rows.
+/// The state of an elimination: the graph so far and the rows.
 pub(crate) struct Engine {
     pub graph: Graph,
-    pub constant: Vec<i64>,
     pub rows: Vec<Vec<Operand>>,
     /// Largest adder depth of each row's result.
     pub max_depth: Vec<u32>,
@@ -83,7 +80,7 @@ pub(crate) struct Engine {
 
 impl Engine {
     pub fn new(
-        graph: Graph, constant: Vec<i64>, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights,
+        graph: Graph, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights,
     ) -> Self {
         let mut rows_of = vec![Vec::new(); graph.nodes.len()];
         let mut counts = FastMap::default();
@@ -97,7 +94,7 @@ impl Engine {
                 }
             }
         }
-        let mut e = Self { graph, constant, rows, max_depth, rows_of, counts, queue: BinaryHeap::new(), weights };
+        let mut e = Self { graph, rows, max_depth, rows_of, counts, queue: BinaryHeap::new(), weights };
         let start: Vec<(i64, u64)> =
             e.counts.iter().filter(|&(_, &n)| n > 1).map(|(&k, &n)| (e.gain(k, n), k)).filter(|g| g.0 > 0).collect();
         e.queue = start.into();
@@ -118,7 +115,7 @@ impl Engine {
         let low = fa.low.min(fb.low);
         let removed = ((fa.high - fa.low) + (fb.high - fb.low)) as f32 - (w - low.min(w)) as f32;
         let n = n as f32;
-        let mut g = (n - 1.0) * (cost + self.weights.adder) + n * self.weights.count * (removed - cost);
+        let mut g = n * self.weights.keep * cost.max(removed) - cost;
         if self.weights.noise > 0.0 {
             let h = (mix(k ^ mix(self.weights.seed)) >> 40) as f32 / (1u64 << 24) as f32;
             g *= 1.0 + self.weights.noise * (h - 0.5);
@@ -243,9 +240,7 @@ impl Engine {
         if found.iter().map(|f| f.1.len()).sum::<usize>() < 2 {
             return;
         }
-        let (id, bias) = self.graph.add(a, b, None);
-        let signed = |v: i64, o: Operand| if o.neg { -(v << o.shift) } else { v << o.shift };
-        self.constant.push(signed(self.constant[na.index()], a) + signed(self.constant[nb.index()], b) + bias);
+        let (id, _) = self.graph.add(a, b, None);
         self.rows_of.push(Vec::new());
         for (row, occ) in found {
             for (t, u) in occ {

@@ -131,6 +131,16 @@ impl Quantizer {
     }
 }
 
+/// Adds a word to bit-sliced counts.
+fn count(counts: &mut [i64; 3], word: i64) {
+    let mut carry = word;
+    for c in counts {
+        let next = *c & carry;
+        *c ^= carry;
+        carry = next;
+    }
+}
+
 fn wrap_word(v: i64, bits: u32, signed: bool) -> i64 {
     let up = 64 - bits.clamp(1, 62);
     if signed { (v << up) >> up } else { ((v as u64) << up >> up) as i64 }
@@ -151,6 +161,22 @@ pub enum Op {
         b: Operand,
         /// Optional third operand of one bit.
         carry: Option<CarryBit>,
+        /// Constant summand.
+        bias: i64,
+    },
+    /// One carry chain of a sum of many terms. The fields of `xs` and the bits of `constant` are counted in every
+    /// column; `digit` 0, 1 or 2 of all counts, as one word `D` with its weight, is added: the node is `a + D + bias`
+    /// modulo the node's word. A count of five bits is one six-input table together with `a`'s bit, so three chains
+    /// (digits 0, 1, 2) add five terms.
+    Digit {
+        /// The term that feeds the carry chain directly.
+        a: Operand,
+        /// The counted terms.
+        xs: [Option<Operand>; 5],
+        /// The digit of the counts that is added.
+        digit: u8,
+        /// Counted constant bits.
+        constant: i64,
         /// Constant summand.
         bias: i64,
     },
@@ -187,6 +213,12 @@ impl Op {
                 b.node = map(b.node);
                 if let Some(c) = carry {
                     c.node = map(c.node);
+                }
+            }
+            Op::Digit { a, xs, .. } => {
+                a.node = map(a.node);
+                for x in xs.iter_mut().flatten() {
+                    x.node = map(x.node);
                 }
             }
             Op::Affine { a, .. } => a.node = map(a.node),
@@ -316,6 +348,112 @@ impl Graph {
         self.push(Op::Add { a, b, carry, bias }, range, zeros, depth + u32::from(!disjoint))
     }
 
+    /// How many fields of counted terms, and constant bits, each column has.
+    pub(crate) fn column_counts(&self, xs: &[Option<Operand>], constant: i64, width: u32) -> Vec<(u32, u32)> {
+        let mut columns: Vec<(u32, u32)> = (0..width).map(|c| (0, (constant >> c & 1) as u32)).collect();
+        for x in xs.iter().flatten() {
+            let f = self.field(*x);
+            for c in f.low..f.high.min(width) {
+                columns[c as usize].0 += 1;
+            }
+        }
+        columns
+    }
+
+    /// Appends the carry chains that add `a`, up to five terms and a constant: the digit words of the column counts,
+    /// one after the other. `goal` is `None` for a free constant, else the exact range of the result and the constant
+    /// to add. Returns the node and its constant: value less the terms' exact sum.
+    pub fn add_many(&mut self, a: Operand, xs: &[Operand], goal: Option<(Interval, i64)>) -> (NodeId, i64) {
+        let mut list = [None; 5];
+        let fa = self.field(a);
+        let (mut total, mut offsets) = (fa.range, fa.offset);
+        for (slot, x) in list.iter_mut().zip(xs) {
+            *slot = Some(*x);
+            let f = self.field(*x);
+            total = total.sum(&f.range);
+            offsets += f.offset;
+        }
+        // Each chain adds one at its first column (it subtracts an inverted word); where that is depends on the
+        // constant, and the constant on it, so a few rounds settle them.
+        let mut constant = 0;
+        let mut free = goal.is_none().then(|| total.hi.max(1) as u64).map(|v| 64 - v.leading_zeros() + 1);
+        let mut settled = None;
+        for round in 0..6 {
+            let width = free.unwrap_or(goal.map_or(0, |g| g.0.width()));
+            let starts = self.chain_starts(fa.low, &list, constant, width);
+            let ones: i64 = starts.iter().flatten().map(|s| 1i64 << s).sum();
+            let Some((_, want)) = goal else {
+                let w = wrap_window(total.lo + ones, total.hi + ones).width();
+                if free == Some(w) {
+                    settled = Some((starts, ones));
+                    break;
+                }
+                free = Some(w);
+                continue;
+            };
+            let next = (want + offsets - ones).rem_euclid(1 << width);
+            if next == constant {
+                settled = Some((starts, ones));
+                break;
+            }
+            if round < 5 {
+                constant = next;
+            }
+        }
+        let mut at = a;
+        let (starts, range) = match (settled, goal) {
+            (Some((starts, _)), Some((range, _))) => (starts, range),
+            (Some((starts, ones)), None) => (starts, wrap_window(total.lo + ones, total.hi + ones)),
+            (None, _) => {
+                // The constant did not settle: the first term takes it, as a word that is not negative.
+                constant = 0;
+                let range = goal.map_or(wrap_window(total.lo, total.hi), |g| g.0);
+                let width = range.width();
+                let starts = self.chain_starts(0, &list, 0, width);
+                let ones: i64 = starts.iter().flatten().map(|s| 1i64 << s).sum();
+                let want = goal.map_or(range.lo - total.lo - offsets, |g| g.1);
+                let least = -self.node(a.node).range.negate_if(a.neg).shl(a.shift).lo;
+                let rest = least + (want + offsets - fa.offset - ones - least).rem_euclid(1 << width);
+                at = Operand { node: self.affine(a, rest), shift: 0, neg: false };
+                (starts, range)
+            }
+        };
+        let word = Interval::of_word(range.width(), false);
+        let last = (0..3).rev().find(|&k| starts[k].is_some()).unwrap_or(0);
+        for (digit, start) in starts.into_iter().enumerate() {
+            let Some(start) = start else { continue };
+            let f = self.field(at);
+            let own = if digit == last { range } else { word };
+            let depth = std::iter::once(&at).chain(xs).map(|x| self.node(x.node).depth).max().unwrap_or(0) + 1;
+            let op = Op::Digit { a: at, xs: list, digit: digit as u8, constant, bias: (1 << start) - f.offset };
+            let id = self.push(op, own, 0, depth);
+            at = Operand { node: id, shift: 0, neg: false };
+        }
+        let bias = match goal {
+            Some((_, want)) => want,
+            None => range.lo - total.lo - offsets,
+        };
+        (at.node, bias)
+    }
+
+    /// The first column of each digit's chain; `None` where the digit is always zero.
+    fn chain_starts(&self, a_low: u32, xs: &[Option<Operand>], constant: i64, width: u32) -> [Option<u32>; 3] {
+        let columns = self.column_counts(xs, constant, width);
+        let mut starts = [None; 3];
+        let mut a_low = a_low;
+        for (digit, start) in starts.iter_mut().enumerate() {
+            let first = (0..width).find(|&c| c as usize >= digit && {
+                let (n, k) = columns[c as usize - digit];
+                n + k >= 1 << digit
+            });
+            if let Some(first) = first {
+                *start = Some(first.max(a_low).min(width.saturating_sub(1)));
+                a_low = a_low.min(first);
+            }
+        }
+        starts
+    }
+
     /// Bit positions where both operands have a bit that can be one: the adder's lookup tables.
     pub fn overlap(&self, a: Operand, b: Operand) -> u32 {
         let (fa, fb) = (self.field(a), self.field(b));
@@ -328,6 +466,11 @@ impl Graph {
         let range = n.range.negate_if(a.neg).shl(a.shift).add_const(bias);
         let zeros = (n.zeros + a.shift).min(bias.trailing_zeros()).min(62);
         self.push(Op::Affine { a, bias }, range, zeros, n.depth)
+    }
+
+    /// Narrows the interval of a node that nothing reads yet to one that is known from elsewhere to hold its values.
+    pub fn narrow(&mut self, id: NodeId, range: Interval) {
+        self.nodes[id.index()].range = range;
     }
 
     /// Appends `src >> bits`.
@@ -388,10 +531,14 @@ impl Graph {
     /// The ids of the nodes that a node reads.
     pub fn operands(&self, id: NodeId) -> impl Iterator<Item = NodeId> + use<> {
         let list = match self.node(id).op {
-            Op::Input(_) | Op::Const(_) => [None, None, None],
-            Op::Add { a, b, carry, .. } => [Some(a.node), Some(b.node), carry.map(|c| c.node)],
-            Op::Affine { a, .. } => [Some(a.node), None, None],
-            Op::Shr { src, .. } | Op::Quant { src, .. } => [Some(src), None, None],
+            Op::Input(_) | Op::Const(_) => [None; 6],
+            Op::Add { a, b, carry, .. } => [Some(a.node), Some(b.node), carry.map(|c| c.node), None, None, None],
+            Op::Digit { a, xs, .. } => {
+                let x = xs.map(|x| x.map(|x| x.node));
+                [Some(a.node), x[0], x[1], x[2], x[3], x[4]]
+            }
+            Op::Affine { a, .. } => [Some(a.node), None, None, None, None, None],
+            Op::Shr { src, .. } | Op::Quant { src, .. } => [Some(src), None, None, None, None, None],
         };
         list.into_iter().flatten()
     }
@@ -411,6 +558,14 @@ impl Graph {
                     let c = carry.map_or(0, |c| ((v[c.node.index()] & 1) ^ i64::from(c.neg)) << c.shift);
                     scaled(&v, a) + scaled(&v, b) + c + bias
                 }
+                Op::Digit { a, xs, digit, constant, bias } => {
+                    let mut counts = [constant, 0, 0];
+                    for x in xs.into_iter().flatten() {
+                        count(&mut counts, scaled(&v, x) - self.field(x).offset);
+                    }
+                    let sum = scaled(&v, a) + (counts[usize::from(digit)] << digit) + bias;
+                    wrap_word(sum, n.width(), n.range.signed())
+                }
                 Op::Affine { a, bias } => scaled(&v, a) + bias,
                 Op::Shr { src, bits } => v[src.index()] >> bits,
                 Op::Quant { src, quantizer } => quantizer.apply(v[src.index()]),
@@ -418,6 +573,17 @@ impl Graph {
             v.push(value);
         }
         v
+    }
+
+    /// Checks that every value of one input vector lies in its node's interval and has its known-zero low bits; the
+    /// first node that does not, with its value.
+    pub fn check(&self, x: &[i64]) -> Result<(), (NodeId, i64)> {
+        for (i, (v, n)) in self.eval_nodes(x).into_iter().zip(&self.nodes).enumerate() {
+            if !n.range.contains(v) || v & ((1i64 << n.zeros.min(62)) - 1) != 0 {
+                return Err((NodeId(i as u32), v));
+            }
+        }
+        Ok(())
     }
 
     /// The outputs for one input vector. `x` has one value an input.

@@ -19,7 +19,7 @@ pub struct Layer {
 
 /// The exact intervals of a layer's outputs for given inputs.
 fn layer_ranges(layer: &Layer, inputs: &[InputSpec]) -> Vec<Interval> {
-    let job = Job { matrix: &layer.matrix, inputs, bias: Some(&layer.bias), max_depth: None };
+    let job = Job { matrix: &layer.matrix, inputs, bias: Some(&layer.bias), max_depth: None, slack: 0 };
     (0..layer.matrix.len())
         .map(|r| {
             let s = job.output_range(r);
@@ -63,13 +63,14 @@ pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Gra
             inputs: s,
             bias: Some(&l.bias),
             max_depth: l.max_depth.or(options.max_depth),
+            slack: options.slack,
         })
         .collect();
     let parts = solve_all(&jobs, options);
     let mut g = Graph::default();
     let mut wires: Vec<NodeId> = inputs.iter().map(|i| g.input(i.range, i.zeros)).collect();
     let mut outputs = Vec::new();
-    for (layer, part) in layers.iter().zip(&parts) {
+    for ((layer, part), next) in layers.iter().zip(&parts).zip(&specs[1..]) {
         let results = append(&mut g, part, &wires);
         wires.clear();
         outputs.clear();
@@ -80,7 +81,13 @@ pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Gra
                 None => g.constant(out.offset),
             };
             let node = match layer.quantizers[r] {
-                Some(q) => g.quant(node, q),
+                Some(q) => {
+                    // The sum's node may be shared and have a wider interval than the row; the next layer was solved
+                    // for the row's.
+                    let id = g.quant(node, q);
+                    g.narrow(id, next[r].range);
+                    id
+                }
                 None => node,
             };
             wires.push(node);

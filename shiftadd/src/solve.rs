@@ -31,8 +31,10 @@ pub struct Options {
     /// Costs of the target family.
     pub cost: CostModel,
     /// Bound of the adder depth of every output; raised where an output's digits cannot be summed in it. `None` leaves
-    /// two levels over the least possible.
+    /// [`Options::slack`] levels over the least possible.
     pub max_depth: Option<u32>,
+    /// Levels over the least possible that an output without a bound may take.
+    pub slack: u32,
     /// Threads; zero takes one a core.
     pub threads: usize,
     /// Solver runs with different weights of which the best is kept, at least 1. The digits of large matrices reduce it.
@@ -41,7 +43,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cost: CostModel::default(), max_depth: None, threads: 0, tries: 12 }
+        Self { cost: CostModel::default(), max_depth: None, slack: 2, threads: 0, tries: 12 }
     }
 }
 
@@ -52,6 +54,7 @@ pub(crate) struct Job<'a> {
     /// Constants added to the outputs; where present the outputs are exact nodes with offset zero.
     pub bias: Option<&'a [i64]>,
     pub max_depth: Option<u32>,
+    pub slack: u32,
 }
 
 impl Job<'_> {
@@ -87,41 +90,95 @@ impl Job<'_> {
                 }
             }
             let least = usize::BITS - terms.len().max(1).next_power_of_two().leading_zeros() - 1;
-            bounds.push(self.max_depth.unwrap_or(least + 2).max(least));
+            bounds.push(self.max_depth.unwrap_or(least + self.slack).max(least));
             rows.push(terms);
             fixed.push(constant);
         }
-        let constants = vec![0; graph.nodes.len()];
-        let mut engine = Engine::new(graph, constants, rows, bounds, weights);
+        let mut engine = Engine::new(graph, rows, bounds, weights);
         engine.run();
-        let Engine { mut graph, constant, rows, max_depth, .. } = engine;
-        for (r, row) in rows.into_iter().enumerate() {
-            let mut rest = fixed[r];
-            for t in &row {
-                let k = constant[t.node.index()] << t.shift;
-                rest -= if t.neg { -k } else { k };
-            }
-            let goal = Goal {
-                max_depth: max_depth[r],
-                constant: rest,
-                exact: self.bias.map(|_| self.output_range(r)),
-                pass: weights.pass,
-                carry_bits: cost.carry_bits,
-            };
-            let out = sum_row(&mut graph, row, &goal);
-            graph.outputs.push(out);
-        }
+        let graph = self.build(&engine, &fixed, weights.pass, cost);
         (graph_luts(&graph, cost), graph)
     }
 }
 
+impl Job<'_> {
+    /// Builds the adders that an elimination planned. A planned node with one reader joins its reader's sum, so sums
+    /// of many terms form that group better than pairs do.
+    fn build(&self, plan: &Engine, fixed: &[i64], pass: f32, cost: &CostModel) -> Graph {
+        let from = &plan.graph;
+        let mut readers = vec![0u32; from.nodes.len()];
+        for t in plan.rows.iter().flatten() {
+            readers[t.node.index()] += 1;
+        }
+        for i in (0..from.nodes.len()).rev() {
+            if readers[i] > 0
+                && let Op::Add { a, b, .. } = from.nodes[i].op
+            {
+                readers[a.node.index()] += 1;
+                readers[b.node.index()] += 1;
+            }
+        }
+        let mut graph = Graph::default();
+        // Each planned node's linear form as a term and a constant.
+        let mut made: Vec<Option<Linear>> = vec![None; from.nodes.len()];
+        for (i, spec) in self.inputs.iter().enumerate() {
+            let node = graph.input(spec.range, spec.zeros);
+            made[i] = Some(Linear { term: Some(Operand { node, shift: 0, neg: false }), offset: 0 });
+        }
+        let flatten = |terms: &[Operand], made: &[Option<Linear>]| {
+            let (mut open, mut flat, mut offset) = (terms.to_vec(), Vec::new(), 0i64);
+            while let Some(t) = open.pop() {
+                if let Some(l) = made[t.node.index()] {
+                    let k = l.offset << t.shift;
+                    offset += if t.neg { -k } else { k };
+                    if let Some(inner) = l.term {
+                        flat.push(Operand { node: inner.node, shift: inner.shift + t.shift, neg: inner.neg != t.neg });
+                    }
+                } else if let Op::Add { a, b, .. } = from.node(t.node).op {
+                    for o in [a, b] {
+                        open.push(Operand { node: o.node, shift: o.shift + t.shift, neg: o.neg != t.neg });
+                    }
+                }
+            }
+            flat.reverse();
+            (flat, offset)
+        };
+        for i in self.inputs.len()..from.nodes.len() {
+            let Op::Add { a, b, .. } = from.nodes[i].op else { continue };
+            if readers[i] < 2 {
+                continue;
+            }
+            let (terms, offset) = flatten(&[a, b], &made);
+            let goal = Goal {
+                max_depth: from.nodes[i].depth,
+                constant: offset,
+                exact: None,
+                pass,
+                carry_bits: cost.carry_bits,
+            };
+            made[i] = Some(sum_row(&mut graph, terms, &goal));
+        }
+        for (r, row) in plan.rows.iter().enumerate() {
+            let (terms, offset) = flatten(row, &made);
+            let goal = Goal {
+                max_depth: plan.max_depth[r],
+                constant: fixed[r] + offset,
+                exact: self.bias.map(|_| self.output_range(r)),
+                pass,
+                carry_bits: cost.carry_bits,
+            };
+            let out = sum_row(&mut graph, terms, &goal);
+            graph.outputs.push(out);
+        }
+        graph
+    }
+}
+
 fn variants(tries: usize, pass: f32) -> Vec<Weights> {
-    let adders = [1.0f32, 0.0, 2.5, 1.0];
-    let counts = [0.0f32, 0.0, 0.0, 0.5];
+    let keep = [1.0f32, 0.6, 0.7, 0.5];
     (0..tries.max(1))
         .map(|i| Weights {
-            adder: adders[i % 4],
-            count: counts[i % 4],
+            keep: keep[i % 4],
             pass,
             noise: if i < 4 { 0.0 } else { 0.15 + 0.05 * (i % 3) as f32 },
             seed: i as u64,
@@ -177,7 +234,7 @@ pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
 ///
 /// Every row of `matrix` has one entry an input; missing entries count as zero.
 pub fn solve(matrix: &[Vec<i64>], inputs: &[InputSpec], options: &Options) -> Graph {
-    let job = Job { matrix, inputs, bias: None, max_depth: options.max_depth };
+    let job = Job { matrix, inputs, bias: None, max_depth: options.max_depth, slack: options.slack };
     solve_all(&[job], options).pop().unwrap_or_default()
 }
 

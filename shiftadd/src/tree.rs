@@ -25,6 +25,90 @@ fn kraft(g: &Graph, terms: &[Operand]) -> u64 {
     terms.iter().map(|t| 1u64 << g.node(t.node).depth.min(58)).sum()
 }
 
+/// Tables of the chains that add `xs` to `a`, estimated from the terms' extents.
+fn group_cost(g: &Graph, a: Operand, xs: &[Operand]) -> f32 {
+    let fa = g.field(a);
+    let mut columns = [0u8; 64];
+    for x in xs {
+        let f = g.field(*x);
+        for c in f.low..f.high.min(63) {
+            columns[c as usize] += 1;
+        }
+    }
+    let mut luts = 0;
+    for (c, &n) in columns.iter().enumerate() {
+        let alone = n == 0 || n == 1 && !(fa.low..fa.high).contains(&(c as u32));
+        luts += u32::from(!alone) + u32::from(n >= 2) + u32::from(n >= 4);
+    }
+    luts as f32
+}
+
+/// The best group of four or six terms to add with shared counts, if one fits the depth and beats plain adders.
+fn choose_group(g: &Graph, terms: &[Operand], used: u64, cap: u64, goal: &Goal) -> Option<(Operand, Vec<Operand>)> {
+    if terms.len() < 4 {
+        return None;
+    }
+    let mut best: Option<(f32, Operand, Vec<Operand>)> = None;
+    let extent = |t: &Operand| {
+        let f = g.field(*t);
+        (f.low, f.high)
+    };
+    let depth = |t: &Operand| g.node(t.node).depth;
+    let mut seeds: Vec<&Operand> = terms.iter().collect();
+    seeds.sort_by_key(|t| (depth(t), extent(t)));
+    for seed in seeds.iter().take(8) {
+        let (low, high) = extent(seed);
+        let mut near: Vec<&Operand> = terms.iter().filter(|t| !std::ptr::eq(*t, *seed)).collect();
+        near.sort_by_key(|t| {
+            let (l, h) = extent(t);
+            let apart = l.abs_diff(low) + h.abs_diff(high);
+            (depth(t).max(depth(seed)), apart, t.node, t.shift, t.neg)
+        });
+        for size in [6usize, 4] {
+            if terms.len() < size || size == 4 && terms.len() == 5 {
+                continue;
+            }
+            let mut members: Vec<Operand> = vec![**seed];
+            members.extend(near.iter().take(size - 1).map(|t| **t));
+            let d = members.iter().map(depth).max().unwrap_or(0) + if size == 6 { 3 } else { 2 };
+            let freed: u64 = members.iter().map(|t| 1u64 << depth(t).min(58)).sum();
+            if used - freed + (1 << d.min(58)) > cap {
+                continue;
+            }
+            // The term that reaches the farthest beyond the others feeds the chain.
+            let mut choice: Option<(f32, usize)> = None;
+            for i in 0..size {
+                let mut xs = members.clone();
+                let a = xs.remove(i);
+                let c = group_cost(g, a, &xs);
+                if choice.is_none_or(|b| c < b.0) {
+                    choice = Some((c, i));
+                }
+            }
+            let Some((cost, i)) = choice else { continue };
+            let mut xs = members.clone();
+            let a = xs.remove(i);
+            let (mut total, mut bits, mut low) = (g.field(a).range, 0, u32::MAX);
+            for m in &members {
+                let f = g.field(*m);
+                bits += f.high - f.low;
+                low = low.min(f.low);
+            }
+            for x in &xs {
+                total = total.sum(&g.field(*x).range);
+            }
+            let w = wrap_window(total.lo, total.hi).width().saturating_sub(low);
+            let removed = bits as f32 - w as f32;
+            // Lookup tables a removed bit; plain adders take a little over one.
+            let rate = (cost + 1.0 + goal.pass) / removed.max(1.0);
+            if rate < 1.0 && best.as_ref().is_none_or(|b| rate < b.0) {
+                best = Some((rate, a, xs));
+            }
+        }
+    }
+    best.map(|b| (b.1, b.2))
+}
+
 /// Score of joining two terms (least is best), and the resulting depth.
 fn score(g: &Graph, a: Operand, b: Operand, pass: f32) -> (f32, u32) {
     let (fa, fb) = (g.field(a), g.field(b));
@@ -51,6 +135,27 @@ pub(crate) fn sum_row(g: &mut Graph, mut terms: Vec<Operand>, goal: &Goal) -> Li
     while terms.len() > 1 {
         let used = kraft(g, &terms);
         let cap = 1u64 << bound;
+        if let Some((a, xs)) = choose_group(g, &terms, used, cap, goal) {
+            for member in std::iter::once(&a).chain(&xs) {
+                if let Some(i) = terms.iter().position(|t| t == member) {
+                    terms.remove(i);
+                }
+            }
+            let base = xs.iter().map(|x| x.shift).min().unwrap_or(0).min(a.shift);
+            let exact = match goal.exact {
+                Some(range) if terms.is_empty() => Some((range, constant)),
+                _ => None,
+            };
+            let base = if exact.is_some() { 0 } else { base };
+            let down = |o: &Operand| Operand { shift: o.shift - base, ..*o };
+            let (id, bias) = g.add_many(down(&a), &xs.iter().map(down).collect::<Vec<_>>(), exact);
+            if exact.is_some() {
+                return Linear { term: Some(Operand { node: id, shift: 0, neg: false }), offset: 0 };
+            }
+            constant -= bias << base;
+            terms.push(Operand { node: id, shift: base, neg: false });
+            continue;
+        }
         let mut best: Option<(f32, usize, usize)> = None;
         let mut shallow: Option<(u32, f32, usize, usize)> = None;
         for i in 0..terms.len() {
@@ -94,8 +199,9 @@ pub(crate) fn sum_row(g: &mut Graph, mut terms: Vec<Operand>, goal: &Goal) -> Li
     }
     let t = terms[0];
     match goal.exact {
-        Some(_) if constant != 0 || t.neg || t.shift > 0 => {
+        Some(range) if constant != 0 || t.neg || t.shift > 0 => {
             let id = g.affine(t, constant);
+            g.narrow(id, range);
             Linear { term: Some(Operand { node: id, shift: 0, neg: false }), offset: 0 }
         }
         _ => Linear { term: Some(t), offset: constant },

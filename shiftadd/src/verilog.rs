@@ -161,6 +161,72 @@ impl Emitter<'_> {
         }
     }
 
+    /// One column of a digit of the counts: an expression of the terms' bits.
+    fn count_bit(&self, xs: &[Option<Operand>], constant: i64, digit: u8, column: u32, stage: u32) -> Option<String> {
+        let column = column.checked_sub(u32::from(digit))?;
+        let mut digits: [Option<String>; 3] = [None, None, None];
+        let mut bits: Vec<String> = Vec::new();
+        for x in xs.iter().flatten() {
+            let f = self.g.field(*x);
+            if (f.low..f.high).contains(&column) {
+                bits.push(self.field_bits(*x, stage, column, column + 1));
+            }
+        }
+        if constant >> column & 1 == 1 {
+            bits.push("1'b1".into());
+        }
+        for bit in bits {
+            let mut carry = Some(bit);
+            for d in digits.iter_mut().take(usize::from(digit) + 1) {
+                let Some(c) = carry.take() else { break };
+                match d.take() {
+                    None => *d = Some(c),
+                    Some(old) => {
+                        carry = Some(format!("({old} & {c})"));
+                        *d = Some(format!("({old} ^ {c})"));
+                    }
+                }
+            }
+        }
+        digits[usize::from(digit)].take()
+    }
+
+    fn digit(&self, i: usize, out: &mut String) {
+        let n = &self.g.nodes[i];
+        let Op::Digit { a, xs, digit, constant, bias } = n.op else { return };
+        let s = self.p.stage[i];
+        let w = n.width();
+        let fa = self.g.field(a);
+        let name = &self.names[i];
+        let start = (bias + fa.offset).trailing_zeros();
+        let mut bits: Vec<String> = (0..w)
+            .map(|c| self.count_bit(&xs, constant, digit, c, s).unwrap_or_else(|| "1'b0".into()))
+            .collect();
+        bits.reverse();
+        let upper = w - start;
+        let _ = writeln!(
+            out,
+            "  wire [{}:0] {name}_count = {{{}}};",
+            w - 1,
+            bits.join(", ")
+        );
+        // Subtracting the inverted word keeps the term that feeds the chain directly apart from the counted ones.
+        let _ = writeln!(
+            out,
+            "  wire [{}:0] {name}_sum = {} - ~{};",
+            upper - 1,
+            self.field_bits(a, s, start, w),
+            slice(&format!("{name}_count"), start, w, w)
+        );
+        if start == 0 {
+            let _ = writeln!(out, "  assign {name} = {name}_sum;");
+        } else if fa.low >= start {
+            let _ = writeln!(out, "  assign {name} = {{{name}_sum, {}}};", slice(&format!("{name}_count"), 0, start, w));
+        } else {
+            let _ = writeln!(out, "  assign {name} = {{{name}_sum, {}}};", self.field_bits(a, s, 0, start));
+        }
+    }
+
     fn affine(&self, i: usize, out: &mut String) {
         let n = &self.g.nodes[i];
         let Op::Affine { a, bias } = n.op else { return };
@@ -352,6 +418,7 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
             let _ = writeln!(body, "  wire [{}:0] {name};  // {}", w - 1, range_note(n));
             match n.op {
                 Op::Add { .. } => e.add(i, &mut body),
+                Op::Digit { .. } => e.digit(i, &mut body),
                 Op::Affine { .. } => e.affine(i, &mut body),
                 Op::Quant { .. } => e.quant(i, &mut body),
                 _ => {}
