@@ -10,5 +10,6 @@ pub mod normalize;
 pub mod pipeline;
 pub mod precision;
 pub mod quantize;
+pub mod random;
 pub mod realize;
 pub mod streamline;

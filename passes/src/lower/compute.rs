@@ -105,12 +105,17 @@ fn window(
         lanes,
         window,
         output,
-        pad: pad.to_vec(),
+        pad: every_channel(pad, channels),
         memory: latency::default_memory(depth, lanes * ty.bits as usize),
     };
     let module = b.module(id, "window", Kind::Swu(swu));
     b.feed(id, x, module, 0);
     b.result(module, ty, output[0] * output[1] * channels * taps)
+}
+
+/// One value, or one for each of `channels`.
+fn every_channel(values: &[i64], channels: usize) -> Vec<i64> {
+    if values.len() == 1 { values.to_vec() } else { (0..channels).map(|c| values[c % values.len()]).collect() }
 }
 
 /// The type that also holds the padding value.
@@ -133,7 +138,7 @@ pub(super) fn pad_pixels(
     lanes: usize,
 ) -> Tap {
     let ty = with_value(x.ty, value, true);
-    let kind = Kind::Pad { size: [h, w], chunks: c / lanes, pads, value: value.to_vec(), lanes };
+    let kind = Kind::Pad { size: [h, w], chunks: c / lanes, pads, value: every_channel(value, c), lanes };
     let module = b.module(id, "pad", kind);
     b.feed(id, x, module, 0);
     b.result(module, ty, (h + pads[0] + pads[2]) * (w + pads[1] + pads[3]) * c)

@@ -229,6 +229,16 @@ fn fit(l: &Line, s: &Steps, shift: i32) -> Option<(i64, i64)> {
         }
         let wide = i128::from(m);
         let (mut low, mut high) = (i128::MIN, i128::MAX);
+        // Beyond the first and last value only clipping may hold the line.
+        let ends = [i128::from(s.first), i128::from(s.first) + i128::from(s.direction) * s.at.len() as i128];
+        let (least, least_at) = if s.direction > 0 { (ends[0], s.range.0) } else { (ends[1], s.range.1) };
+        let (most, most_at) = if s.direction > 0 { (ends[1], s.range.1) } else { (ends[0], s.range.0) };
+        if least > i128::from(l.lo) {
+            low = least * unit - wide * i128::from(least_at);
+        }
+        if most < i128::from(l.hi) {
+            high = (most + 1) * unit - wide * i128::from(most_at) - 1;
+        }
         for (k, &t) in s.at.iter().enumerate() {
             let (below, reached) = (i128::from(t) - 1, i128::from(t));
             if s.direction > 0 {
@@ -246,7 +256,10 @@ fn fit(l: &Line, s: &Steps, shift: i32) -> Option<(i64, i64)> {
                 continue 'factor;
             }
         }
-        if low == i128::MIN {
+        if low > high {
+            continue;
+        }
+        if s.at.is_empty() {
             // No step at all: hold the value by the offset.
             let v = i128::from(s.first) * unit + unit / 2;
             return Some((0, i64::try_from(v).ok()?));

@@ -76,10 +76,8 @@ fn absorb_input_permutations(int: &mut IntNetwork) -> Result<(), Diag> {
             continue;
         }
         let port = &int.inputs[i];
-        let ty = netfold_ir::quant::IntType::containing(
-            int.graph.node(node).range.hull().0,
-            int.graph.node(node).range.hull().1,
-        );
+        let Some(UnaryFn::Quant(quantizer)) = port.encoder.last() else { continue };
+        let ty = quantizer.ty;
         let real = int.graph.node(reader).real.clone();
         let file = |o: u32| port.order.get(o as usize).copied().unwrap_or(o);
         let new_order: Vec<u32> = order.iter().map(|&o| file(o)).collect();
