@@ -1,0 +1,379 @@
+//! A module as an actor: the cycles of its next firings from what its streams tell.
+
+use super::super::Module;
+use super::super::modules::{Kind, Swu};
+use super::super::schedule::Step;
+use super::run::{Fifo, Mode};
+use std::collections::VecDeque;
+
+/// Longest schedule period that is tabulated.
+const TABLE: usize = 1 << 16;
+
+/// Why an actor cannot fire with what is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// It can, or it has done all its frames.
+    None,
+    /// A beat of this stream is missing.
+    Beat(usize),
+    /// This stream has no space.
+    Space(usize),
+}
+
+/// State of one module.
+pub(super) struct Actor<'a> {
+    pub module: &'a Module,
+    /// Streams by port.
+    pub inputs: Vec<usize>,
+    /// Streams by port.
+    pub outputs: Vec<usize>,
+    /// Pipeline depth.
+    pub latency: u64,
+    /// When the module may fire next at the earliest.
+    pub ready: u64,
+    /// First firing.
+    pub started: Option<u64>,
+    /// Last firing of each frame.
+    pub ends: Vec<u64>,
+    /// Firings delayed by missing space.
+    pub blocked: u64,
+    /// Why it stopped.
+    pub wait: Wait,
+    /// Window unit: the cycle in which it steps on without input unless a beat arrives by then.
+    pub undecided: Option<u64>,
+    firings: usize,
+    /// Next firing of the frame.
+    next: usize,
+    schedule: Schedule,
+    /// Frames after which it stops; sources only.
+    last_frame: u64,
+    pace: u64,
+}
+
+/// What each firing moves.
+enum Schedule {
+    /// Firing `i` as `table[i % len]`.
+    Table { table: Vec<Step>, at: usize },
+    /// Computed from the firing's number.
+    Computed,
+    /// Matrix-vector unit: firings a row group and row groups; idle firings are skipped.
+    Mvu { sf: usize, nf: usize, beat: usize, group: usize },
+    /// Sliding window: position of the window, when it moves.
+    Window { window: Option<usize> },
+    /// Reorder unit.
+    Reorder(Halves),
+}
+
+/// The two halves of a reorder unit.
+#[derive(Default)]
+struct Halves {
+    /// Reading half: next word, earliest cycle, frames read.
+    read_next: usize,
+    read_ready: u64,
+    /// Cycles from which completely written frames can be read.
+    written: VecDeque<u64>,
+    /// Cycles from which banks that were read are free.
+    banks: VecDeque<u64>,
+}
+
+/// Firings after which the schedule of a kind repeats, when that is known and short.
+fn period(kind: &Kind) -> Option<usize> {
+    let p = match kind {
+        Kind::Source { .. }
+        | Kind::Sink { .. }
+        | Kind::Act { .. }
+        | Kind::WindowReduce { .. }
+        | Kind::LinComb { .. }
+        | Kind::Mul { .. }
+        | Kind::Fork { .. } => 1,
+        Kind::Vvu(v) => v.weights.cols / v.simd,
+        Kind::VectorReduce { length, lanes, .. }
+        | Kind::ArgMax { length, lanes, .. }
+        | Kind::Broadcast { length, lanes, .. } => length / lanes,
+        Kind::Concat { parts, .. } => parts.iter().sum(),
+        Kind::Select { size, inner, .. } => size * inner,
+        Kind::Dwc { from, to, .. } => num_integer::lcm(*from, *to) / from.min(to),
+        Kind::GlobalReduce { .. } | Kind::Pad { .. } | Kind::Upsample { .. } => kind.firings(),
+        Kind::Mvu(_) | Kind::Swu(_) | Kind::Reorder { .. } => return None,
+    };
+    (p <= TABLE).then_some(p)
+}
+
+impl<'a> Actor<'a> {
+    /// Before the first cycle.
+    pub fn new(module: &'a Module, mode: &Mode<'_>) -> Actor<'a> {
+        let kind = &module.kind;
+        let schedule = match kind {
+            Kind::Mvu(m) => Schedule::Mvu { sf: m.synapse_fold(), nf: m.neuron_fold(), beat: 0, group: 0 },
+            Kind::Swu(_) => Schedule::Window { window: None },
+            Kind::Reorder { .. } => Schedule::Reorder(Halves { banks: VecDeque::from([0, 0]), ..Halves::default() }),
+            _ => match period(kind) {
+                Some(p) => Schedule::Table { table: (0..p).map(|i| kind.step(i)).collect(), at: 0 },
+                None => Schedule::Computed,
+            },
+        };
+        Actor {
+            module,
+            inputs: vec![0; kind.input_lanes().len()],
+            outputs: vec![0; kind.output_lanes().len()],
+            latency: module.latency() as u64,
+            ready: 0,
+            started: None,
+            ends: Vec::new(),
+            blocked: 0,
+            wait: Wait::None,
+            undecided: None,
+            firings: kind.firings(),
+            next: 0,
+            schedule,
+            last_frame: if matches!(kind, Kind::Source { .. }) { mode.frames + 2 } else { u64::MAX },
+            pace: mode.pace,
+        }
+    }
+
+    /// Fires up to about `most` times, as far as the streams are known. Returns the firings and whether there may be more.
+    ///
+    /// `horizon`: cycle before which no further beat of a window unit's input can arrive.
+    pub fn advance(&mut self, fifos: &mut [Fifo], horizon: u64, most: usize) -> (usize, bool) {
+        self.wait = Wait::None;
+        self.undecided = None;
+        match (&mut self.schedule, &self.module.kind) {
+            (Schedule::Window { .. }, Kind::Swu(swu)) => self.advance_window(fifos, swu, horizon, most),
+            (Schedule::Reorder(_), _) => self.advance_reorder(fifos, most),
+            (Schedule::Mvu { .. }, _) => self.advance_mvu(fifos, most),
+            _ => self.advance_static(fifos, most),
+        }
+    }
+
+    /// The first cycle, not before `self.ready`, in which the beats are there and the outputs have space.
+    #[inline]
+    fn when(&mut self, fifos: &[Fifo], take: u64, give: u64) -> Option<u64> {
+        let mut at = self.ready;
+        for (port, f) in self.inputs.iter().enumerate() {
+            if take >> port & 1 == 1 {
+                match fifos[*f].front() {
+                    Some(t) => at = at.max(t),
+                    None => {
+                        self.wait = Wait::Beat(*f);
+                        return None;
+                    }
+                }
+            }
+        }
+        let mut space = 0;
+        for (port, f) in self.outputs.iter().enumerate() {
+            if give >> port & 1 == 1 {
+                match fifos[*f].space() {
+                    Some(t) => space = space.max(t),
+                    None => {
+                        self.wait = Wait::Space(*f);
+                        return None;
+                    }
+                }
+            }
+        }
+        self.blocked += u64::from(space > at);
+        Some(at.max(space))
+    }
+
+    /// Takes and gives beats in cycle `t`.
+    #[inline]
+    fn fire(&mut self, fifos: &mut [Fifo], t: u64, take: u64, give: u64) {
+        for (port, f) in self.inputs.iter().enumerate() {
+            if take >> port & 1 == 1 {
+                fifos[*f].take(t);
+            }
+        }
+        for (port, f) in self.outputs.iter().enumerate() {
+            if give >> port & 1 == 1 {
+                fifos[*f].give(t, self.latency);
+            }
+        }
+    }
+
+    fn advance_static(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
+        for fired in 0..most {
+            if self.ends.len() as u64 >= self.last_frame {
+                return (fired, false);
+            }
+            let step = match &self.schedule {
+                Schedule::Table { table, at } => table[*at],
+                _ => self.module.kind.step(self.next),
+            };
+            if self.pace > 0 && self.last_frame != u64::MAX {
+                let beat = self.ends.len() as u128 * self.firings as u128 + self.next as u128;
+                self.ready = self.ready.max((beat * u128::from(self.pace) / self.firings as u128) as u64);
+            }
+            let Some(t) = self.when(fifos, step.take, step.give) else { return (fired, false) };
+            self.fire(fifos, t, step.take, step.give);
+            if self.last_frame != u64::MAX {
+                self.started.get_or_insert(t);
+            }
+            if let Schedule::Table { table, at } = &mut self.schedule {
+                *at = if *at + 1 == table.len() { 0 } else { *at + 1 };
+            }
+            self.ready = t + 1;
+            self.next += 1;
+            if self.next == self.firings {
+                self.next = 0;
+                self.ends.push(t);
+            }
+        }
+        (most, true)
+    }
+
+    fn advance_mvu(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
+        let Schedule::Mvu { sf, nf, mut beat, mut group } = self.schedule else { return (0, false) };
+        let mut fired = 0;
+        let more = loop {
+            if fired >= most {
+                break true;
+            }
+            let (take, give) = (u64::from(group == 0), u64::from(beat + 1 == sf));
+            let Some(t) = self.when(fifos, take, give) else { break false };
+            self.fire(fifos, t, take, give);
+            fired += 1;
+            self.next += 1;
+            self.ready = t + 1;
+            beat += 1;
+            if beat == sf {
+                beat = 0;
+                group = if group + 1 == nf { 0 } else { group + 1 };
+            }
+            if self.next == self.firings {
+                self.next = 0;
+                self.ends.push(t);
+            }
+            // Firings of later row groups before their last one only compute.
+            if group > 0 {
+                let idle = sf - 1 - beat;
+                beat += idle;
+                self.next += idle;
+                self.ready += idle as u64;
+            }
+        };
+        self.schedule = Schedule::Mvu { sf, nf, beat, group };
+        (fired, more)
+    }
+
+    /// A sliding-window unit: steps of the delay line.
+    fn advance_window(&mut self, fifos: &mut [Fifo], swu: &Swu, horizon: u64, most: usize) -> (usize, bool) {
+        let chunks = swu.channels / swu.lanes;
+        let fill = swu.fill();
+        let last_row = (swu.output[0] - 1) * swu.window.stride[0];
+        let last_col = (swu.output[1] - 1) * swu.window.stride[1];
+        let last = (last_row * swu.size[1] + last_col + 1) * chunks - 1;
+        let gives = |window: Option<usize>| {
+            window.is_some_and(|p| {
+                let (y, x) = (p / chunks / swu.size[1], p / chunks % swu.size[1]);
+                y.is_multiple_of(swu.window.stride[0])
+                    && x.is_multiple_of(swu.window.stride[1])
+                    && y / swu.window.stride[0] < swu.output[0]
+                    && x / swu.window.stride[1] < swu.output[1]
+            })
+        };
+        let Schedule::Window { mut window } = self.schedule else { return (0, false) };
+        let mut fired = 0;
+        let more = loop {
+            if fired >= most {
+                break true;
+            }
+            let input = self.inputs[0];
+            let arriving = fifos[input].front();
+            let flushing = self.next == 0 && window.is_some();
+            let mut takes = true;
+            if flushing {
+                // At the end of a frame it steps on without input when there is none.
+                let give = gives(window);
+                let space = if give { fifos[self.outputs[0]].space() } else { Some(0) };
+                let Some(space) = space else {
+                    self.wait = Wait::Space(self.outputs[0]);
+                    break false;
+                };
+                let at = self.ready.max(space);
+                match arriving {
+                    Some(t) => takes = t <= at,
+                    None if at < horizon => takes = false,
+                    None => {
+                        self.wait = Wait::Beat(input);
+                        self.undecided = Some(at);
+                        break false;
+                    }
+                }
+            }
+            let at = if takes && self.next == fill { Some(0) } else { window };
+            let (take, give) = (u64::from(takes), u64::from(gives(at)));
+            let Some(t) = self.when(fifos, take, give) else { break false };
+            self.fire(fifos, t, take, give);
+            fired += 1;
+            window = at.filter(|p| *p < last).map(|p| p + 1);
+            if takes {
+                self.next += 1;
+                if self.next == self.firings {
+                    self.next = 0;
+                    self.ends.push(t);
+                }
+            }
+            self.ready = t + 1;
+        };
+        self.schedule = Schedule::Window { window };
+        (fired, more)
+    }
+
+    /// A reorder unit: two halves that share banks.
+    fn advance_reorder(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
+        let words = self.firings;
+        let Schedule::Reorder(mut h) = std::mem::replace(&mut self.schedule, Schedule::Computed) else {
+            return (0, false);
+        };
+        let mut fired = 0;
+        while fired < most {
+            let before = fired;
+            // Writing half: needs a bank at the first word of a frame.
+            while fired < most && (self.next > 0 || !h.banks.is_empty()) {
+                if self.next == 0 {
+                    self.ready = self.ready.max(h.banks.front().copied().unwrap_or(0));
+                }
+                let Some(t) = self.when(fifos, 1, 0) else { break };
+                self.fire(fifos, t, 1, 0);
+                fired += 1;
+                if self.next == 0 {
+                    h.banks.pop_front();
+                }
+                self.ready = t + 1;
+                self.next += 1;
+                if self.next == words {
+                    self.next = 0;
+                    h.written.push_back(t + 1);
+                }
+            }
+            // Reading half: needs a complete frame at its first word.
+            while fired < most && (h.read_next > 0 || !h.written.is_empty()) {
+                if h.read_next == 0 {
+                    h.read_ready = h.read_ready.max(h.written.front().copied().unwrap_or(0));
+                }
+                let write_ready = std::mem::replace(&mut self.ready, h.read_ready);
+                let at = self.when(fifos, 0, 1);
+                self.ready = write_ready;
+                let Some(t) = at else { break };
+                self.fire(fifos, t, 0, 1);
+                fired += 1;
+                if h.read_next == 0 {
+                    h.written.pop_front();
+                }
+                h.read_ready = t + 1;
+                h.read_next += 1;
+                if h.read_next == words {
+                    h.read_next = 0;
+                    h.banks.push_back(t + 1);
+                    self.ends.push(t);
+                }
+            }
+            if fired == before {
+                break;
+            }
+        }
+        self.schedule = Schedule::Reorder(h);
+        (fired, fired >= most)
+    }
+}

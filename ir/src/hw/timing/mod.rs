@@ -1,0 +1,111 @@
+//! Exact cycles of a design: a simulation of firings, without data.
+//!
+//! The rules are those of the module doc of [`super`]. Inputs offer a beat every cycle and outputs are always ready, as
+//! `netfold sim` does without stalls, so that [`Timing::latency_cycles`] and [`Timing::interval_cycles`] equal what a Verilog
+//! simulation counts. A self-timed design of this kind is a timed marked graph (Commoner, Holt, Even and Pnueli, 1971): its
+//! firing times are monotone in the FIFO depths, which [`required_depths`] relies on.
+//!
+//! There is no global clock in the simulation. Every stream carries the cycles in which its beats can be taken and in which its
+//! places are free again; a module computes the cycles of its next firings from them as far as they are known (`actor`).
+//! Idle cycles cost nothing, and a firing costs a few nanoseconds.
+
+mod actor;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use super::{Design, ModuleId};
+use crate::diag::Diag;
+use run::{Mode, Run};
+use std::cmp::Reverse;
+
+/// Cycle counts of a design.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Timing {
+    /// From the cycle of the first input beat's handshake to the cycle of the last output beat's handshake of the first frame.
+    pub latency_cycles: u64,
+    /// Between the last output beats of consecutive frames in the steady state.
+    pub interval_cycles: u64,
+    /// Largest number of places reserved in each stream, in the order of [`Design::streams`].
+    pub peak: Vec<usize>,
+    /// Firings of each module that happened later than the cycle after its previous one because an output had no space,
+    /// by [`ModuleId::index`]; nonzero marks back pressure.
+    pub blocked: Vec<u64>,
+}
+
+/// Frames simulated at least and at most until the interval is steady.
+const FRAMES: [u64; 2] = [4, 64];
+
+/// Latency and interval of a design with its FIFO depths.
+///
+/// The interval is steady when three consecutive frames are equally far apart and either as far as the slowest module dictates,
+/// or so for every module of the design; otherwise more frames are simulated. Without a steady state within 64 frames (a design
+/// whose period is several frames) it is the mean over the last half of them, rounded up.
+///
+/// # Errors
+/// A deadlock: a module that waits for space, and the module that does not take because it waits for another input.
+pub fn simulate(design: &Design) -> Result<Timing, Diag> {
+    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    simulate_depths(design, &depths, true)
+}
+
+/// As [`simulate`] with other FIFO depths, in the order of [`Design::streams`]. Without `peaks`, [`Timing::peak`] is empty and
+/// the simulation faster.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_depths(design: &Design, depths: &[usize], peaks: bool) -> Result<Timing, Diag> {
+    let least = bottleneck(design).0;
+    let mut frames = FRAMES[0];
+    loop {
+        let outcome = Run::new(design, Mode { depths: Some(depths), pace: 0, frames, peaks }).finish()?;
+        let ends = &outcome.ends;
+        let gaps: Vec<u64> = ends.windows(2).map(|w| w[1] - w[0]).collect();
+        let last = gaps.last().copied().unwrap_or(0);
+        let even = gaps.len() >= 3 && gaps[gaps.len() - 3..].iter().all(|g| *g == last);
+        let steady = even && (last == least || outcome.uniform(last));
+        if steady || frames >= FRAMES[1] {
+            let half = ends.len() / 2;
+            let span = ends[ends.len() - 1] - ends[half];
+            let interval = if steady { last } else { span.div_ceil((ends.len() - 1 - half) as u64) };
+            return Ok(Timing {
+                latency_cycles: ends[0] - outcome.start,
+                interval_cycles: interval,
+                peak: outcome.peak,
+                blocked: outcome.blocked,
+            });
+        }
+        frames = (frames * 2).min(FRAMES[1]);
+    }
+}
+
+/// Latency with unbounded FIFOs: no depths make the first frame faster.
+///
+/// # Errors
+/// None for a verified design.
+pub fn unbounded_latency(design: &Design) -> Result<u64, Diag> {
+    let outcome = Run::new(design, Mode { depths: None, pace: 0, frames: 1, peaks: false }).finish()?;
+    Ok(outcome.ends[0] - outcome.start)
+}
+
+/// Lower bound of the interval: the most firings a frame of any module.
+pub fn bottleneck(design: &Design) -> (u64, Option<ModuleId>) {
+    design
+        .modules()
+        .into_iter()
+        .map(|m| (design.module(m).kind.firings() as u64, Some(m)))
+        .max_by_key(|(n, m)| (*n, Reverse(*m)))
+        .unwrap_or((0, None))
+}
+
+/// FIFO depths, in the order of [`Design::streams`], with which the design runs at an interval of `interval` cycles.
+///
+/// They are the peak occupations of a run with unbounded FIFOs whose inputs come evenly spread over the interval; by
+/// monotonicity the design with these depths is at least as fast.
+///
+/// # Errors
+/// None for a verified design.
+pub fn required_depths(design: &Design, interval: u64) -> Result<Vec<usize>, Diag> {
+    let outcome = Run::new(design, Mode { depths: None, pace: interval.max(1), frames: 4, peaks: true }).finish()?;
+    Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
+}

@@ -1,0 +1,280 @@
+//! A run: streams between actors, and the order in which actors get on.
+
+use super::super::modules::Kind;
+use super::super::{Design, ModuleId, Stream};
+use super::actor::{Actor, Wait};
+use crate::diag::{Code, Diag};
+use std::collections::VecDeque;
+
+/// How the simulation treats streams and sources.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Mode<'a> {
+    /// FIFO depths; `None`: unbounded.
+    pub depths: Option<&'a [usize]>,
+    /// Offer input beat `j` of a frame of `b` beats not before cycle `(frame + j / b) * pace`; 0: every cycle.
+    pub pace: u64,
+    /// Number of frames.
+    pub frames: u64,
+    /// Whether peak occupations are wanted.
+    pub peaks: bool,
+}
+
+/// What a finished simulation leaves.
+pub(super) struct Outcome {
+    /// First firing of any source.
+    pub start: u64,
+    /// Last beat of any output, by frame.
+    pub ends: Vec<u64>,
+    /// Peak occupation of each stream.
+    pub peak: Vec<usize>,
+    /// See [`super::Timing::blocked`].
+    pub blocked: Vec<u64>,
+    /// Last firing of each frame, by actor.
+    module_ends: Vec<Vec<u64>>,
+    frames: usize,
+}
+
+impl Outcome {
+    /// Whether every module ended its last two complete frames `gap` cycles apart.
+    pub fn uniform(&self, gap: u64) -> bool {
+        self.module_ends.iter().all(|e| {
+            let e = &e[..e.len().min(self.frames)];
+            e.windows(2).rev().take(2).all(|w| w[1] - w[0] == gap)
+        })
+    }
+}
+
+/// Firings of an actor before another one gets its turn.
+const TURN: usize = 4096;
+
+/// A FIFO as the cycles at its two ends.
+pub(super) struct Fifo {
+    pub producer: usize,
+    pub consumer: usize,
+    /// Cycles from a firing to the first in which its beat can be taken, beyond the producer's latency.
+    read_latency: u64,
+    /// Cycles from which the beats given and not yet taken can be taken.
+    beats: VecDeque<u64>,
+    /// Places that were never used.
+    fresh: usize,
+    /// Cycles in which places were freed that are not yet used again.
+    freed: VecDeque<u64>,
+    occupation: Option<Occupation>,
+}
+
+/// Peak occupation from gives and takes that become known in any order.
+#[derive(Default)]
+struct Occupation {
+    /// Gives not yet counted, and takes that wait for earlier gives.
+    gives: VecDeque<u64>,
+    takes: VecDeque<u64>,
+    last_give: u64,
+    given: u64,
+    taken: u64,
+    peak: u64,
+}
+
+impl Occupation {
+    fn give(&mut self, t: u64) {
+        while self.takes.front().is_some_and(|u| *u < t) {
+            self.settle();
+        }
+        self.gives.push_back(t);
+        self.last_give = t;
+    }
+
+    fn take(&mut self, u: u64) {
+        self.takes.push_back(u);
+        while self.takes.front().is_some_and(|u| *u < self.last_give) {
+            self.settle();
+        }
+    }
+
+    /// Counts what is stored in the cycle of the first waiting take: the occupation can only peak there.
+    fn settle(&mut self) {
+        let Some(u) = self.takes.pop_front() else { return };
+        while self.gives.front().is_some_and(|t| *t <= u) {
+            self.gives.pop_front();
+            self.given += 1;
+        }
+        self.peak = self.peak.max(self.given - self.taken);
+        self.taken += 1;
+    }
+
+    fn finish(mut self) -> usize {
+        while !self.takes.is_empty() {
+            self.settle();
+        }
+        self.peak as usize
+    }
+}
+
+impl Fifo {
+    /// Cycle from which the next beat can be taken.
+    pub fn front(&self) -> Option<u64> {
+        self.beats.front().copied()
+    }
+
+    /// First cycle in which there is space; `None` when that is not known yet.
+    pub fn space(&self) -> Option<u64> {
+        if self.fresh > 0 { Some(0) } else { self.freed.front().map(|u| *u + 1) }
+    }
+
+    /// Takes the next beat in cycle `t`.
+    pub fn take(&mut self, t: u64) {
+        self.beats.pop_front();
+        if self.fresh < usize::MAX / 2 {
+            self.freed.push_back(t);
+        }
+        if let Some(o) = &mut self.occupation {
+            o.take(t);
+        }
+    }
+
+    /// Reserves a place in cycle `t` for a beat that is written `latency` cycles later.
+    pub fn give(&mut self, t: u64, latency: u64) {
+        if self.fresh == 0 {
+            self.freed.pop_front();
+        } else if self.fresh < usize::MAX / 2 {
+            self.fresh -= 1;
+        }
+        self.beats.push_back(t + latency + self.read_latency);
+        if let Some(o) = &mut self.occupation {
+            o.give(t);
+        }
+    }
+
+    /// Cycle from which a beat given in cycle `t` can be taken.
+    pub fn arrival(&self, t: u64, latency: u64) -> u64 {
+        t + latency + self.read_latency
+    }
+}
+
+/// A simulation under way.
+pub(super) struct Run<'a> {
+    design: &'a Design,
+    ids: Vec<ModuleId>,
+    actors: Vec<Actor<'a>>,
+    fifos: Vec<Fifo>,
+    mode: Mode<'a>,
+}
+
+impl<'a> Run<'a> {
+    /// The initial state.
+    pub fn new(design: &'a Design, mode: Mode<'a>) -> Run<'a> {
+        let ids = design.modules();
+        let slot = |id: ModuleId| ids.binary_search(&id).unwrap_or(0);
+        let mut actors: Vec<Actor<'a>> = ids.iter().map(|id| Actor::new(design.module(*id), &mode)).collect();
+        let mut fifos = Vec::new();
+        for (i, (from, to, stream)) in design.streams().into_iter().enumerate() {
+            let (producer, consumer) = (slot(from), slot(to));
+            actors[producer].outputs[stream.from_port] = fifos.len();
+            actors[consumer].inputs[stream.to_port] = fifos.len();
+            // Unbounded FIFOs are read like those of the depth that the stream has.
+            let depth = mode.depths.map_or(stream.depth, |d| d[i]);
+            let read_latency = Stream { depth, ..stream.clone() }.read_latency() as u64;
+            fifos.push(Fifo {
+                producer,
+                consumer,
+                read_latency,
+                beats: VecDeque::new(),
+                fresh: if mode.depths.is_some() { depth } else { usize::MAX },
+                freed: VecDeque::new(),
+                occupation: mode.peaks.then(Occupation::default),
+            });
+        }
+        Run { design, ids, actors, fifos, mode }
+    }
+
+    /// Simulates all frames.
+    pub fn finish(mut self) -> Result<Outcome, Diag> {
+        let n = self.actors.len();
+        let mut queue: VecDeque<usize> = (0..n).collect();
+        let mut queued = vec![true; n];
+        let sinks: Vec<usize> = (0..n).filter(|i| matches!(self.actors[*i].module.kind, Kind::Sink { .. })).collect();
+        let goal = self.mode.frames as usize;
+        while sinks.iter().any(|s| self.actors[*s].ends.len() < goal) {
+            let (i, forced) = match queue.pop_front() {
+                Some(i) => (i, false),
+                // Nobody can act: the earliest window unit that could step on without input does so, for no beat can reach
+                // it in that cycle any more (every cause takes at least a cycle).
+                None => match (0..n).filter_map(|i| self.actors[i].undecided.map(|t| (t, i))).min() {
+                    Some((_, i)) => (i, true),
+                    None => return Err(self.deadlock()),
+                },
+            };
+            queued[i] = false;
+            // The next beat of a window unit's input cannot arrive before the producer's next firing.
+            let horizon = match &self.actors[i].module.kind {
+                Kind::Swu(_) if forced => u64::MAX,
+                Kind::Swu(_) => {
+                    let fifo = &self.fifos[self.actors[i].inputs[0]];
+                    let producer = &self.actors[fifo.producer];
+                    fifo.arrival(producer.ready, producer.latency)
+                }
+                _ => 0,
+            };
+            let (fired, more) = self.actors[i].advance(&mut self.fifos, horizon, if forced { 1 } else { TURN });
+            let mut wake = |j: usize, wait: Wait| {
+                let other = &self.actors[j];
+                let halves = matches!(other.module.kind, Kind::Reorder { .. });
+                if (j == i || halves || other.wait == wait) && !std::mem::replace(&mut queued[j], true) {
+                    queue.push_back(j);
+                }
+            };
+            if fired > 0 {
+                let actor = &self.actors[i];
+                actor.inputs.iter().for_each(|f| wake(self.fifos[*f].producer, Wait::Space(*f)));
+                actor.outputs.iter().for_each(|f| wake(self.fifos[*f].consumer, Wait::Beat(*f)));
+            }
+            if more {
+                wake(i, Wait::None);
+            }
+        }
+        let mut ends = vec![0; goal];
+        for s in sinks {
+            ends.iter_mut().zip(&self.actors[s].ends).for_each(|(e, s)| *e = (*e).max(*s));
+        }
+        let mut blocked = vec![0; self.design.index_bound()];
+        for (id, a) in self.ids.iter().zip(&self.actors) {
+            blocked[id.index()] = a.blocked;
+        }
+        let start = self.actors.iter().filter_map(|a| a.started).min().unwrap_or(0);
+        let peak = self.fifos.into_iter().filter_map(|f| f.occupation.map(Occupation::finish)).collect();
+        let module_ends = self.actors.into_iter().map(|a| a.ends).collect();
+        Ok(Outcome { start, ends, peak, blocked, module_ends, frames: goal })
+    }
+
+    /// Names the full FIFO whose reader waits for another input.
+    fn deadlock(&self) -> Diag {
+        let waits = |i: usize| &self.actors[i].wait;
+        let full = (0..self.actors.len()).filter_map(|i| match waits(i) {
+            Wait::Space(f) => Some((i, *f)),
+            Wait::Beat(_) | Wait::None => None,
+        });
+        let mut found = None;
+        for (i, f) in full {
+            let reader = self.fifos[f].consumer;
+            if let Wait::Beat(g) = waits(reader) {
+                found = Some((i, reader, *g));
+                break;
+            }
+            found = found.or(Some((i, reader, f)));
+        }
+        let name = |i: usize| self.actors[i].module.name.as_str();
+        match found {
+            Some((writer, reader, missing)) => Diag::new(
+                Code::Invalid,
+                name(writer),
+                format!(
+                    "the design deadlocks with these FIFO depths: this module waits for space in its stream to {}, which \
+                     waits for {}",
+                    name(reader),
+                    name(self.fifos[missing].producer)
+                ),
+            )
+            .help(format!("deepen the FIFO between {} and {}", name(writer), name(reader))),
+            None => Diag::internal(&self.design.name, "no module can act though no FIFO is full"),
+        }
+    }
+}
