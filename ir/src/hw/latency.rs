@@ -183,8 +183,8 @@ impl MulShift {
     }
 }
 
-/// Sum (shift-and-add of constants; parameters that change: an addition, or operands, product and sum), rounding, clipping.
-fn mul_shift(m: &MulShift, constant: bool) -> usize {
+/// Latency of an affine piece, whose parameters are `constant` in a lane or not: sum (shift-and-add of constants; parameters that change: an addition, or operands, product and sum), rounding, clipping.
+pub fn mul_shift(m: &MulShift, constant: bool) -> usize {
     let sum = if constant {
         let rows: Vec<_> = m.rows().collect();
         linear_stages(rows.iter().map(|(mul, add)| (mul.as_slice(), *add != 0)))
@@ -196,11 +196,11 @@ fn mul_shift(m: &MulShift, constant: bool) -> usize {
     sum + usize::from(m.rounds_separately()) + 1
 }
 
-/// Shift-and-add of constants; otherwise operands, products and a tree that includes the addend.
+/// Shift-and-add of constants; otherwise operands, products, results and a tree that includes the addend.
 fn lincomb(coefficients: &[Vec<i64>], constant: &[i64], lanes: usize) -> usize {
     match lincomb_rows(coefficients, constant, lanes) {
         Some(rows) => linear_stages(rows.iter().map(|(row, constant)| (row.as_slice(), *constant != 0))),
-        None => 2 + tree_stages(coefficients.len() + 1),
+        None => 3 + tree_stages(coefficients.len() + 1),
     }
 }
 

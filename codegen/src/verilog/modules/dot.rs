@@ -1,0 +1,231 @@
+//! Matrix-vector and depthwise units.
+
+use super::{Context, is_block, slice};
+use crate::verilog::linear::linear;
+use crate::verilog::rom::{Rom, RomText, Word};
+use askama::Template;
+use netfold_ir::diag::Diag;
+use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
+use netfold_ir::quant::IntType;
+
+#[derive(Template)]
+#[template(path = "verilog/instances/dot.sv")]
+struct Dot {
+    primitive: &'static str,
+    short: &'static str,
+    weight_bits: usize,
+    bipolar: bool,
+    weights: RomText,
+    block: u8,
+    start: Option<RomText>,
+    start_width: usize,
+    parameters: Vec<(&'static str, usize)>,
+}
+
+/// What a folded unit of either kind is.
+struct Folded<'a> {
+    weights: &'a Matrix,
+    multiplier: Multiplier,
+    memory: Memory,
+    /// Rows of the matrix that are computed together, one list a row group.
+    groups: Vec<Vec<usize>>,
+    /// Firings a row group, and columns in each.
+    beats: usize,
+    simd: usize,
+}
+
+pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
+    let ty = c.ins[0].ty;
+    if m.is_shift_add() {
+        let columns: Vec<usize> = (0..m.weights.cols).collect();
+        let rows: Vec<(usize, Vec<usize>)> = (0..m.weights.rows).map(|r| (r, columns.clone())).collect();
+        return shift_add(c, &m.weights, &rows);
+    }
+    let folded = Folded {
+        weights: &m.weights,
+        multiplier: m.multiplier,
+        memory: m.memory,
+        groups: (0..m.neuron_fold()).map(|g| (g * m.pe..(g + 1) * m.pe).collect()).collect(),
+        beats: m.synapse_fold(),
+        simd: m.simd,
+    };
+    let vector = is_block(m.synapse_fold(), m.simd * ty.bits as usize);
+    let parameters = vec![
+        ("PE", m.pe),
+        ("SIMD", m.simd),
+        ("NF", m.neuron_fold()),
+        ("SF", m.synapse_fold()),
+        ("BLOCK", usize::from(vector)),
+    ];
+    dot(c, &folded, "netfold_mvu", "mvu", parameters)
+}
+
+pub(super) fn vvu(c: &mut Context, v: &Vvu) -> Result<String, Diag> {
+    let rows_a_group = v.pe * v.multiplicity;
+    if v.is_shift_add() {
+        let taps = v.weights.cols;
+        let inputs = |r: usize| (0..taps).map(|t| t * v.pe + r / v.multiplicity).collect();
+        let rows: Vec<(usize, Vec<usize>)> = (0..v.weights.rows).map(|r| (r, inputs(r))).collect();
+        return shift_add(c, &v.weights, &rows);
+    }
+    let folded = Folded {
+        weights: &v.weights,
+        multiplier: v.multiplier,
+        memory: v.memory,
+        groups: (0..v.channels() / v.pe).map(|g| (g * rows_a_group..(g + 1) * rows_a_group).collect()).collect(),
+        beats: v.weights.cols / v.simd,
+        simd: v.simd,
+    };
+    let parameters =
+        vec![("PE", v.pe), ("MULTIPLICITY", v.multiplicity), ("SIMD", v.simd), ("TF", v.weights.cols / v.simd)];
+    dot(c, &folded, "netfold_vvu", "vvu", parameters)
+}
+
+fn dot(
+    c: &mut Context,
+    folded: &Folded,
+    primitive: &'static str,
+    short: &'static str,
+    mut parameters: Vec<(&'static str, usize)>,
+) -> Result<String, Diag> {
+    let (input, output) = (c.ins[0].ty, c.outs[0].ty);
+    let dsp = folded.multiplier == Multiplier::Dsp;
+    let bipolar = !dsp && folded.weights.is_bipolar();
+    let weight_bits = if bipolar { 1 } else { folded.weights.weight_bits() as usize };
+    let mut words = Vec::new();
+    for rows in &folded.groups {
+        for beat in 0..folded.beats {
+            let mut word = Word::new();
+            for &r in rows {
+                for w in &folded.weights.row(r)[beat * folded.simd..(beat + 1) * folded.simd] {
+                    word.push(if bipolar { i128::from(*w < 0) } else { i128::from(*w) }, weight_bits);
+                }
+            }
+            words.push(word);
+        }
+    }
+    let weights = Rom::new(folded.groups[0].len() * folded.simd * weight_bits, words);
+    let out_bits = output.bits as usize;
+    let rows_a_group = folded.groups[0].len();
+    let start = (!dsp).then(|| {
+        let word = |rows: &Vec<usize>| {
+            let mut word = Word::new();
+            for &r in rows {
+                let value = folded.weights.row(r).iter().map(|w| correction(*w, weight_bits, bipolar, input)).sum();
+                word.push(value, out_bits);
+            }
+            word
+        };
+        Rom::new(rows_a_group * out_bits, folded.groups.iter().map(word).collect())
+    });
+    let block = weights.depth() > 1 && matches!(folded.memory, Memory::Block | Memory::Ultra);
+    parameters.extend([
+        ("IN_BITS", input.bits as usize),
+        ("IN_SIGNED", usize::from(input.signed)),
+        ("WEIGHT_BITS", weight_bits),
+        ("BIPOLAR", usize::from(bipolar)),
+        ("DSP", usize::from(dsp)),
+        ("OUT_BITS", out_bits),
+    ]);
+    let weights = c.rom("weights", &weights);
+    let start = start.map(|rom| c.rom("start", &rom));
+    c.text(&Dot {
+        primitive,
+        short,
+        weight_bits,
+        bipolar,
+        weights,
+        block: u8::from(block),
+        start,
+        start_width: rows_a_group * out_bits,
+        parameters,
+    })
+}
+
+/// What the product of a weight in logic lacks (netfold_dot): with `u = x + offset` unsigned and `mask` the largest operand, a digit
+/// `d > 0` selects `d * u`, a digit `d < 0` selects `mask - |d| * u`, so that `d * offset` and, where negative, `mask` are
+/// taken back.
+fn correction(w: i64, weight_bits: usize, bipolar: bool, input: IntType) -> i128 {
+    let offset = if input.signed { 1i128 << (input.bits - 1) } else { 0 };
+    let part = |digit: i128, operand_bits: u32| {
+        let mask = (1i128 << operand_bits) - 1;
+        -digit * offset - if digit < 0 { mask } else { 0 }
+    };
+    if bipolar {
+        return part(i128::from(w), input.bits);
+    }
+    let bit = |i: usize| i128::from(w >> i.min(weight_bits - 1) & 1);
+    (0..weight_bits.div_ceil(2))
+        .map(|d| {
+            let low = if d == 0 { 0 } else { bit(2 * d - 1) };
+            part(low + bit(2 * d) - 2 * bit(2 * d + 1), input.bits + 1) << (2 * d)
+        })
+        .sum()
+}
+
+/// All weights constant: `rows` are matrix rows with the position of every column in the input beat.
+fn shift_add(c: &mut Context, weights: &Matrix, rows: &[(usize, Vec<usize>)]) -> Result<String, Diag> {
+    let lanes = c.ins[0].lanes;
+    let mut code = c.stage()?;
+    let mut inputs = Vec::new();
+    for lane in 0..lanes {
+        let (line, input) = c.signed_lane(0, lane, &format!("x{lane}"), "in0_data");
+        code.push_str(&line);
+        inputs.push(input);
+    }
+    let full = |(r, positions): &(usize, Vec<usize>)| {
+        let mut row = vec![0; lanes];
+        positions.iter().zip(weights.row(*r)).for_each(|(p, w)| row[*p] = *w);
+        (row, 0)
+    };
+    let rows: Vec<(Vec<i64>, i64)> = rows.iter().map(full).collect();
+    let made = linear("n", &inputs, &rows);
+    if made.stages != c.module.latency() {
+        return Err(c.broken("shift-and-add stages differ from the latency"));
+    }
+    code.push_str(&format!("  // {} rows in {} adders.\n", rows.len(), made.adders));
+    code.push_str(&made.code);
+    let bits = c.outs[0].ty.bits as usize;
+    let names: Vec<&str> = made.outputs.iter().map(|o| o.name.as_str()).collect();
+    for (r, name) in names.iter().enumerate() {
+        code.push_str(&format!("  assign {} = {bits}'({name});\n", slice("out0_data", r, bits)));
+    }
+    let wires: Vec<&str> = inputs.iter().map(|i| i.name.as_str()).chain(names.iter().copied()).collect();
+    code.push_str(&format!("  wire unused = &{{1'b0, clk, {}}};\n", wires.join(", ")));
+    Ok(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::verilog::modules::type_range;
+
+    /// The operand that netfold_dot selects for a digit.
+    fn selected(digit: i128, u: i128, operand_bits: u32) -> i128 {
+        let mask = (1i128 << operand_bits) - 1;
+        if digit < 0 { mask - digit.abs() * u } else { digit * u }
+    }
+
+    #[test]
+    fn corrections_complete_the_products() {
+        for signed in [false, true] {
+            let ty = IntType::new(signed, 4);
+            let (lo, hi) = type_range(ty);
+            for weight_bits in 1..=7usize {
+                for w in -(1i64 << (weight_bits - 1))..1i64 << (weight_bits - 1) {
+                    for x in lo..=hi {
+                        let u = x + if signed { 8 } else { 0 };
+                        let bit = |i: usize| i128::from(w >> i.min(weight_bits - 1) & 1);
+                        let sum: i128 = (0..weight_bits.div_ceil(2))
+                            .map(|d| {
+                                let low = if d == 0 { 0 } else { bit(2 * d - 1) };
+                                selected(low + bit(2 * d) - 2 * bit(2 * d + 1), u, 5) << (2 * d)
+                            })
+                            .sum();
+                        assert_eq!(sum + correction(w, weight_bits, false, ty), i128::from(w) * x, "{w} * {x}");
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! The top level: FIFOs, modules, and the AXI4-Stream ports.
+
+use super::{module_name, port_specs};
+use crate::text::plain;
+use askama::Template;
+use netfold_ir::diag::Diag;
+use netfold_ir::hw::{Design, Kind, Memory, ModuleId, Stream, latency};
+use std::collections::HashMap;
+
+#[derive(Template)]
+#[template(path = "verilog/top.sv")]
+struct Top {
+    name: String,
+    version: &'static str,
+    header: Vec<String>,
+    inputs: Vec<Port>,
+    outputs: Vec<Port>,
+    streams: Vec<Fifo>,
+    modules: Vec<Instance>,
+}
+
+struct Port {
+    id: String,
+    comment: String,
+    stream: String,
+    width: usize,
+    tdata_bits: usize,
+    beats: usize,
+}
+
+struct Fifo {
+    name: String,
+    comment: String,
+    width: usize,
+    depth: usize,
+    deep: bool,
+    block: u8,
+}
+
+struct Instance {
+    name: String,
+    module: String,
+    comment: String,
+    ins: Vec<String>,
+    outs: Vec<String>,
+}
+
+/// A stream's format for a comment.
+pub(super) fn describe(stream: &Stream) -> String {
+    let ty = stream.ty;
+    let sign = if ty.signed { "signed" } else { "unsigned" };
+    format!("{} x {sign} {} bits a beat, {} beats a frame", stream.lanes, ty.bits, stream.beats)
+}
+
+/// Source of `<top>.sv`.
+pub(super) fn render(design: &Design) -> Result<String, Diag> {
+    let mut names: HashMap<(ModuleId, usize), String> = HashMap::new();
+    let mut streams = Vec::new();
+    for (from, to, stream) in design.streams() {
+        let (producer, consumer) = (design.module(from), design.module(to));
+        let single = producer.kind.output_lanes().len() == 1;
+        let port = if single { String::new() } else { stream.from_port.to_string() };
+        let name = format!("f{}_{}{}", streams.len(), producer.name, if single { port } else { format!("_{port}") });
+        names.insert((from, stream.from_port), name.clone());
+        let deep = stream.read_latency() == 2;
+        let block = latency::default_memory(stream.depth, stream.width()) == Memory::Block;
+        let comment = format!("{} -> {}: {}", producer.name, consumer.name, describe(stream));
+        streams.push(Fifo { name, comment, width: stream.width(), depth: stream.depth, deep, block: u8::from(block) });
+    }
+    let stream_name = |from: ModuleId, port: usize| names.get(&(from, port)).cloned().unwrap_or_default();
+    let into = |id: ModuleId| -> Vec<String> {
+        design.inputs_of(id).iter().map(|(from, s)| stream_name(*from, s.from_port)).collect()
+    };
+    let out_of = |id: ModuleId| -> Vec<String> {
+        design.outputs_of(id).iter().map(|(_, s)| stream_name(id, s.from_port)).collect()
+    };
+    let modules = design
+        .modules()
+        .into_iter()
+        .filter(|id| !matches!(design.module(*id).kind, Kind::Source { .. } | Kind::Sink { .. }))
+        .map(|id| {
+            let module = design.module(id);
+            Instance {
+                name: module.name.clone(),
+                module: module_name(design, id),
+                comment: format!("{} of layer {}", module.kind.name(), plain(&module.layer)),
+                ins: into(id),
+                outs: out_of(id),
+            }
+        })
+        .collect();
+    let (ins, outs) = port_specs(design);
+    let port = |spec: &super::PortSpec, id: &str, stream: Vec<String>, beats: usize| {
+        let sign = if spec.ty.signed { "signed" } else { "unsigned" };
+        let (lanes, bits) = (spec.lanes, spec.ty.bits);
+        Port {
+            id: id.to_owned(),
+            comment: format!("{}: {lanes} x {sign} {bits} bits a beat, {beats} beats a frame", plain(&spec.name)),
+            stream: stream.into_iter().next().unwrap_or_default(),
+            width: lanes * bits as usize,
+            tdata_bits: spec.tdata_bits(),
+            beats,
+        }
+    };
+    let inputs: Vec<Port> =
+        design.inputs.iter().zip(&ins).map(|(p, s)| port(s, &p.id, out_of(p.module), s.beats)).collect();
+    let outputs = design.outputs.iter().zip(&outs).map(|(p, s)| port(s, &p.id, into(p.module), s.beats)).collect();
+    let header = vec![
+        "Streams are AXI4-Stream. Element i of a beat is in bits [i*bits +: bits] of tdata, padded with zeros to whole"
+            .into(),
+        "bytes; tlast is high on the last beat of a frame (on inputs it is not needed).".into(),
+    ];
+    let version = env!("CARGO_PKG_VERSION");
+    let top = Top { name: design.name.clone(), version, header, inputs, outputs, streams, modules };
+    top.render().map_err(|error| Diag::internal(&design.name, error.to_string()))
+}

@@ -1,0 +1,104 @@
+//! Random designs: Verilator against the interpreter (values) and the timing simulation (cycles), with and without stalls.
+
+mod common;
+
+use common::build::Builder;
+use common::{harness, rng};
+use netfold_ir::hw::Design;
+
+/// Designs `<letter>0 .. <letter>n` that `make` builds.
+fn designs(letter: &str, n: u64, mut make: impl FnMut(&mut Builder)) -> Vec<Design> {
+    (0..n)
+        .map(|i| {
+            let seed = i + 1000 * u64::from(letter.as_bytes()[0]);
+            let mut builder = Builder::new(&format!("{letter}{i}"), rng(seed));
+            make(&mut builder);
+            builder.finish()
+        })
+        .collect()
+}
+
+#[test]
+fn matrix_vector_units() {
+    let all = designs("m", 40, |b| {
+        let x = b.any_source(12);
+        let y = b.mvu(x);
+        b.sink(y);
+    });
+    harness::check(&all, &mut rng(1));
+}
+
+#[test]
+fn activations() {
+    let all = designs("a", 48, |b| {
+        let x = b.any_source(14);
+        let y = b.act(x);
+        b.sink(y);
+    });
+    harness::check(&all, &mut rng(2));
+}
+
+#[test]
+fn windows_and_depthwise_units() {
+    let mut all = designs("w", 24, |b| {
+        let y = b.swu();
+        b.sink(y);
+    });
+    all.extend(designs("v", 14, |b| {
+        let y = b.vvu();
+        b.sink(y);
+    }));
+    all.extend(designs("l", 3, |b| {
+        let y = b.wide_swu();
+        b.sink(y);
+    }));
+    harness::check(&all, &mut rng(3));
+}
+
+#[test]
+fn joins_and_vectors() {
+    let mut all = designs("j", 16, |b| {
+        let (x, y) = b.pair();
+        let z = match b.design.name.len() % 2 {
+            0 => b.lincomb(&[x, y]),
+            _ => b.mul(x, y),
+        };
+        b.sink(z);
+    });
+    all.extend(designs("k", 8, |b| {
+        let (x, y) = b.pair();
+        let z = b.mul(x, y);
+        b.sink(z);
+    }));
+    all.extend(designs("r", 20, |b| {
+        let y = b.vectors();
+        b.sink(y);
+    }));
+    harness::check(&all, &mut rng(4));
+}
+
+#[test]
+fn movers_of_elements() {
+    let mut all = designs("i", 30, |b| {
+        let y = b.image();
+        b.sink(y);
+    });
+    all.extend(designs("d", 16, |b| {
+        let x = b.any_source(9);
+        let y = b.dwc(x);
+        b.sink(y);
+    }));
+    harness::check(&all, &mut rng(5));
+}
+
+#[test]
+fn chains_forks_and_joins() {
+    let all = designs("c", 24, |b| {
+        let mut x = b.any_source(8);
+        for _ in 0..4 {
+            x = b.next(x);
+        }
+        b.sink(x);
+    });
+    harness::check(&all, &mut rng(6));
+}

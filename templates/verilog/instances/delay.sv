@@ -1,0 +1,9 @@
+  netfold_delay #(
+      .WIDTH({{ width }}),
+      .STAGES({{ stages }})
+  ) {{ instance }} (
+      .clk(clk),
+      .rst(rst),
+      .d({{ d }}),
+      .q({{ q }})
+  );
