@@ -1,7 +1,7 @@
 //! Functions of one element, as units of the HLS library.
 
 use super::array::Array;
-use super::modules::{Context, ap_int, groups};
+use super::modules::{Context, groups, over_period};
 use super::unit::{Arguments, Field, Unit};
 use netfold_ir::hw::{MulShift, Realization, Table, Thresholds, latency};
 use netfold_ir::quant::IntType;
@@ -11,38 +11,39 @@ const COMPARATORS: usize = 4096;
 
 /// The unit of a realisation.
 pub(super) fn unit(function: &Realization, lanes: usize, beats: usize, cx: &Context<'_>) -> Unit {
+    let period = function.period();
     let mut fields = vec![
         Field::size("beats", beats),
         Field::size("lanes", lanes),
-        Field::size("groups", groups(function.period(), lanes)),
+        Field::size("groups", groups(period, lanes)),
     ];
     let (name, about, arrays) = match function {
         Realization::MulShift(m) => {
             fields.push(Field::Struct("line", line(m, cx.input_type())));
             let about = if m.is_shift() { "shift" } else { "multiply and shift" };
-            ("mul_shift", format!("{about} by {} bits", m.shift), parameters(m, "", lanes, cx))
+            ("mul_shift", format!("{about} by {} bits", m.shift), parameters(m, "", period, lanes, cx))
         }
         Realization::TwoSlopes(below, above) => {
             fields.push(Field::Struct("line_below", line(below, cx.input_type())));
             fields.push(Field::Struct("line", line(above, cx.input_type())));
-            let mut arrays = parameters(below, "below_", lanes, cx);
-            arrays.extend(parameters(above, "", lanes, cx));
+            let mut arrays = parameters(below, "below_", period, lanes, cx);
+            arrays.extend(parameters(above, "", period, lanes, cx));
             ("two_slopes", "one slope below zero, one above".to_string(), arrays)
         }
         Realization::Thresholds(t) => {
-            let (more, arrays) = thresholds(t, lanes, cx);
+            let (more, arrays) = thresholds(t, period, lanes, cx);
             fields.extend(more);
             ("threshold_bank", format!("{} thresholds", t.thresholds.first().map_or(0, Vec::len)), arrays)
         }
         Realization::Table(t) => {
             let words = t.entries.first().map_or(0, Vec::len);
             fields.extend(table(t, cx.input_type()));
-            let mut arrays = vec![table_entries(t, lanes, cx)];
+            let mut arrays = vec![table_entries(t, period, lanes, cx)];
             match &t.tail {
                 None => ("lookup", format!("table of {words} entries"), arrays),
                 Some(tail) => {
                     fields.push(Field::Struct("line", line(tail, cx.input_type())));
-                    arrays.extend(parameters(tail, "", lanes, cx));
+                    arrays.extend(parameters(tail, "", period, lanes, cx));
                     ("lookup_with_tail", format!("table of {words} entries, a line above"), arrays)
                 }
             }
@@ -53,10 +54,10 @@ pub(super) fn unit(function: &Realization, lanes: usize, beats: usize, cx: &Cont
 }
 
 /// Factors and addends.
-fn parameters(m: &MulShift, prefix: &str, lanes: usize, cx: &Context<'_>) -> Vec<Array> {
+fn parameters(m: &MulShift, prefix: &str, period: usize, lanes: usize, cx: &Context<'_>) -> Vec<Array> {
     vec![
-        cx.parameters(&format!("{prefix}factors"), "Factors [group][lane]", &m.mul, lanes),
-        cx.parameters(&format!("{prefix}addends"), "Addends [group][lane]", &m.add, lanes),
+        cx.parameters(&format!("{prefix}factors"), "Factors [group][lane]", &m.mul, period, lanes),
+        cx.parameters(&format!("{prefix}addends"), "Addends [group][lane]", &m.add, period, lanes),
     ]
 }
 
@@ -91,19 +92,19 @@ fn line(m: &MulShift, input: IntType) -> Vec<Field> {
     ]
 }
 
-fn thresholds(t: &Thresholds, lanes: usize, cx: &Context<'_>) -> (Vec<Field>, Vec<Array>) {
+fn thresholds(t: &Thresholds, period: usize, lanes: usize, cx: &Context<'_>) -> (Vec<Field>, Vec<Array>) {
     let n = t.thresholds.first().map_or(0, Vec::len);
     let input = cx.input_type();
     let full = IntType::new(input.signed, input.bits);
     // A threshold that the input never reaches stays out of reach, one that it always reaches within.
-    let clamped = t.thresholds.iter().flatten().map(|v| (*v).clamp(full.min(), full.max() + 1));
-    let period = t.thresholds.len();
-    let per = period.min(lanes);
+    let rows = over_period(&t.thresholds, period);
+    let clamped = rows.iter().flatten().map(|v| (*v).clamp(full.min(), full.max() + 1));
+    let per = rows.len().min(lanes);
     let parallel = n <= latency::PARALLEL_THRESHOLDS && per * n <= COMPARATORS;
     let array = cx.array(
         "thresholds",
         "Ascending thresholds [group][lane]".to_string(),
-        vec![period / per, per, n],
+        vec![rows.len() / per, per, n],
         clamped.collect(),
         if parallel { per * n } else { per },
     );
@@ -114,8 +115,8 @@ fn thresholds(t: &Thresholds, lanes: usize, cx: &Context<'_>) -> (Vec<Field>, Ve
         Field::size("search_steps", latency::search_steps(n)),
         Field::Type("threshold", signed([i128::from(full.min()), i128::from(full.max()) + 1])),
     ];
-    let base = cx.parameters("base", "Result below all thresholds [group][lane]", &t.base, lanes);
-    let direction = cx.parameters("direction", "Step at a threshold [group][lane]", &t.direction, lanes);
+    let base = cx.parameters("base", "Result below all thresholds [group][lane]", &t.base, period, lanes);
+    let direction = cx.parameters("direction", "Step at a threshold [group][lane]", &t.direction, period, lanes);
     (fields, vec![array, base, direction])
 }
 
@@ -132,14 +133,14 @@ fn table(t: &Table, input: IntType) -> Vec<Field> {
     ]
 }
 
-fn table_entries(t: &Table, lanes: usize, cx: &Context<'_>) -> Array {
+fn table_entries(t: &Table, period: usize, lanes: usize, cx: &Context<'_>) -> Array {
     let words = t.entries.first().map_or(0, Vec::len);
-    let period = t.entries.len();
-    let per = period.min(lanes);
-    let data = t.entries.iter().flatten().copied().collect();
+    let rows = over_period(&t.entries, period);
+    let per = rows.len().min(lanes);
+    let data = rows.iter().flatten().copied().collect();
     let mut array =
-        cx.array("table", "Table [group][lane]".to_string(), vec![period / per, per, words], data, per);
-    let implementation = if words * (period / per) <= latency::LOGIC_TABLE_WORDS { "lutram" } else { "bram" };
+        cx.array("table", "Table [group][lane]".to_string(), vec![rows.len() / per, per, words], data, per);
+    let implementation = if words * (rows.len() / per) <= latency::LOGIC_TABLE_WORDS { "lutram" } else { "bram" };
     array.directives.push(("BIND_STORAGE", format!("type=rom_np impl={implementation}")));
     array
 }

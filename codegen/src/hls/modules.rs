@@ -27,16 +27,23 @@ impl Context<'_> {
         Array { name: format!("{}_{what}", self.name), about, dims, data, banks, directives: Vec::new() }
     }
 
-    /// Per-channel values as `[groups][lanes]`, with a period of their own.
-    pub fn parameters(&self, what: &str, about: &str, values: &[i64], lanes: usize) -> Array {
+    /// Values that repeat with the length of `values`, as `[groups][lanes]`: one for all, or all of the module's period.
+    pub fn parameters(&self, what: &str, about: &str, values: &[i64], period: usize, lanes: usize) -> Array {
+        let values = over_period(values, period);
         let per = values.len().min(lanes);
-        self.array(what, about.to_string(), vec![values.len() / per, per], values.to_vec(), per)
+        self.array(what, about.to_string(), vec![values.len() / per, per], values, per)
     }
 
     /// Element type of the first input.
     pub fn input_type(&self) -> IntType {
         self.inputs.first().map_or(IntType::new(true, 1), |s| s.ty)
     }
+}
+
+/// The values of a whole period; a single one stays alone.
+pub(super) fn over_period<T: Clone>(values: &[T], period: usize) -> Vec<T> {
+    let n = if values.len() == 1 { 1 } else { period };
+    values.iter().cycle().take(n).cloned().collect()
 }
 
 /// C++ name of an integer type.
@@ -187,7 +194,7 @@ pub(super) fn of(kind: &Kind, cx: &Context<'_>) -> Option<Unit> {
                 vec![Field::size("height", size[0]), Field::size("width", size[1]), Field::size("groups", *chunks)];
             fields.push(Field::size("lanes", *lanes));
             fields.extend(names.into_iter().zip(pads).map(|(n, p)| Field::size(n, *p)));
-            let arrays = vec![cx.parameters("padding", "Value of a padding pixel, by channel", value, *lanes)];
+            let arrays = vec![cx.parameters("padding", "Value of a padding pixel, by channel", value, value.len(), *lanes)];
             Unit { arrays, ..unit("pad_image", format!("padding of {}x{} pixels", size[0], size[1]), steps, fields) }
         }
         Kind::Upsample { size, chunks, factors, .. } => {
@@ -340,7 +347,7 @@ fn sliding_window(s: &Swu, cx: &Context<'_>) -> Unit {
         "{}x{} windows of {}x{}x{} pixels, {} channels a beat",
         window.kernel[0], window.kernel[1], s.size[0], s.size[1], s.channels, s.lanes
     );
-    let padding = cx.parameters("padding", "Value of taps outside of the image, by channel", &s.pad, s.lanes);
+    let padding = cx.parameters("padding", "Value of taps outside of the image, by channel", &s.pad, s.pad.len(), s.lanes);
     Unit { arrays: vec![padding], ..unit("sliding_window", about, steps, fields) }
 }
 
@@ -351,22 +358,24 @@ fn linear_combination(
     beats: usize,
     cx: &Context<'_>,
 ) -> Unit {
-    let period = coefficients.iter().map(Vec::len).max().unwrap_or(1);
-    let all: Vec<i64> = coefficients.iter().flat_map(|k| (0..period).map(|c| k[c % k.len()])).collect();
-    let per = period.min(lanes);
+    let longest = coefficients.iter().map(Vec::len).max().unwrap_or(1);
+    let period = longest.max(constant.len());
+    let own = if longest == 1 { 1 } else { period };
+    let all: Vec<i64> = coefficients.iter().flat_map(|k| (0..own).map(|c| k[c % k.len()])).collect();
+    let per = own.min(lanes);
     let bits = all.iter().map(|c| 65 - (if *c < 0 { !c } else { *c }).leading_zeros()).max().unwrap_or(2);
     let table = cx.array(
         "coefficients",
         "Coefficients [term][group][lane]".to_string(),
-        vec![coefficients.len(), period / per, per],
+        vec![coefficients.len(), own / per, per],
         all,
         coefficients.len() * per,
     );
-    let constants = cx.parameters("constants", "Constants [group][lane]", constant, lanes);
+    let constants = cx.parameters("constants", "Constants [group][lane]", constant, period, lanes);
     let fields = vec![
         Field::size("beats", beats),
         Field::size("lanes", lanes),
-        Field::size("groups", groups(period.max(constant.len()), lanes)),
+        Field::size("groups", groups(period, lanes)),
         Field::Type("coefficient", ap_int(IntType::new(true, bits.max(2)))),
     ];
     let about = format!("linear combination of {} term(s), {lanes} elements a beat", coefficients.len());

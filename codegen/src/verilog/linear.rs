@@ -4,7 +4,7 @@
 //! a multiple that is there already with one addition. Each row then adds its terms in a balanced tree. Registers stand after every
 //! second level ([`netfold_ir::hw::latency::linear_stages`] states the depth).
 
-use netfold_ir::hw::latency::{ADDER_LEVELS_PER_STAGE, levels, linear_stages, signed_digits};
+use netfold_ir::hw::latency::{ADDER_LEVELS_PER_STAGE, levels, linear_stages};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -308,6 +308,7 @@ impl Builder {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use netfold_ir::hw::latency::signed_digits;
 
     #[test]
     fn non_adjacent_forms_are_right_and_minimal() {

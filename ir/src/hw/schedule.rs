@@ -96,7 +96,9 @@ impl Kind {
                 let width = size[1] + pads[1] + pads[3];
                 let (y, x) = (i / chunks / width, (i / chunks) % width);
                 let inside = (pads[0]..pads[0] + size[0]).contains(&y) && (pads[1]..pads[1] + size[1]).contains(&x);
-                Step { take: bit(inside), give: 1 }
+                // The first beat is taken, and kept, with the first padding beat: no frame starts without its input.
+                let first = (pads[0] * width + pads[1]) * chunks;
+                Step { take: bit(i == 0 || (inside && i != first)), give: 1 }
             }
             Kind::Upsample { size, chunks, factors, .. } => {
                 let x = (i / chunks) % (size[1] * factors[1]);

@@ -4,7 +4,7 @@
   wire pad_next;
   netfold_sequence_rom #(
       {{ pad.parameters }}
-  ) u_pad (
+  ) u_padding (
       .clk(clk),
       .rst(rst),
       .next(pad_next),

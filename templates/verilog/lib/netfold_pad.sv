@@ -33,7 +33,22 @@ module netfold_pad #(
   wire first_chunk, last_chunk, first_x, last_x, first_y, last_y;
   wire inside_x, inside_y;
   wire in_image = inside_x && inside_y;
-  wire fire = (in_valid || !in_image) && out_space;
+  // The first beat of a frame is taken, and kept, with the first padding beat: no frame starts without its input.
+  wire start, first_inside;
+  wire taking = start || (in_image && !first_inside);
+  wire fire = (in_valid || !taking) && out_space;
+  reg [BEAT_BITS-1:0] kept;
+  generate
+    if (TOP > 0 || LEFT > 0) begin : g_keep
+      assign start = first_chunk && first_x && first_y;
+      assign first_inside = first_chunk && x == XW'(LEFT) && y == YW'(TOP);
+      always @(posedge clk) if (fire && start) kept <= in_data;
+    end else begin : g_direct
+      assign start = 1'b0;
+      assign first_inside = 1'b0;
+      always @(posedge clk) kept <= '0;
+    end
+  endgenerate
   netfold_counter #(
       .N(CHUNKS)
   ) u_chunk (
@@ -82,10 +97,10 @@ module netfold_pad #(
       .position(y),
       .covered (inside_y)
   );
-  assign in_take = fire && in_image;
+  assign in_take = fire && taking;
   assign out_reserve = fire;
   assign out_put = fire;
-  assign out_data = in_image ? in_data : pad;
+  assign out_data = first_inside ? kept : in_image ? in_data : pad;
   assign pad_next = fire;
   wire unused = &{1'b0, chunk, first_chunk, first_x, first_y, last_y};
 endmodule

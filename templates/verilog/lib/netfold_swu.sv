@@ -149,7 +149,9 @@ module netfold_swu #(
     for (genvar r = 0; r < KERNEL_H; r = r + 1) begin : g_row
       localparam int DOWN = r * DILATION_H - PAD_TOP;  // of the tap from the window's pixel
       wire row_inside;
-      if (DOWN < 0) begin : g_above
+      if (DOWN >= HEIGHT || -DOWN >= HEIGHT) begin : g_outside
+        assign row_inside = 1'b0;
+      end else if (DOWN < 0) begin : g_above
         assign row_inside = y >= YW'(-DOWN);
       end else if (DOWN > 0) begin : g_below
         assign row_inside = y < YW'(HEIGHT - DOWN);
@@ -160,7 +162,9 @@ module netfold_swu #(
         localparam int RIGHT = c * DILATION_W - PAD_LEFT;
         localparam int TAP = r * KERNEL_W + c;
         wire column_inside;
-        if (RIGHT < 0) begin : g_before
+        if (RIGHT >= WIDTH || -RIGHT >= WIDTH) begin : g_outside
+          assign column_inside = 1'b0;
+        end else if (RIGHT < 0) begin : g_before
           assign column_inside = x >= XW'(-RIGHT);
         end else if (RIGHT > 0) begin : g_after
           assign column_inside = x < XW'(WIDTH - RIGHT);
