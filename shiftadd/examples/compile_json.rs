@@ -1,4 +1,6 @@
-//! Compiles a dense network, given as JSON, to SystemVerilog: `compile_json NET.json OUT.sv [STAGE_LEVELS]`.
+//! Compiles a dense network, given as JSON, to SystemVerilog: `compile_json NET.json OUT.sv`. The environment
+//! variables `TRIES`, `SLACK`, `PASS`, `CARRY`, `LEVELS` (adder levels a stage) and `STAGES` set options; `VECTORS=N` also
+//! writes N test vectors to `OUT.sv.txt`.
 //!
 //! The JSON holds `inputs`, `in_bits`, `in_signed` and `layers`, each with `w` (rows are outputs), `b`, `shift`, `relu`,
 //! `bits` (0 keeps the exact sum) and `signed`. Prints a JSON line with the estimated figures.
@@ -52,30 +54,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             max_depth: None,
         })
         .collect();
-    let mut options = Options { tries: env("TRIES", 12.0) as usize, ..Options::default() };
-    if let Ok(d) = std::env::var("DEPTH") {
-        options.max_depth = d.parse().ok();
-    }
-    options.slack = env("SLACK", 2.0) as u32;
-    options.cost.pass = env("PASS", 0.15);
+    let mut options = Options::default();
+    options.tries = env("TRIES", options.tries as f64) as usize;
+    options.slack = env("SLACK", f64::from(options.slack)) as u32;
+    options.cost.pass = env("PASS", options.cost.pass);
     options.cost.carry_bits = env("CARRY", 1.0) > 0.0;
+    let placement = PipelineOptions {
+        delay: DelayModel::Levels,
+        period: Some(env("LEVELS", 5.0)),
+        min_stages: env("STAGES", 0.0) as u32,
+    };
     let start = std::time::Instant::now();
-    let g = compile(&inputs, &layers, &options);
-    let solve = start.elapsed().as_secs_f64();
-    let p = pipeline(
-        &g,
-        &PipelineOptions {
-            delay: DelayModel::Levels,
-            period: Some(env("LEVELS", 5.0)),
-            min_stages: env("STAGES", 0.0) as u32,
-        },
-    );
+    let (g, p) = compile_pipelined(&inputs, &layers, &options, &placement);
     let total = start.elapsed().as_secs_f64();
     let text = emit_verilog(&g, &p, &VerilogOptions { module: "nf".into(), ..VerilogOptions::default() });
     std::fs::write(&args[2], text)?;
     let (adders, _) = adders_and_depth(&g);
     println!(
-        "{{\"stages\": {}, \"ff_est\": {}, \"lut_est\": {:.0}, \"adders\": {adders}, \"solve\": {solve:.3}, \"total\": {total:.3}}}",
+        "{{\"stages\": {}, \"ff_est\": {}, \"lut_est\": {:.0}, \"adders\": {adders}, \"solve_s\": {total:.3}}}",
         p.stages,
         p.register_bits,
         graph_luts(&g, &options.cost)

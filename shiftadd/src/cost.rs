@@ -115,8 +115,13 @@ pub fn node_luts(g: &Graph, id: NodeId, model: &CostModel) -> f64 {
             let bits = f64::from(n.width());
             let clips = q.overflow != Overflow::Wrap && q.range(r) != q_unclipped(&q, r);
             let relu = q.relu && r.lo < 0;
-            (if clips { bits + 1.0 } else if relu { 0.5 * bits } else { 0.0 })
-                + if q.rounding == Rounding::HalfEven && q.drop > 0 { bits } else { 0.0 }
+            (if clips {
+                bits + 1.0
+            } else if relu {
+                0.5 * bits
+            } else {
+                0.0
+            }) + if q.rounding == Rounding::HalfEven && q.drop > 0 { bits } else { 0.0 }
         }
     }
 }

@@ -58,12 +58,7 @@ fn key(t: &Operand, u: &Operand) -> u64 {
 }
 
 fn unpack(k: u64) -> (NodeId, NodeId, i32, bool) {
-    (
-        NodeId((k >> 36) as u32),
-        NodeId((k >> 12 & 0xff_ffff) as u32),
-        (k >> 1 & 0x7ff) as i32 - 128,
-        k & 1 == 1,
-    )
+    (NodeId((k >> 36) as u32), NodeId((k >> 12 & 0xff_ffff) as u32), (k >> 1 & 0x7ff) as i32 - 128, k & 1 == 1)
 }
 
 /// The state of an elimination: the graph so far and the rows.
@@ -79,9 +74,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    pub fn new(
-        graph: Graph, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights,
-    ) -> Self {
+    pub fn new(graph: Graph, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights) -> Self {
         let mut rows_of = vec![Vec::new(); graph.nodes.len()];
         let mut counts = FastMap::default();
         for (r, row) in rows.iter().enumerate() {

@@ -307,11 +307,8 @@ impl Graph {
         let flip = if n.range.signed() { 1i64 << (w - 1) } else { 0 };
         let base = n.range.add_const(flip);
         let mask = ((1i64 << w) - 1) & !((1i64 << zeros) - 1);
-        let (range, offset) = if o.neg {
-            (Interval { lo: mask - base.hi, hi: mask - base.lo }, flip - mask)
-        } else {
-            (base, -flip)
-        };
+        let (range, offset) =
+            if o.neg { (Interval { lo: mask - base.hi, hi: mask - base.lo }, flip - mask) } else { (base, -flip) };
         Field { low: o.shift + zeros, high: o.shift + w, range: range.shl(o.shift), offset: offset << o.shift }
     }
 
@@ -332,7 +329,12 @@ impl Graph {
 
     /// Appends an addition with a given bias whose values lie in `range`.
     pub fn add_with_bias(
-        &mut self, a: Operand, b: Operand, carry: Option<CarryBit>, bias: i64, range: Interval,
+        &mut self,
+        a: Operand,
+        b: Operand,
+        carry: Option<CarryBit>,
+        bias: i64,
+        range: Interval,
     ) -> NodeId {
         let (na, nb) = (*self.node(a.node), *self.node(b.node));
         let mut depth = na.depth.max(nb.depth);
@@ -442,9 +444,11 @@ impl Graph {
         let mut starts = [None; 3];
         let mut a_low = a_low;
         for (digit, start) in starts.iter_mut().enumerate() {
-            let first = (0..width).find(|&c| c as usize >= digit && {
-                let (n, k) = columns[c as usize - digit];
-                n + k >= 1 << digit
+            let first = (0..width).find(|&c| {
+                c as usize >= digit && {
+                    let (n, k) = columns[c as usize - digit];
+                    n + k >= 1 << digit
+                }
             });
             if let Some(first) = first {
                 *start = Some(first.max(a_low).min(width.saturating_sub(1)));

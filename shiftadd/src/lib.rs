@@ -15,6 +15,6 @@ pub use cost::{CostModel, DelayModel, adders_and_depth, graph_luts, node_luts};
 pub use graph::{CarryBit, Field, Graph, Linear, Node, NodeId, Op, Operand, Overflow, Quantizer, Rounding};
 pub use interval::{Interval, bit_len, csd_digits, wrap_window};
 pub use pipeline::{Pipeline, PipelineOptions, pipeline};
-pub use program::{Layer, compile};
+pub use program::{Layer, compile, compile_pipelined};
 pub use solve::{InputSpec, Options, solve};
 pub use verilog::{VerilogOptions, emit_verilog};

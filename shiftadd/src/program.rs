@@ -1,7 +1,9 @@
 //! Layered programs: a sequence of constant matrix products, each with constants added and a quantizer an element.
 
+use crate::cost::graph_luts;
 use crate::graph::{Graph, Linear, NodeId, Operand, Quantizer, Rounding};
 use crate::interval::Interval;
+use crate::pipeline::{Pipeline, PipelineOptions, pipeline};
 use crate::solve::{InputSpec, Job, Options, append, solve_all};
 
 /// One layer: `quantizer(matrix * x + bias)`.
@@ -47,6 +49,41 @@ fn fold_rounding(layer: &Layer) -> Layer {
 ///
 /// Every matrix row has one entry an input of its layer; `bias` and `quantizers` have one entry a row.
 pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Graph {
+    compile_slacks(inputs, layers, options, &[options.slack]).pop().unwrap_or_default()
+}
+
+/// Compiles a layered program and places its registers. Every depth slack up to [`Options::slack`] is tried: more depth
+/// saves lookup tables but costs stages and register bits. The result has the fewest stages (counts up to
+/// `min_stages` are equally good), then the least of lookup tables plus half the register bits: a slice has two
+/// flip-flops a lookup table.
+pub fn compile_pipelined(
+    inputs: &[InputSpec],
+    layers: &[Layer],
+    options: &Options,
+    placement: &PipelineOptions,
+) -> (Graph, Pipeline) {
+    let slacks: Vec<u32> = (0..=options.slack).collect();
+    let graphs = compile_slacks(inputs, layers, options, &slacks);
+    let place = |g: Graph| {
+        let p = pipeline(&g, placement);
+        let score = graph_luts(&g, &options.cost) + 0.5 * p.register_bits as f64;
+        (p.stages, score, g, p)
+    };
+    let mut placed: Vec<(u32, f64, Graph, Pipeline)> = if options.threads == 1 {
+        graphs.into_iter().map(place).collect()
+    } else {
+        std::thread::scope(|s| {
+            let handles: Vec<_> = graphs.into_iter().map(|g| s.spawn(|| place(g))).collect();
+            handles.into_iter().filter_map(|h| h.join().ok()).collect()
+        })
+    };
+    placed.sort_by(|a, b| (a.0).cmp(&b.0).then(a.1.total_cmp(&b.1)));
+    let (_, _, g, p) = placed.swap_remove(0);
+    (g, p)
+}
+
+/// The best graph for each depth slack; all are solved together on all threads.
+fn compile_slacks(inputs: &[InputSpec], layers: &[Layer], options: &Options, slacks: &[u32]) -> Vec<Graph> {
     let mut specs = vec![inputs.to_vec()];
     for layer in layers {
         let last = &specs[specs.len() - 1];
@@ -55,22 +92,28 @@ pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Gra
     }
     // Rounding half up is rounding down after half a step was added, which the layer's constant takes for nothing.
     let layers: Vec<Layer> = layers.iter().map(fold_rounding).collect();
-    let jobs: Vec<Job> = layers
-        .iter()
-        .zip(&specs)
-        .map(|(l, s)| Job {
-            matrix: &l.matrix,
-            inputs: s,
-            bias: Some(&l.bias),
-            max_depth: l.max_depth.or(options.max_depth),
-            slack: options.slack,
-        })
-        .collect();
+    let mut jobs = Vec::with_capacity(slacks.len() * layers.len());
+    for &slack in slacks {
+        for (l, s) in layers.iter().zip(&specs) {
+            jobs.push(Job {
+                matrix: &l.matrix,
+                inputs: s,
+                bias: Some(&l.bias),
+                max_depth: l.max_depth.or(options.max_depth),
+                slack,
+            });
+        }
+    }
     let parts = solve_all(&jobs, options);
+    parts.chunks(layers.len().max(1)).map(|p| join(inputs, &layers, &specs, p)).collect()
+}
+
+/// Joins the layers' graphs, with the quantizers between them.
+fn join(inputs: &[InputSpec], layers: &[Layer], specs: &[Vec<InputSpec>], parts: &[Graph]) -> Graph {
     let mut g = Graph::default();
     let mut wires: Vec<NodeId> = inputs.iter().map(|i| g.input(i.range, i.zeros)).collect();
     let mut outputs = Vec::new();
-    for ((layer, part), next) in layers.iter().zip(&parts).zip(&specs[1..]) {
+    for ((layer, part), next) in layers.iter().zip(parts).zip(&specs[1..]) {
         let results = append(&mut g, part, &wires);
         wires.clear();
         outputs.clear();

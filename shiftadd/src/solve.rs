@@ -43,7 +43,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cost: CostModel::default(), max_depth: None, slack: 2, threads: 0, tries: 12 }
+        Self { cost: CostModel::default(), max_depth: None, slack: 1, threads: 0, tries: 8 }
     }
 }
 
@@ -175,10 +175,10 @@ impl Job<'_> {
 }
 
 fn variants(tries: usize, pass: f32) -> Vec<Weights> {
-    let keep = [1.0f32, 0.6, 0.7, 0.5];
+    let keep = [1.0f32, 0.6, 0.45, 0.35];
     (0..tries.max(1))
         .map(|i| Weights {
-            keep: keep[i % 4],
+            keep: keep[i % keep.len()],
             pass,
             noise: if i < 4 { 0.0 } else { 0.15 + 0.05 * (i % 3) as f32 },
             seed: i as u64,

@@ -210,7 +210,11 @@ pub(crate) fn sum_row(g: &mut Graph, mut terms: Vec<Operand>, goal: &Goal) -> Li
 
 /// Takes the lowest bit of a waiting term that has it at `position`, if one does and arrives in time.
 fn take_low_bit(
-    g: &mut Graph, terms: &mut [Operand], position: u32, depth: u32, constant: &mut i64,
+    g: &mut Graph,
+    terms: &mut [Operand],
+    position: u32,
+    depth: u32,
+    constant: &mut i64,
 ) -> Option<CarryBit> {
     let mut best: Option<(u32, usize)> = None;
     for (i, t) in terms.iter().enumerate() {

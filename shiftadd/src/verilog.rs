@@ -152,7 +152,11 @@ impl Emitter<'_> {
                 let _ = writeln!(out, "  assign {name} = {sum};");
             }
             (low, _) => {
-                let _ = writeln!(out, "  wire [{}:0] {name}_sum = {sum};", w - start + sum_low - 1);
+                let _ = writeln!(
+                    out,
+                    "  (* keep *) wire [{}:0] {name}_sum;\n  assign {name}_sum = {sum};",
+                    w - start + sum_low - 1
+                );
                 let upper = slice(&format!("{name}_sum"), sum_low, w - start + sum_low, w - start + sum_low);
                 let mut parts = vec![upper];
                 parts.extend(low);
@@ -199,21 +203,15 @@ impl Emitter<'_> {
         let fa = self.g.field(a);
         let name = &self.names[i];
         let start = (bias + fa.offset).trailing_zeros();
-        let mut bits: Vec<String> = (0..w)
-            .map(|c| self.count_bit(&xs, constant, digit, c, s).unwrap_or_else(|| "1'b0".into()))
-            .collect();
+        let mut bits: Vec<String> =
+            (0..w).map(|c| self.count_bit(&xs, constant, digit, c, s).unwrap_or_else(|| "1'b0".into())).collect();
         bits.reverse();
         let upper = w - start;
-        let _ = writeln!(
-            out,
-            "  wire [{}:0] {name}_count = {{{}}};",
-            w - 1,
-            bits.join(", ")
-        );
+        let _ = writeln!(out, "  wire [{}:0] {name}_count = {{{}}};", w - 1, bits.join(", "));
         // Subtracting the inverted word keeps the term that feeds the chain directly apart from the counted ones.
         let _ = writeln!(
             out,
-            "  wire [{}:0] {name}_sum = {} - ~{};",
+            "  (* keep *) wire [{}:0] {name}_sum;\n  assign {name}_sum = {} - ~{};",
             upper - 1,
             self.field_bits(a, s, start, w),
             slice(&format!("{name}_count"), start, w, w)
@@ -221,7 +219,8 @@ impl Emitter<'_> {
         if start == 0 {
             let _ = writeln!(out, "  assign {name} = {name}_sum;");
         } else if fa.low >= start {
-            let _ = writeln!(out, "  assign {name} = {{{name}_sum, {}}};", slice(&format!("{name}_count"), 0, start, w));
+            let _ =
+                writeln!(out, "  assign {name} = {{{name}_sum, {}}};", slice(&format!("{name}_count"), 0, start, w));
         } else {
             let _ = writeln!(out, "  assign {name} = {{{name}_sum, {}}};", self.field_bits(a, s, 0, start));
         }
@@ -245,7 +244,8 @@ impl Emitter<'_> {
         if start == 0 {
             let _ = writeln!(out, "  assign {name} = {upper};");
         } else {
-            let _ = writeln!(out, "  wire [{}:0] {name}_sum = {upper};", w - start - 1);
+            let _ =
+                writeln!(out, "  (* keep *) wire [{}:0] {name}_sum;\n  assign {name}_sum = {upper};", w - start - 1);
             let _ = writeln!(out, "  assign {name} = {{{name}_sum, {}}};", self.field_bits(a, s, 0, start));
         }
     }
@@ -268,7 +268,13 @@ impl Emitter<'_> {
             let sum = Interval::new(range.lo, range.hi + (1 << q.drop));
             let ws = sum.width().max(rounded.width() + q.drop).max(q.drop + 1);
             let x = self.extend(&word, base, range, full, ws);
-            let tie = if range.width() > q.drop { slice(&word, low, low + 1, full) } else if range.signed() { slice(&word, high - 1, high, full) } else { "1'b0".into() };
+            let tie = if range.width() > q.drop {
+                slice(&word, low, low + 1, full)
+            } else if range.signed() {
+                slice(&word, high - 1, high, full)
+            } else {
+                "1'b0".into()
+            };
             let _ = writeln!(
                 out,
                 "  wire [{}:0] {name}_round = {x} + {} + {{{}, {tie}}};",
@@ -354,6 +360,14 @@ fn paren(c: &str) -> String {
     if c.contains(' ') { format!("({c})") } else { c.to_string() }
 }
 
+/// Sums are kept as they are: a synthesis tool that merges adders into multi-operand ones would undo the widths.
+fn keep(n: &crate::graph::Node) -> &'static str {
+    match n.op {
+        Op::Add { .. } | Op::Digit { .. } | Op::Affine { .. } => "(* keep *) ",
+        _ => "",
+    }
+}
+
 fn range_note(n: &crate::graph::Node) -> String {
     format!("{}{} in [{}, {}]", if n.range.signed() { "s" } else { "u" }, n.width(), n.range.lo, n.range.hi)
 }
@@ -391,7 +405,13 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         let port = options.input_bits.get(k).copied().unwrap_or(0).max(w);
         ports.push(format!("  input  wire [{}:0] x{k}", port - 1));
         if options.combinational {
-            let _ = writeln!(body, "  wire [{}:0] in{k} = {};  // {}", w - 1, slice(&format!("x{k}"), 0, w, port), range_note(n));
+            let _ = writeln!(
+                body,
+                "  wire [{}:0] in{k} = {};  // {}",
+                w - 1,
+                slice(&format!("x{k}"), 0, w, port),
+                range_note(n)
+            );
         } else {
             let _ = writeln!(body, "  reg  [{}:0] in{k};  // {}", w - 1, range_note(n));
             let _ = writeln!(regs, "    in{k} <= {};", slice(&format!("x{k}"), 0, w, port));
@@ -415,7 +435,7 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
                 let _ = writeln!(body, "  wire [{}:0] {name} = {};", w - 1, literal(w, n.range.lo));
                 continue;
             }
-            let _ = writeln!(body, "  wire [{}:0] {name};  // {}", w - 1, range_note(n));
+            let _ = writeln!(body, "  {}wire [{}:0] {name};  // {}", keep(n), w - 1, range_note(n));
             match n.op {
                 Op::Add { .. } => e.add(i, &mut body),
                 Op::Digit { .. } => e.digit(i, &mut body),

@@ -104,8 +104,7 @@ fn layered_programs_are_exact() {
             let (bits, keep) = (rng.range(2, 7) as u32, rng.range(20, 100));
             let m = matrix(&mut rng, rows, width, bits, keep);
             let rounding = [Rounding::Floor, Rounding::HalfUp, Rounding::HalfEven][rng.range(0, 2) as usize];
-            let overflow =
-                [Overflow::Saturate, Overflow::Wrap, Overflow::SaturateSymmetric][rng.range(0, 2) as usize];
+            let overflow = [Overflow::Saturate, Overflow::Wrap, Overflow::SaturateSymmetric][rng.range(0, 2) as usize];
             let q = Quantizer {
                 relu: rng.next() & 1 == 0,
                 drop: rng.range(0, 5) as u32,
@@ -149,8 +148,7 @@ fn exact_layers_of_real_size() {
         let m = matrix(&mut rng, rows, cols, 6, [25, 60][case / 4 % 2]);
         let bias: Vec<i64> = (0..rows).map(|_| rng.range(-4000, 4000)).collect();
         let inputs = vec![InputSpec::word(8, case % 4 == 0); cols];
-        let layer =
-            Layer { matrix: m.clone(), bias: bias.clone(), quantizers: vec![None; rows], max_depth: None };
+        let layer = Layer { matrix: m.clone(), bias: bias.clone(), quantizers: vec![None; rows], max_depth: None };
         let options = Options { tries: 2, slack: (case % 3) as u32, ..Options::default() };
         let g = compile(&inputs, &[layer], &options);
         for x in vectors(&mut rng, &inputs, 200) {
