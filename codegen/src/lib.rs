@@ -8,6 +8,8 @@
 //! could end a comment or a string in any of the languages written here.
 
 pub mod files;
+pub mod hls;
+pub mod project;
 pub mod text;
 pub mod verilog;
 

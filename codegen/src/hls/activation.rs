@@ -12,11 +12,8 @@ const COMPARATORS: usize = 4096;
 /// The unit of a realisation.
 pub(super) fn unit(function: &Realization, lanes: usize, beats: usize, cx: &Context<'_>) -> Unit {
     let period = function.period();
-    let mut fields = vec![
-        Field::size("beats", beats),
-        Field::size("lanes", lanes),
-        Field::size("groups", groups(period, lanes)),
-    ];
+    let mut fields =
+        vec![Field::size("beats", beats), Field::size("lanes", lanes), Field::size("groups", groups(period, lanes))];
     let (name, about, arrays) = match function {
         Realization::MulShift(m) => {
             fields.push(Field::Struct("line", line(m, cx.input_type())));
@@ -138,8 +135,7 @@ fn table_entries(t: &Table, period: usize, lanes: usize, cx: &Context<'_>) -> Ar
     let rows = over_period(&t.entries, period);
     let per = rows.len().min(lanes);
     let data = rows.iter().flatten().copied().collect();
-    let mut array =
-        cx.array("table", "Table [group][lane]".to_string(), vec![rows.len() / per, per, words], data, per);
+    let mut array = cx.array("table", "Table [group][lane]".to_string(), vec![rows.len() / per, per, words], data, per);
     let implementation = if words * (rows.len() / per) <= latency::LOGIC_TABLE_WORDS { "lutram" } else { "bram" };
     array.directives.push(("BIND_STORAGE", format!("type=rom_np impl={implementation}")));
     array

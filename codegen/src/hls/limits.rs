@@ -3,8 +3,8 @@
 //! Limits as hls4ml and UG1399 state them for Vitis HLS: arrays are split into at most 4096 parts, a word of a stream has at most
 //! 4096 bits, and a loop is unrolled at most 4096 times.
 
-use super::array::Array;
 use super::Strategy;
+use super::array::Array;
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::hw::{Design, Kind, Module, Mvu, Stream, Vvu};
 
@@ -129,7 +129,10 @@ pub(super) fn check_array(module: &Module, array: &Array) -> Result<(), Diag> {
     }
     Err(beyond(
         module,
-        format!("its constants would be split into {} parts, and Vitis HLS splits into at most {MAX_PARTS}", array.banks),
+        format!(
+            "its constants would be split into {} parts, and Vitis HLS splits into at most {MAX_PARTS}",
+            array.banks
+        ),
     )
     .help("ask for a larger interval, so that fewer elements move in a beat"))
 }
@@ -151,13 +154,15 @@ pub(super) fn check_unrolled(design: &Design) -> Diags {
             if products > elements { (products, "multiplications") } else { (elements, "elements of an array") };
         if count > MAX_PARTS {
             diags.push(
-                beyond(module, format!("{count} {what} a frame are unrolled, and Vitis HLS unrolls at most {MAX_PARTS}")).help(
-                    format!(
-                        "with the strategy {:?} the layer is a loop; the largest layer that {:?} takes has {MAX_PARTS}",
-                        Strategy::Resource.name(),
-                        Strategy::Latency.name()
-                    ),
-                ),
+                beyond(
+                    module,
+                    format!("{count} {what} a frame are unrolled, and Vitis HLS unrolls at most {MAX_PARTS}"),
+                )
+                .help(format!(
+                    "with the strategy {:?} the layer is a loop; the largest layer that {:?} takes has {MAX_PARTS}",
+                    Strategy::Resource.name(),
+                    Strategy::Latency.name()
+                )),
             );
         }
     }

@@ -167,7 +167,7 @@ pub fn generate(project: &HlsProject<'_>) -> Result<Files, Diags> {
     };
     diags.into_result(())?;
     let built = top::build(project, unrolled)?;
-    let mut files = scripts::files(project)?;
+    let mut files = scripts::files(project, &built)?;
     let described = project::describe(project, &built, unrolled, &notes)?;
     files.extend(top::files(project, &built, &notes)?);
     files.insert(project::FILE, described);

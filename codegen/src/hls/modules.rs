@@ -15,8 +15,7 @@ pub(super) struct Context<'a> {
     pub name: &'a str,
     /// Streams into it, in port order.
     pub inputs: Vec<&'a Stream>,
-    /// Streams out of it, in port order.
-    pub outputs: Vec<&'a Stream>,
+
     /// Weights that change from cycle to cycle go to block RAM.
     pub weights_in_bram: bool,
 }
@@ -184,8 +183,7 @@ pub(super) fn of(kind: &Kind, cx: &Context<'_>) -> Option<Unit> {
                 () if to.is_multiple_of(*from) => "widen",
                 () => "regroup",
             };
-            let fields =
-                vec![Field::size("from", *from), Field::size("to", *to), Field::size("elements", *elements)];
+            let fields = vec![Field::size("from", *from), Field::size("to", *to), Field::size("elements", *elements)];
             unit(function, format!("{from} to {to} elements a beat"), steps, fields)
         }
         Kind::Pad { size, chunks, pads, value, lanes } => {
@@ -194,7 +192,8 @@ pub(super) fn of(kind: &Kind, cx: &Context<'_>) -> Option<Unit> {
                 vec![Field::size("height", size[0]), Field::size("width", size[1]), Field::size("groups", *chunks)];
             fields.push(Field::size("lanes", *lanes));
             fields.extend(names.into_iter().zip(pads).map(|(n, p)| Field::size(n, *p)));
-            let arrays = vec![cx.parameters("padding", "Value of a padding pixel, by channel", value, value.len(), *lanes)];
+            let arrays =
+                vec![cx.parameters("padding", "Value of a padding pixel, by channel", value, value.len(), *lanes)];
             Unit { arrays, ..unit("pad_image", format!("padding of {}x{} pixels", size[0], size[1]), steps, fields) }
         }
         Kind::Upsample { size, chunks, factors, .. } => {
@@ -347,7 +346,8 @@ fn sliding_window(s: &Swu, cx: &Context<'_>) -> Unit {
         "{}x{} windows of {}x{}x{} pixels, {} channels a beat",
         window.kernel[0], window.kernel[1], s.size[0], s.size[1], s.channels, s.lanes
     );
-    let padding = cx.parameters("padding", "Value of taps outside of the image, by channel", &s.pad, s.pad.len(), s.lanes);
+    let padding =
+        cx.parameters("padding", "Value of taps outside of the image, by channel", &s.pad, s.pad.len(), s.lanes);
     Unit { arrays: vec![padding], ..unit("sliding_window", about, steps, fields) }
 }
 

@@ -8,14 +8,48 @@ const LENGTH: usize = 64;
 
 /// Names that the generated files or the C++ library use without a qualifier, and macros of its headers.
 const TAKEN: [&str; 22] = [
-    "hls", "nf", "std", "ap_int", "ap_uint", "ap_fixed", "ap_ufixed", "assert", "errno", "stdin", "stdout", "stderr",
-    "parameters", "defines", "weights", "linux", "unix", "netfold_hls", "signals", "exit", "abort", "raw",
+    "hls",
+    "nf",
+    "std",
+    "ap_int",
+    "ap_uint",
+    "ap_fixed",
+    "ap_ufixed",
+    "assert",
+    "errno",
+    "stdin",
+    "stdout",
+    "stderr",
+    "parameters",
+    "defines",
+    "weights",
+    "linux",
+    "unix",
+    "netfold_hls",
+    "signals",
+    "exit",
+    "abort",
+    "raw",
 ];
 
 /// Words that C++ reserves and [`crate::text::identifier`] does not know.
 const RESERVED: [&str; 16] = [
-    "alignas", "alignof", "asm", "char16_t", "char32_t", "compl", "constexpr", "const_cast", "decltype", "dynamic_cast",
-    "noexcept", "nullptr", "register", "reinterpret_cast", "static_assert", "static_cast",
+    "alignas",
+    "alignof",
+    "asm",
+    "char16_t",
+    "char32_t",
+    "compl",
+    "constexpr",
+    "const_cast",
+    "decltype",
+    "dynamic_cast",
+    "noexcept",
+    "nullptr",
+    "register",
+    "reinterpret_cast",
+    "static_assert",
+    "static_cast",
 ];
 
 /// Hands out identifiers.
@@ -70,7 +104,9 @@ mod tests {
 
     #[test]
     fn names_that_tools_would_misread_are_refused() {
-        for name in ["", "1a", "a b", "a;b", "a__b", "a_", "class", "Main", "parameters", "errno", "nullptr", "[exec]", "é"] {
+        for name in
+            ["", "1a", "a b", "a;b", "a__b", "a_", "class", "Main", "parameters", "errno", "nullptr", "[exec]", "é"]
+        {
             assert_eq!(check_project(name).unwrap_err().code, Code::Config, "{name:?}");
         }
         assert!(check_project(&"a".repeat(65)).is_err());

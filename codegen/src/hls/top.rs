@@ -1,0 +1,498 @@
+//! The top function: ports, streams or arrays between the units, and the calls.
+
+use super::array::Array;
+use super::modules::{self, Context, ap_int};
+use super::names::Names;
+use super::unit::{Arguments, Field, Unit, members};
+use super::{HlsProject, Io, Strategy, limits};
+use crate::files::Files;
+use crate::text::plain;
+use askama::Template;
+use netfold_ir::diag::{Diag, Diags};
+use netfold_ir::hw::{Design, Kind, ModuleId, Stream, TopPort};
+use netfold_ir::net::Affine;
+use netfold_ir::rat;
+use num_traits::Zero;
+use std::collections::HashMap;
+
+/// Fewest places of a stream: what the tool makes of less is the same.
+const MIN_DEPTH: usize = 2;
+/// Places that streams into a module with several inputs get beyond the design's: the tool's pipelines are deeper than ours.
+const JOIN_SLACK: usize = 32;
+/// Largest distance of the binary point from the bits of an `ap_fixed`.
+const MAX_POINT: i32 = 64;
+
+/// The header library, by name.
+const LIBRARY: [(&str, &str); 8] = [
+    ("activation.h", include_str!("../../../templates/hls/lib/activation.h")),
+    ("combine.h", include_str!("../../../templates/hls/lib/combine.h")),
+    ("common.h", include_str!("../../../templates/hls/lib/common.h")),
+    ("dense.h", include_str!("../../../templates/hls/lib/dense.h")),
+    ("layers.h", include_str!("../../../templates/hls/lib/layers.h")),
+    ("reduce.h", include_str!("../../../templates/hls/lib/reduce.h")),
+    ("reshape.h", include_str!("../../../templates/hls/lib/reshape.h")),
+    ("window.h", include_str!("../../../templates/hls/lib/window.h")),
+];
+
+/// A port of the top function.
+#[derive(Debug, Clone)]
+pub(super) struct TopArgument {
+    /// Name of the argument.
+    pub name: String,
+    /// Type of an array's element or of a stream's word.
+    pub type_name: String,
+    /// C++ type of an element.
+    pub element: String,
+    /// The port's identifier.
+    pub id: String,
+    /// Name in the model.
+    pub model_name: String,
+    /// The stream behind it.
+    pub stream: Stream,
+    /// Whether it is an output.
+    pub output: bool,
+}
+
+impl TopArgument {
+    /// Elements of a frame.
+    pub fn elements(&self) -> usize {
+        self.stream.lanes * self.stream.beats
+    }
+
+    /// Name of the constant that holds [`TopArgument::elements`].
+    pub fn size_name(&self) -> String {
+        format!("{}_elements", self.type_name.strip_suffix("_t").unwrap_or(&self.type_name))
+    }
+}
+
+/// A word type of `defines.h`.
+#[derive(Debug, Clone)]
+struct WordType {
+    name: String,
+    definition: String,
+}
+
+/// A module as it stands in the top function.
+#[derive(Debug, Clone)]
+pub(super) struct Instance {
+    /// The module.
+    pub module: ModuleId,
+    /// Name of its configuration.
+    config: String,
+    /// Configuration and constants.
+    pub unit: Unit,
+    /// Lines of the calls.
+    calls: Vec<String>,
+}
+
+/// The whole project before it is text.
+#[derive(Debug, Clone)]
+pub(super) struct Built {
+    /// Arguments of the top function: inputs, then outputs.
+    pub arguments: Vec<TopArgument>,
+    /// Modules in the order of the calls.
+    pub instances: Vec<Instance>,
+    types: Vec<WordType>,
+    locals: Vec<String>,
+    interface: Vec<String>,
+    directives: Vec<String>,
+}
+
+/// Iterations of the longest loop of a module's process.
+pub(super) fn steps(design: &Design, id: ModuleId) -> usize {
+    let module = design.module(id);
+    let inputs = design.inputs_of(id);
+    let cx = Context { name: &module.name, inputs: inputs.iter().map(|(_, s)| *s).collect(), weights_in_bram: false };
+    match &module.kind {
+        Kind::Swu(_) => modules::of(&module.kind, &cx).map_or(1, |u| u.steps),
+        kind => kind.firings(),
+    }
+}
+
+/// The C++ type of a port's elements: fixed point where the real value is a power of two times the integer.
+fn element_type(stream: &Stream, real: &Affine) -> String {
+    let ty = stream.ty;
+    let fixed = match (real.scale.as_slice(), real.offset.as_slice()) {
+        ([scale], [offset]) if offset.is_zero() => rat::log2_exact(scale),
+        _ => None,
+    };
+    match fixed {
+        Some(e) if e != 0 && ty.bits > 1 && e.abs() <= MAX_POINT => {
+            let name = if ty.signed { "ap_fixed" } else { "ap_ufixed" };
+            format!("{name}<{}, {}, AP_RND, AP_SAT>", ty.bits, ty.bits as i32 + e)
+        }
+        _ => ap_int(ty),
+    }
+}
+
+struct Builder<'a> {
+    project: &'a HlsProject<'a>,
+    unrolled: bool,
+    names: Names,
+    built: Built,
+    /// Variable of the stream that leaves a module's port.
+    variables: HashMap<(ModuleId, usize), String>,
+}
+
+/// Builds the project.
+pub(super) fn build(project: &HlsProject<'_>, unrolled: bool) -> Result<Built, Diags> {
+    let built = Built {
+        arguments: Vec::new(),
+        instances: Vec::new(),
+        types: Vec::new(),
+        locals: Vec::new(),
+        interface: Vec::new(),
+        directives: Vec::new(),
+    };
+    let mut b = Builder { project, unrolled, names: Names::default(), built, variables: HashMap::new() };
+    b.names.take(project.name.to_string());
+    b.arguments().map_err(Diags::from)?;
+    b.streams();
+    let mut diags = Diags::new();
+    for id in project.design.topological().map_err(Diags::from)? {
+        if let Some(instance) = b.instance(id) {
+            for array in &instance.unit.arrays {
+                diags.take(limits::check_array(project.design.module(id), array));
+            }
+            b.built.instances.push(instance);
+        }
+    }
+    diags.into_result(b.built)
+}
+
+impl Builder<'_> {
+    /// Ports of the top function with their types and interfaces.
+    fn arguments(&mut self) -> Result<(), Diag> {
+        let design = self.project.design;
+        let all: Vec<(&TopPort, bool)> =
+            design.inputs.iter().map(|p| (p, false)).chain(design.outputs.iter().map(|p| (p, true))).collect();
+        for (port, output) in all {
+            let streams = if output { design.inputs_of(port.module) } else { design.outputs_of(port.module) };
+            let Some((_, stream)) = streams.first() else {
+                return Err(Diag::internal(&port.name, "a port without a stream"));
+            };
+            let id = crate::text::identifier(&port.id);
+            let name = self.names.take(format!("{id}_{}", if output { "out" } else { "in" }));
+            let type_name = self.names.take(format!("{id}_t"));
+            let element = element_type(stream, &port.real);
+            let (model_name, stream) = (port.name.clone(), (*stream).clone());
+            let argument = TopArgument { name, type_name, element, id, model_name, stream, output };
+            if self.project.io == Io::Parallel {
+                self.names.take(argument.size_name());
+            }
+            self.interface_of(&argument);
+            let definition = match self.project.io {
+                Io::Stream => format!("nf::beat<{}, {}>", argument.element, argument.stream.lanes),
+                Io::Parallel => argument.element.clone(),
+            };
+            self.built.types.push(WordType { name: argument.type_name.clone(), definition });
+            self.built.arguments.push(argument);
+        }
+        Ok(())
+    }
+
+    fn interface_of(&mut self, argument: &TopArgument) {
+        let name = &argument.name;
+        let lanes = argument.stream.lanes;
+        let lines = &mut self.built.interface;
+        match self.project.io {
+            Io::Stream => lines.push(format!("INTERFACE axis port={name}")),
+            Io::Parallel if self.unrolled => {
+                lines.push(format!("INTERFACE ap_vld port={name}"));
+                lines.push(format!("ARRAY_PARTITION variable={name} complete"));
+            }
+            Io::Parallel => {
+                lines.push(format!("INTERFACE ap_memory port={name}"));
+                if lanes > 1 {
+                    lines.push(format!("ARRAY_RESHAPE variable={name} cyclic factor={lanes} dim=1"));
+                }
+            }
+        }
+    }
+
+    /// Variables of all streams, and the types of their words.
+    fn streams(&mut self) {
+        let design = self.project.design;
+        let top = if self.unrolled {
+            let interval = super::interval_cycles(design, true);
+            format!("PIPELINE II={interval}")
+        } else {
+            "DATAFLOW".to_string()
+        };
+        self.built.interface.push(top);
+        let stream_io = self.project.io == Io::Stream;
+        for id in design.modules() {
+            let outputs = design.outputs_of(id);
+            let name = &design.module(id).name;
+            let mut word: Option<String> = None;
+            for (consumer, stream) in &outputs {
+                let port_of = |module: ModuleId, output: bool| {
+                    let ports = if output { &design.outputs } else { &design.inputs };
+                    let at = ports.iter().position(|p| p.module == module)?;
+                    Some(if output { design.inputs.len() + at } else { at })
+                };
+                let argument = port_of(id, false).or_else(|| port_of(*consumer, true)).filter(|_| stream_io);
+                let is_copy = port_of(id, false).is_some() && port_of(*consumer, true).is_some();
+                if let Some(at) = argument.filter(|_| !is_copy) {
+                    let variable = self.built.arguments[at].name.clone();
+                    self.variables.insert((id, stream.from_port), variable);
+                    continue;
+                }
+                if is_copy && stream_io {
+                    continue;
+                }
+                let word = word.get_or_insert_with(|| self.names.take(format!("{name}_t"))).clone();
+                if !self.built.types.iter().any(|t| t.name == word) {
+                    let definition = format!("nf::beat<{}, {}>", ap_int(stream.ty), stream.lanes);
+                    self.built.types.push(WordType { name: word.clone(), definition });
+                }
+                let which = if outputs.len() > 1 { stream.from_port.to_string() } else { String::new() };
+                let variable = self.names.take(format!("{name}_out{which}"));
+                if self.unrolled {
+                    self.built.locals.push(format!("{word} {variable}[{}];", stream.beats));
+                    self.built.directives.push(format!("ARRAY_PARTITION variable={variable} complete"));
+                } else {
+                    let joins = design.inputs_of(*consumer).len() > 1;
+                    let depth = stream.depth.max(MIN_DEPTH) + if joins { JOIN_SLACK } else { 0 };
+                    self.built.locals.push(format!("hls::stream<{word}> {variable}(\"{variable}\");"));
+                    self.built.directives.push(format!("STREAM variable={variable} depth={depth}"));
+                }
+                self.variables.insert((id, stream.from_port), variable);
+            }
+        }
+    }
+
+    /// A module's calls and what they need; `None` for the ports of streams.
+    fn instance(&mut self, id: ModuleId) -> Option<Instance> {
+        let design = self.project.design;
+        let module = design.module(id);
+        let inputs = design.inputs_of(id);
+        let outputs = design.outputs_of(id);
+        let sources: Vec<String> =
+            inputs.iter().filter_map(|(from, s)| self.variables.get(&(*from, s.from_port)).cloned()).collect();
+        let targets: Vec<String> =
+            outputs.iter().filter_map(|(_, s)| self.variables.get(&(id, s.from_port)).cloned()).collect();
+        let cx = Context {
+            name: &module.name,
+            inputs: inputs.iter().map(|(_, s)| *s).collect(),
+            weights_in_bram: self.project.strategy == Strategy::Resource && !self.unrolled,
+        };
+        let (mut unit, port) = match &module.kind {
+            Kind::Source { lanes, beats } => {
+                let at = design.inputs.iter().position(|p| p.module == id)?;
+                let argument = self.built.arguments[at].name.clone();
+                match self.project.io {
+                    Io::Parallel => (moving("load", *beats, *lanes), Some(argument)),
+                    // A source that feeds a sink: the words are copied from one port to the other.
+                    Io::Stream if targets.is_empty() => (moving("copy", *beats, *lanes), Some(argument)),
+                    Io::Stream => return None,
+                }
+            }
+            Kind::Sink { lanes, beats } => {
+                if self.project.io == Io::Stream {
+                    return None;
+                }
+                let at = design.outputs.iter().position(|p| p.module == id)?;
+                (moving("store", *beats, *lanes), Some(self.built.arguments[design.inputs.len() + at].name.clone()))
+            }
+            Kind::Reorder { order, lanes, .. } => {
+                let mut unit = moving("gather", order.len(), *lanes);
+                let about = "Place of every word before the permutation".to_string();
+                let data = order.iter().map(|w| i64::from(*w)).collect();
+                unit.arrays = vec![cx.array("order", about, vec![order.len()], data, 1)];
+                (unit, None)
+            }
+            kind => (modules::of(kind, &cx)?, None),
+        };
+        for array in &mut unit.arrays {
+            array.name = self.names.take(std::mem::take(&mut array.name));
+            for (directive, options) in &array.directives {
+                self.built.directives.push(format!("{directive} variable={} {options}", array.name));
+            }
+        }
+        let config = self.names.take(format!("{}_config", module.name));
+        let call =
+            |function: &str, arguments: &[String]| format!("nf::{function}<{config}>({});", arguments.join(", "));
+        let constants: Vec<String> = unit.arrays.iter().map(|a| a.name.clone()).collect();
+        let calls = match &module.kind {
+            Kind::Source { .. } if self.project.io == Io::Parallel => {
+                vec![call("load", &[port?, targets.first()?.clone()])]
+            }
+            Kind::Source { .. } => {
+                let sink = outputs.first()?.0;
+                let at = design.outputs.iter().position(|p| p.module == sink)?;
+                let target = self.built.arguments[design.inputs.len() + at].name.clone();
+                vec![call("copy", &[port?, target])]
+            }
+            Kind::Sink { .. } => vec![call("store", &[sources.first()?.clone(), port?])],
+            Kind::Reorder { order, lanes, .. } => {
+                let word = self.names.take(format!("{}_buffer_t", module.name));
+                let definition = format!("nf::beat<{}, {lanes}>", ap_int(cx.input_type()));
+                self.built.types.push(WordType { name: word.clone(), definition });
+                let buffer = self.names.take(format!("{}_buffer", module.name));
+                self.built.locals.push(format!("{word} {buffer}[{}];", order.len()));
+                if self.unrolled {
+                    self.built.directives.push(format!("ARRAY_PARTITION variable={buffer} complete"));
+                }
+                let last = [vec![buffer.clone(), targets.first()?.clone()], constants].concat();
+                vec![call("copy", &[sources.first()?.clone(), buffer]), call("gather", &last)]
+            }
+            _ => {
+                let arguments = match unit.arguments {
+                    Arguments::InOut => [sources, targets, constants].concat(),
+                    Arguments::OutIn => [targets, constants, sources].concat(),
+                };
+                vec![call(unit.function, &arguments)]
+            }
+        };
+        Some(Instance { module: id, config, unit, calls })
+    }
+}
+
+/// A unit that only moves words.
+fn moving(function: &'static str, beats: usize, lanes: usize) -> Unit {
+    let fields = vec![Field::size("beats", beats), Field::size("lanes", lanes)];
+    let about = match function {
+        "gather" => format!("permutation of {beats} words"),
+        _ => format!("{} elements, {lanes} at a time", beats * lanes),
+    };
+    Unit { function, about, fields, arrays: Vec::new(), arguments: Arguments::InOut, steps: beats }
+}
+
+#[derive(Template)]
+#[template(path = "hls/project.cpp", escape = "none")]
+struct Source<'a> {
+    project: &'a str,
+    header: &'a [String],
+    arguments: String,
+    built: &'a Built,
+    steps: Vec<(String, &'a [String])>,
+}
+
+#[derive(Template)]
+#[template(path = "hls/project.h", escape = "none")]
+struct Header<'a> {
+    project: &'a str,
+    header: &'a [String],
+    guard: String,
+    arguments: String,
+}
+
+#[derive(Template)]
+#[template(path = "hls/defines.h", escape = "none")]
+struct Defines<'a> {
+    header: &'a [String],
+    guard: String,
+    sizes: Vec<(String, usize, String)>,
+    types: &'a [WordType],
+}
+
+#[derive(Template)]
+#[template(path = "hls/parameters.h", escape = "none")]
+struct Parameters<'a> {
+    header: &'a [String],
+    guard: String,
+    includes: Vec<String>,
+    blocks: Vec<Block>,
+}
+
+struct Block {
+    about: String,
+    arrays: Vec<String>,
+    name: String,
+    members: String,
+}
+
+#[derive(Template)]
+#[template(path = "hls/weights.h", escape = "none")]
+struct Weights {
+    guard: String,
+    definition: String,
+}
+
+/// A template's text.
+pub(super) fn render(template: &impl Template) -> Result<String, Diag> {
+    template.render().map_err(|e| Diag::internal("HLS template", e.to_string()))
+}
+
+/// Lines at the top of every file.
+pub(super) fn header(project: &HlsProject<'_>, notes: &[String]) -> Vec<String> {
+    let mut lines = vec![format!(
+        "{}: made by netfold {}, {}, strategy {}, {} ns clock, part {}",
+        project.name,
+        env!("CARGO_PKG_VERSION"),
+        project.io.name(),
+        project.strategy.name(),
+        project.clock_period_ns,
+        project.part
+    )];
+    lines.extend(notes.iter().map(|n| plain(n)));
+    lines
+}
+
+/// The files below `firmware/`.
+pub(super) fn files(project: &HlsProject<'_>, built: &Built, notes: &[String]) -> Result<Files, Diag> {
+    let name = project.name;
+    let header = header(project, notes);
+    let guard = |what: &str| format!("{}_{what}_H", name.to_ascii_uppercase());
+    let design = project.design;
+    let about = |i: &Instance| {
+        let layer = plain(&design.module(i.module).layer);
+        let layer = if layer.is_empty() { String::new() } else { format!("{layer}: ") };
+        format!("{layer}{}", i.unit.about)
+    };
+    let arguments: Vec<String> = built.arguments.iter().map(|a| argument(project.io, a)).collect();
+    let arguments = arguments.join(&format!(",\n{}", " ".repeat(name.len() + 6)));
+    let mut files = Files::new();
+    let steps = built.instances.iter().map(|i| (about(i), i.calls.as_slice())).collect();
+    let source = Source { project: name, header: &header, arguments: arguments.clone(), built, steps };
+    files.insert(format!("firmware/{name}.cpp"), render(&source)?);
+    let head = Header { project: name, header: &header, guard: guard("TOP"), arguments };
+    files.insert(format!("firmware/{name}.h"), render(&head)?);
+
+    let sizes = match project.io {
+        Io::Parallel => {
+            let sized = built.arguments.iter().map(|a| (a.size_name(), a.elements(), plain(&a.model_name)));
+            sized.collect()
+        }
+        Io::Stream => Vec::new(),
+    };
+    let defines = Defines { header: &header, guard: guard("DEFINES"), sizes, types: &built.types };
+    files.insert("firmware/defines.h", render(&defines)?);
+
+    let mut includes = Vec::new();
+    let mut blocks = Vec::new();
+    for instance in &built.instances {
+        let (large, small): (Vec<&Array>, Vec<&Array>) = instance.unit.arrays.iter().partition(|a| a.is_large());
+        for array in large {
+            let path = format!("weights/{}.h", array.name);
+            let guard = guard(&array.name.to_ascii_uppercase());
+            let text = render(&Weights { guard, definition: array.definition() })?;
+            files.insert(format!("firmware/{path}"), text);
+            includes.push(path);
+        }
+        blocks.push(Block {
+            about: about(instance),
+            arrays: small.iter().map(|a| a.definition()).collect(),
+            name: instance.config.clone(),
+            members: members(&instance.unit.fields, 1),
+        });
+    }
+    let parameters = Parameters { header: &header, guard: guard("PARAMETERS"), includes, blocks };
+    files.insert("firmware/parameters.h", render(&parameters)?);
+    for (file, text) in LIBRARY {
+        files.insert(format!("firmware/netfold_hls/{file}"), text);
+    }
+    Ok(files)
+}
+
+/// An argument's declaration.
+fn argument(io: Io, a: &TopArgument) -> String {
+    match io {
+        Io::Stream => format!("hls::stream<{}>& {}", a.type_name, a.name),
+        Io::Parallel => {
+            let constant = if a.output { "" } else { "const " };
+            format!("{constant}{} {}[{}]", a.type_name, a.name, a.size_name())
+        }
+    }
+}

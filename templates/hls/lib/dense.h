@@ -1,0 +1,118 @@
+// Matrix-vector and depthwise units with PE outputs and SIMD inputs a cycle. How the weights are stored, the top function says.
+#ifndef NETFOLD_HLS_DENSE_H
+#define NETFOLD_HLS_DENSE_H
+
+#include "common.h"
+
+namespace nf {
+
+// How products are built: in DSP blocks, in logic, or as a sign where every weight is -1 or +1.
+struct dsp {
+    template <class W, class X>
+    static auto product(const W& weight, const X& x) -> decltype(weight * x) {
+        decltype(weight * x) result = weight * x;
+        NF_PRAGMA(HLS BIND_OP variable=result op=mul impl=dsp)
+        return result;
+    }
+};
+
+struct fabric {
+    template <class W, class X>
+    static auto product(const W& weight, const X& x) -> decltype(weight * x) {
+        decltype(weight * x) result = weight * x;
+        NF_PRAGMA(HLS BIND_OP variable=result op=mul impl=fabric)
+        return result;
+    }
+};
+
+struct sign {
+    template <class W, class X>
+    static auto product(const W& weight, const X& x) -> decltype(-x) {
+        decltype(-x) result = x;
+        if (weight < 0) result = -x;
+        return result;
+    }
+};
+
+// y = W x for each of CONFIG::vectors vectors of a frame.
+//
+// A vector is taken while the first group of PE rows is computed and kept for the other groups. Sums are exact: the element
+// type of the output holds the result, and two's complement holds whatever comes on the way to it.
+template <class CONFIG, class In, class Out, class Weight>
+void matrix_vector(In& in, Out& out,
+                   const Weight (&weights)[CONFIG::neuron_fold * CONFIG::synapse_fold][CONFIG::pe][CONFIG::simd]) {
+    typedef typename port<In>::word in_word;
+    typename port<Out>::integer sums[CONFIG::pe];
+    NF_PRAGMA(HLS ARRAY_PARTITION variable=sums complete)
+    in_word vector[CONFIG::synapse_fold];
+    int column = 0;
+    int group = 0;
+    int tile = 0;
+    int taken = 0;
+    int given = 0;
+    for (int step = 0; step < CONFIG::vectors * CONFIG::neuron_fold * CONFIG::synapse_fold; ++step) {
+        NF_PRAGMA(HLS PIPELINE II=1 style=flp)
+        if (group == 0) vector[column] = take(in, taken++);
+        const in_word x = vector[column];
+        for (int p = 0; p < CONFIG::pe; ++p) {
+            NF_PRAGMA(HLS UNROLL)
+            if (column == 0) sums[p] = 0;
+            for (int s = 0; s < CONFIG::simd; ++s) {
+                NF_PRAGMA(HLS UNROLL)
+                const typename CONFIG::weight w = weights[tile][p][s];
+                sums[p] += CONFIG::multiplier::product(w, raw(x[s]));
+            }
+        }
+        if (column == CONFIG::synapse_fold - 1) {
+            typename port<Out>::word y;
+            for (int p = 0; p < CONFIG::pe; ++p) {
+                NF_PRAGMA(HLS UNROLL)
+                set(y[p], sums[p]);
+            }
+            give(out, given++, y);
+            advance<CONFIG::neuron_fold>(group);
+        }
+        advance<CONFIG::synapse_fold>(column);
+        advance<CONFIG::neuron_fold * CONFIG::synapse_fold>(tile);
+    }
+}
+
+// Dot product of each channel's window with its CONFIG::multiplicity rows of weights.
+//
+// Words hold SIMD taps of PE channels, [tap][channel]; a pixel comes in channel groups, each with all of its taps.
+template <class CONFIG, class In, class Out, class Weight>
+void depthwise(In& in, Out& out,
+               const Weight (&weights)[CONFIG::channel_fold * CONFIG::tap_fold][CONFIG::pe * CONFIG::multiplicity][CONFIG::simd]) {
+    typename port<Out>::integer sums[CONFIG::pe * CONFIG::multiplicity];
+    NF_PRAGMA(HLS ARRAY_PARTITION variable=sums complete)
+    int taps = 0;
+    int tile = 0;
+    int given = 0;
+    for (int step = 0; step < CONFIG::pixels * CONFIG::channel_fold * CONFIG::tap_fold; ++step) {
+        NF_PRAGMA(HLS PIPELINE II=1 style=flp)
+        const typename port<In>::word x = take(in, step);
+        for (int row = 0; row < CONFIG::pe * CONFIG::multiplicity; ++row) {
+            NF_PRAGMA(HLS UNROLL)
+            if (taps == 0) sums[row] = 0;
+            for (int s = 0; s < CONFIG::simd; ++s) {
+                NF_PRAGMA(HLS UNROLL)
+                const typename CONFIG::weight w = weights[tile][row][s];
+                sums[row] += CONFIG::multiplier::product(w, raw(x[s * CONFIG::pe + row / CONFIG::multiplicity]));
+            }
+        }
+        if (taps == CONFIG::tap_fold - 1) {
+            typename port<Out>::word y;
+            for (int row = 0; row < CONFIG::pe * CONFIG::multiplicity; ++row) {
+                NF_PRAGMA(HLS UNROLL)
+                set(y[row], sums[row]);
+            }
+            give(out, given++, y);
+        }
+        advance<CONFIG::tap_fold>(taps);
+        advance<CONFIG::channel_fold * CONFIG::tap_fold>(tile);
+    }
+}
+
+}  // namespace nf
+
+#endif

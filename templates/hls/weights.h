@@ -1,0 +1,5 @@
+#ifndef {{ guard }}
+#define {{ guard }}
+
+{{ definition }}
+#endif
