@@ -65,7 +65,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         min_stages: env("STAGES", 0.0) as u32,
     };
     let start = std::time::Instant::now();
-    let (g, p) = compile_pipelined(&inputs, &layers, &options, &placement);
+    let (g, p) = compile_pipelined(&inputs, &layers, &options, &placement)?;
     let total = start.elapsed().as_secs_f64();
     let text = emit_verilog(&g, &p, &VerilogOptions { module: "nf".into(), ..VerilogOptions::default() });
     std::fs::write(&args[2], text)?;

@@ -1,6 +1,7 @@
 //! Costs in lookup tables and delays of the target families.
 
-use crate::graph::{Graph, NodeId, Op, Overflow, Rounding};
+use crate::graph::{Graph, NodeId, Op};
+use crate::quantizer::{Overflow, Rounding};
 
 /// Cost weights of an FPGA family with carry chains.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -71,7 +72,7 @@ impl DelayModel {
     }
 }
 
-fn q_unclipped(q: &crate::graph::Quantizer, r: crate::interval::Interval) -> crate::interval::Interval {
+fn q_unclipped(q: &crate::quantizer::Quantizer, r: crate::interval::Interval) -> crate::interval::Interval {
     crate::interval::Interval { lo: q.rounded(r.lo), hi: q.rounded(r.hi) }
 }
 

@@ -1,20 +1,43 @@
-//! Constant matrix-vector products as shift-and-add graphs, for fully unrolled networks.
+//! Constant matrix-vector products and whole dense networks as shift-and-add graphs, for fully unrolled hardware.
+//!
+//! [`solve`] compiles one matrix, [`compile`] a layered program (matrix, constants, quantizers, again), and
+//! [`compile_pipelined`] also places registers for a clock. [`emit_verilog`] writes SystemVerilog; [`Graph::eval`] is the
+//! interpreter that everything else must equal.
+//!
+//! How a graph is found: the matrix is written in canonical signed digits; common pairs of terms over all rows become
+//! shared nodes (the `cse` module); what is left of each row is summed by six-term carry chains and adders (`tree`,
+//! `counts`). Several runs with different weights race, and the cheapest graph in lookup tables is kept. The problem and
+//! the two-term method are those of "da4ml: Distributed Arithmetic for Real-time Neural Networks on FPGAs" (Sun et al.,
+//! arXiv 2507.04535); the unsigned fields, the counted sums and the register placement are this crate's own.
+//!
+//! ```
+//! use netfold_shiftadd::{InputSpec, Options, solve};
+//! let matrix = vec![vec![3, -5], vec![7, 0]];
+//! let graph = solve(&matrix, &[InputSpec::word(8, true); 2], &Options::default())?;
+//! assert_eq!(graph.eval(&[10, -4]), [50, 70]);
+//! # Ok::<(), netfold_shiftadd::ProgramError>(())
+//! ```
 
 mod cost;
+mod counts;
 mod cse;
+mod error;
 mod flow;
 mod graph;
 mod interval;
 mod pipeline;
 mod program;
+mod quantizer;
 mod solve;
 mod tree;
 mod verilog;
 
 pub use cost::{CostModel, DelayModel, adders_and_depth, graph_luts, node_luts};
-pub use graph::{CarryBit, Field, Graph, Linear, Node, NodeId, Op, Operand, Overflow, Quantizer, Rounding};
+pub use error::ProgramError;
+pub use graph::{CarryBit, Field, Graph, Linear, Node, NodeId, Op, Operand};
 pub use interval::{Interval, bit_len, csd_digits, wrap_window};
 pub use pipeline::{Pipeline, PipelineOptions, pipeline};
 pub use program::{Layer, compile, compile_pipelined};
+pub use quantizer::{Overflow, Quantizer, Rounding};
 pub use solve::{InputSpec, Options, solve};
 pub use verilog::{VerilogOptions, emit_verilog};

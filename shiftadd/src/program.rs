@@ -1,9 +1,11 @@
 //! Layered programs: a sequence of constant matrix products, each with constants added and a quantizer an element.
 
 use crate::cost::graph_luts;
-use crate::graph::{Graph, Linear, NodeId, Operand, Quantizer, Rounding};
+use crate::error::{ProgramError, check_layer};
+use crate::graph::{Graph, Linear, NodeId, Operand};
 use crate::interval::Interval;
 use crate::pipeline::{Pipeline, PipelineOptions, pipeline};
+use crate::quantizer::{Quantizer, Rounding};
 use crate::solve::{InputSpec, Job, Options, append, solve_all};
 
 /// One layer: `quantizer(matrix * x + bias)`.
@@ -47,23 +49,28 @@ fn fold_rounding(layer: &Layer) -> Layer {
 
 /// Compiles a layered program to one graph. Its outputs are exact (offset zero, no shift) unless constant.
 ///
-/// Every matrix row has one entry an input of its layer; `bias` and `quantizers` have one entry a row.
-pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Graph {
-    compile_slacks(inputs, layers, options, &[options.slack]).pop().unwrap_or_default()
+/// # Errors
+/// Counts that do not match (a matrix row has one entry an input of its layer; `bias` and `quantizers` have one a row),
+/// and sums of more than 48 bits.
+pub fn compile(inputs: &[InputSpec], layers: &[Layer], options: &Options) -> Result<Graph, ProgramError> {
+    Ok(compile_slacks(inputs, layers, options, &[options.slack])?.pop().unwrap_or_default())
 }
 
 /// Compiles a layered program and places its registers. Every depth slack up to [`Options::slack`] is tried: more depth
 /// saves lookup tables but costs stages and register bits. The result has the fewest stages (counts up to
 /// `min_stages` are equally good), then the least of lookup tables plus half the register bits: a slice has two
 /// flip-flops a lookup table.
+///
+/// # Errors
+/// As [`compile`].
 pub fn compile_pipelined(
     inputs: &[InputSpec],
     layers: &[Layer],
     options: &Options,
     placement: &PipelineOptions,
-) -> (Graph, Pipeline) {
+) -> Result<(Graph, Pipeline), ProgramError> {
     let slacks: Vec<u32> = (0..=options.slack).collect();
-    let graphs = compile_slacks(inputs, layers, options, &slacks);
+    let graphs = compile_slacks(inputs, layers, options, &slacks)?;
     let place = |g: Graph| {
         let p = pipeline(&g, placement);
         let score = graph_luts(&g, &options.cost) + 0.5 * p.register_bits as f64;
@@ -79,14 +86,20 @@ pub fn compile_pipelined(
     };
     placed.sort_by(|a, b| (a.0).cmp(&b.0).then(a.1.total_cmp(&b.1)));
     let (_, _, g, p) = placed.swap_remove(0);
-    (g, p)
+    Ok((g, p))
 }
 
 /// The best graph for each depth slack; all are solved together on all threads.
-fn compile_slacks(inputs: &[InputSpec], layers: &[Layer], options: &Options, slacks: &[u32]) -> Vec<Graph> {
+fn compile_slacks(
+    inputs: &[InputSpec],
+    layers: &[Layer],
+    options: &Options,
+    slacks: &[u32],
+) -> Result<Vec<Graph>, ProgramError> {
     let mut specs = vec![inputs.to_vec()];
-    for layer in layers {
+    for (index, layer) in layers.iter().enumerate() {
         let last = &specs[specs.len() - 1];
+        check_layer(index, layer, last)?;
         let next = layer_ranges(layer, last).into_iter().map(|range| InputSpec { range, zeros: 0 }).collect();
         specs.push(next);
     }
@@ -105,7 +118,10 @@ fn compile_slacks(inputs: &[InputSpec], layers: &[Layer], options: &Options, sla
         }
     }
     let parts = solve_all(&jobs, options);
-    parts.chunks(layers.len().max(1)).map(|p| join(inputs, &layers, &specs, p)).collect()
+    if layers.is_empty() {
+        return Ok(slacks.iter().map(|_| join(inputs, &[], &specs, &[])).collect());
+    }
+    Ok(parts.chunks(layers.len()).map(|p| join(inputs, &layers, &specs, p)).collect())
 }
 
 /// Joins the layers' graphs, with the quantizers between them.

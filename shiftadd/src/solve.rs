@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cost::{CostModel, graph_luts};
 use crate::cse::{Engine, Weights};
+use crate::error::{ProgramError, check_row};
 use crate::graph::{Graph, Linear, NodeId, Op, Operand};
 use crate::interval::{Interval, csd_digits};
 use crate::tree::{Goal, sum_row};
@@ -232,10 +233,14 @@ pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
 /// Compiles `y = matrix * x` (rows are outputs) to a shift-and-add graph. Outputs are scaled nodes with a constant
 /// offset; the graph's [`Graph::eval`] equals the product for all inputs in their intervals.
 ///
-/// Every row of `matrix` has one entry an input; missing entries count as zero.
-pub fn solve(matrix: &[Vec<i64>], inputs: &[InputSpec], options: &Options) -> Graph {
+/// # Errors
+/// A row whose length is not the number of inputs, or whose terms need more than 48 bits.
+pub fn solve(matrix: &[Vec<i64>], inputs: &[InputSpec], options: &Options) -> Result<Graph, ProgramError> {
+    for (row, weights) in matrix.iter().enumerate() {
+        check_row(0, row, weights, 0, inputs)?;
+    }
     let job = Job { matrix, inputs, bias: None, max_depth: options.max_depth, slack: options.slack };
-    solve_all(&[job], options).pop().unwrap_or_default()
+    Ok(solve_all(&[job], options).pop().unwrap_or_default())
 }
 
 /// Copies a solved graph into another one, its inputs replaced by nodes there; returns its outputs there.

@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::graph::{Graph, NodeId, Op, Operand, Overflow, Quantizer, Rounding};
+use crate::graph::{Graph, NodeId, Op, Operand};
 use crate::interval::Interval;
 use crate::pipeline::{Pipeline, root};
+use crate::quantizer::{Overflow, Quantizer, Rounding};
 
 /// How the module looks.
 #[derive(Clone, Debug, PartialEq, Eq)]

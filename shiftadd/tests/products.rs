@@ -1,5 +1,7 @@
 //! Graphs equal the matrix products that they were made from.
 
+#![allow(clippy::unwrap_used)]
+
 use netfold_shiftadd::*;
 
 /// A small deterministic generator (SplitMix64).
@@ -84,7 +86,7 @@ fn random_matrices_of_all_sizes() {
             threads: 1,
             ..Options::default()
         };
-        let g = solve(&m, &inputs, &options);
+        let g = solve(&m, &inputs, &options).unwrap();
         for x in vectors(&mut rng, &inputs, 12) {
             assert_eq!(g.check(&x), Ok(()), "case {case}");
             assert_eq!(g.eval(&x), product(&m, &x), "case {case}: {rows}x{cols}, {bits} bits");
@@ -122,7 +124,7 @@ fn layered_programs_are_exact() {
             width = rows;
         }
         let options = Options { tries: 2, slack: case % 3, threads: 1, ..Options::default() };
-        let g = compile(&inputs, &layers, &options);
+        let g = compile(&inputs, &layers, &options).unwrap();
         for x in vectors(&mut rng, &inputs, 40) {
             let mut v = x.clone();
             for l in &layers {
@@ -150,7 +152,7 @@ fn exact_layers_of_real_size() {
         let inputs = vec![InputSpec::word(8, case % 4 == 0); cols];
         let layer = Layer { matrix: m.clone(), bias: bias.clone(), quantizers: vec![None; rows], max_depth: None };
         let options = Options { tries: 2, slack: (case % 3) as u32, ..Options::default() };
-        let g = compile(&inputs, &[layer], &options);
+        let g = compile(&inputs, &[layer], &options).unwrap();
         for x in vectors(&mut rng, &inputs, 200) {
             let want: Vec<i64> = product(&m, &x).iter().zip(&bias).map(|(a, b)| a + b).collect();
             for (j, (got, want)) in g.eval(&x).iter().zip(&want).enumerate() {
@@ -160,4 +162,16 @@ fn exact_layers_of_real_size() {
             assert_eq!(g.check(&x), Ok(()), "case {case}");
         }
     }
+}
+
+#[test]
+fn bad_shapes_are_named() {
+    let inputs = [InputSpec::word(8, true); 2];
+    let e = solve(&[vec![1, 2], vec![1]], &inputs, &Options::default()).unwrap_err();
+    assert_eq!(e.to_string(), "layer 0, row 1: 1 weights for 2 inputs");
+    let e = solve(&[vec![1 << 45, 1]], &inputs, &Options::default()).unwrap_err();
+    assert_eq!(e.to_string(), "layer 0, row 0: wider than 48 bits");
+    let layer = Layer { matrix: vec![vec![1, 2]], bias: vec![], quantizers: vec![None], max_depth: None };
+    let e = compile(&inputs, &[layer], &Options::default()).unwrap_err();
+    assert_eq!(e.to_string(), "layer 0: 0 constants for 1 rows");
 }

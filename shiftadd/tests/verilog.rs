@@ -1,5 +1,7 @@
 //! The emitted Verilog against the interpreter, in Icarus Verilog, and lint in Verilator.
 
+#![allow(clippy::unwrap_used)]
+
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
@@ -26,7 +28,8 @@ impl Rng {
 }
 
 fn network(rng: &mut Rng, case: usize) -> (Vec<InputSpec>, Vec<Layer>) {
-    let inputs: Vec<InputSpec> = (0..7).map(|k| InputSpec::word(3 + k % 4, (k as usize + case) % 2 == 0)).collect();
+    let inputs: Vec<InputSpec> =
+        (0..7).map(|k| InputSpec::word(3 + k % 4, (k as usize + case).is_multiple_of(2))).collect();
     let mut layers = Vec::new();
     let mut width = inputs.len();
     for l in 0..3 {
@@ -115,7 +118,7 @@ fn verilog_equals_the_interpreter() {
             period: Some([5.0, 2.0, 3.0, 1.5][case % 4]),
             min_stages: 0,
         };
-        let (g, p) = compile_pipelined(&inputs, &layers, &options, &placement);
+        let (g, p) = compile_pipelined(&inputs, &layers, &options, &placement).unwrap();
         let source = emit_verilog(&g, &p, &VerilogOptions { module: "dut".into(), ..VerilogOptions::default() });
         assert_eq!(source, emit_verilog(&g, &p, &VerilogOptions { module: "dut".into(), ..VerilogOptions::default() }));
         let vectors: Vec<Vec<i64>> =
@@ -136,7 +139,8 @@ fn verilog_is_lint_clean() {
     for case in 0..4 {
         let (inputs, layers) = network(&mut rng, case);
         let placement = PipelineOptions { delay: DelayModel::Levels, period: Some(3.0), min_stages: 0 };
-        let (g, p) = compile_pipelined(&inputs, &layers, &Options { tries: 1, ..Options::default() }, &placement);
+        let (g, p) =
+            compile_pipelined(&inputs, &layers, &Options { tries: 1, ..Options::default() }, &placement).unwrap();
         let dir = tempfile::tempdir().unwrap();
         for (valid, combinational) in [(false, false), (true, false), (false, true)] {
             let options = VerilogOptions { module: "dut".into(), valid, combinational, ..VerilogOptions::default() };

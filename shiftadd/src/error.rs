@@ -1,0 +1,97 @@
+//! What can be wrong with a program that is to be compiled.
+
+use std::fmt;
+
+use crate::program::Layer;
+use crate::solve::InputSpec;
+
+/// A program that cannot be compiled. Layers, rows and inputs are counted from zero.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProgramError {
+    /// A matrix row's length is not the number of the layer's inputs.
+    RowLength {
+        /// The layer.
+        layer: usize,
+        /// The row.
+        row: usize,
+        /// Inputs of the layer.
+        expected: usize,
+        /// Entries of the row.
+        found: usize,
+    },
+    /// A layer's constants or quantizers are not as many as its rows.
+    Count {
+        /// The layer.
+        layer: usize,
+        /// What is miscounted.
+        what: &'static str,
+        /// Rows of the layer.
+        expected: usize,
+        /// Entries found.
+        found: usize,
+    },
+    /// A sum, or a quantizer's drop or width, needs more than 48 bits.
+    TooWide {
+        /// The layer.
+        layer: usize,
+        /// The row.
+        row: usize,
+    },
+}
+
+impl fmt::Display for ProgramError {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Self::RowLength { layer, row, expected, found } => {
+                write!(f, "layer {layer}, row {row}: {found} weights for {expected} inputs")
+            }
+            Self::Count { layer, what, expected, found } => {
+                write!(f, "layer {layer}: {found} {what} for {expected} rows")
+            }
+            Self::TooWide { layer, row } => write!(f, "layer {layer}, row {row}: wider than 48 bits"),
+        }
+    }
+}
+
+impl std::error::Error for ProgramError {}
+
+const LIMIT: u128 = 1 << 48;
+
+/// Whether a row's terms and constant stay below 48 bits in magnitude, in any order of summation.
+pub(crate) fn check_row(
+    layer: usize,
+    row: usize,
+    weights: &[i64],
+    constant: i64,
+    inputs: &[InputSpec],
+) -> Result<(), ProgramError> {
+    if weights.len() != inputs.len() {
+        return Err(ProgramError::RowLength { layer, row, expected: inputs.len(), found: weights.len() });
+    }
+    let mut sum = u128::from(constant.unsigned_abs());
+    for (w, i) in weights.iter().zip(inputs) {
+        let reach = i.range.lo.unsigned_abs().max(i.range.hi.unsigned_abs()).max(1);
+        // A signed-digit form reaches up to twice its number.
+        sum = sum.saturating_add(2 * u128::from(w.unsigned_abs()) * u128::from(reach).next_power_of_two());
+    }
+    if sum < LIMIT { Ok(()) } else { Err(ProgramError::TooWide { layer, row }) }
+}
+
+/// Checks a layer against its inputs.
+pub(crate) fn check_layer(index: usize, layer: &Layer, inputs: &[InputSpec]) -> Result<(), ProgramError> {
+    let expected = layer.matrix.len();
+    for (what, found) in [("constants", layer.bias.len()), ("quantizers", layer.quantizers.len())] {
+        if found != expected {
+            return Err(ProgramError::Count { layer: index, what, expected, found });
+        }
+    }
+    for (row, weights) in layer.matrix.iter().enumerate() {
+        check_row(index, row, weights, layer.bias[row], inputs)?;
+        if let Some(q) = layer.quantizers[row]
+            && (q.drop > 47 || q.bits > 48 || q.bits == 0)
+        {
+            return Err(ProgramError::TooWide { layer: index, row });
+        }
+    }
+    Ok(())
+}
