@@ -91,7 +91,11 @@ fn needed_by(net: &Network, id: NodeId) -> Option<Role> {
         Op::Pool(p) if p.kind == PoolKind::Max => None,
         Op::GlobalPool(PoolKind::Max) => None,
         Op::Pool(_) | Op::GlobalPool(_) => Some(Role::Activation),
-        Op::Softmax(_) => Some(Role::Logits),
+        // Exact logits are rounded where their range is known, in `streamline`.
+        Op::Softmax(_) => {
+            let exact = net.graph.inputs(id).iter().all(|i| is_linear(net, *i));
+            if exact { None } else { Some(Role::Logits) }
+        }
         Op::Unary(f)
             if !f.is_rational() || matches!(f, UnaryFn::HardSwish | UnaryFn::Softsign | UnaryFn::Reciprocal) =>
         {
@@ -253,7 +257,7 @@ fn choose(
                 Role::Activation | Role::Output => calibrated(&values, bits, c.method),
             }
         } else {
-            summary.defaulted += 1;
+            summary.defaulted += usize::from(matches!(role, Role::Activation | Role::Output | Role::TableIndex));
             match role {
                 Role::Probability => probability(),
                 Role::Logits => Quantizer::fixed(true, 20, 8, Rounding::HalfUp, Overflow::Saturate),

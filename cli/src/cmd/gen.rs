@@ -4,8 +4,11 @@ use crate::args::DesignArgs;
 use crate::{flow, report, store};
 use clap::{Args, ValueEnum};
 use netfold_codegen::{Files, write_atomically};
+use netfold_frontend::config::{Config, Multipliers, Weights};
 use netfold_ir::diag::Diags;
+use netfold_ir::hw::{Memory, Multiplier};
 use netfold_ir::int::golden::Golden;
+use netfold_passes::fold::Folding;
 use std::path::PathBuf;
 
 /// What is generated.
@@ -42,7 +45,7 @@ impl Gen {
     /// Runs the subcommand.
     pub fn run(self) -> Result<(), Diags> {
         let job = flow::job(&self.design)?;
-        let (design, _) = job.build()?;
+        let (design, folding) = job.build()?;
         let (report, timing) = report::report(&job, &design)?;
         let mut files = Files::new();
         let mut backends = Vec::new();
@@ -59,7 +62,7 @@ impl Gen {
         files.insert(store::MANIFEST, store::to_json(&manifest, true)?);
         files.insert(store::NETWORK, store::network(&job.prepared.int)?);
         files.insert("report.json", store::to_json(&report, true)?);
-        files.insert("config.yaml", job.config.to_yaml()?);
+        files.insert("config.yaml", resolved(&job, &folding).to_yaml()?);
         let dir = self.output.or_else(|| job.config.output_dir.clone().map(PathBuf::from));
         let dir = dir.unwrap_or_else(|| PathBuf::from(&design.name));
         write_atomically(&files, &dir, self.force)?;
@@ -67,6 +70,44 @@ impl Gen {
         eprintln!("wrote {} files to {}", files.len(), dir.display());
         Ok(())
     }
+}
+
+/// The configuration with everything decided: board, clock and the folding of every layer. With it the same design comes out.
+fn resolved(job: &flow::Job, folding: &Folding) -> Config {
+    let mut config = job.config.clone();
+    config.board = Some(job.board.name.clone());
+    config.clock_mhz = Some(job.clock_mhz);
+    config.target = netfold_frontend::config::Target {
+        fps: Some(job.clock_mhz * 1e6 / folding.interval as f64),
+        ..Default::default()
+    };
+    let graph = &job.prepared.int.graph;
+    let mut layers: Vec<_> =
+        folding.layers.iter().map(|(id, f)| (id.index(), graph.node(*id).layer.clone(), f)).collect();
+    layers.sort_by_key(|(index, ..)| *index);
+    config.folding = layers
+        .into_iter()
+        .map(|(_, layer, f)| {
+            let entry = netfold_frontend::config::Folding {
+                pe: Some(f.pe as u64),
+                simd: Some(f.simd as u64),
+                weights: Some(match f.memory {
+                    Memory::Logic => Weights::Const,
+                    Memory::Lut => Weights::Lut,
+                    Memory::Block => Weights::Bram,
+                    Memory::Ultra => Weights::Uram,
+                }),
+                multipliers: Some(match f.multiplier {
+                    Multiplier::Dsp => Multipliers::Dsp,
+                    Multiplier::Lut => Multipliers::Lut,
+                }),
+                ..Default::default()
+            };
+            (layer, entry)
+        })
+        .collect();
+    config.folding.dedup_by(|b, a| a.0 == b.0);
+    config
 }
 
 /// Test data: inputs as integers, and what the golden interpreter makes of them.

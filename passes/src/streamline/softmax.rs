@@ -17,6 +17,8 @@ use num_traits::Zero;
 
 /// Fraction bits of the exponentials.
 pub const EXP_FRACTION_BITS: i32 = 16;
+/// Finest grid of logits, in fraction bits.
+pub const LOGIT_FRACTION_BITS: i32 = 12;
 /// Entries of the reciprocal table, at most.
 pub const RECIPROCAL_ENTRIES: u64 = 4096;
 /// Most entries of the exponential table.
@@ -35,6 +37,7 @@ impl Context<'_> {
         let length = node_last(&x);
         let single = x.elements() == length;
         let order = if single { x.order.take() } else { None };
+        let x = self.rounded_logits(name, x)?;
         let mut x = self.comparable(name, x)?;
         if x.real.offset.iter().any(|o| !o.is_zero()) {
             // A common offset cancels in the difference.
@@ -66,6 +69,33 @@ impl Context<'_> {
         let mut out = self.integer(y, shape);
         out.order = order;
         Ok(out)
+    }
+
+    /// Logits with one scale for all, not finer than 2^-12: exact where they are coarser already, otherwise rounded, never clipped.
+    fn rounded_logits(&mut self, name: &str, x: Value) -> Result<Value, Diag> {
+        let finest = rat::pow2(-LOGIT_FRACTION_BITS);
+        let uniform = x.real.channels() == 1 && x.real.scale[0] >= finest;
+        if uniform || x.real.scale.iter().all(|s| s == &x.real.scale[0] && *s >= finest) && x.real.offset.len() == 1 {
+            return Ok(x);
+        }
+        let node = self.int.graph.node(x.node()?);
+        let n = num_integer::lcm(x.real.channels(), node.range.0.len());
+        let (mut lo, mut hi) = (i64::MAX, i64::MIN);
+        for c in 0..n {
+            let (a, b) = node.range.of(c);
+            for q in [a, b] {
+                let v = (x.real.scale_of(c) * rat::from_i64(q) + x.real.offset_of(c)) / &finest;
+                lo = lo.min(rat::floor_i64(&v));
+                hi = hi.max(rat::floor_i64(&v).saturating_add(1));
+            }
+        }
+        let ty = IntType::containing(lo.min(-1), hi);
+        if ty.bits > 40 {
+            return Err(Diag::new(Code::Unsupported, name, "its logits reach beyond 2^27")
+                .help("quantize the input of the softmax"));
+        }
+        let quantizer = Quantizer { ty, rounding: Rounding::HalfUp, ..unsigned(1, finest) };
+        self.quantized(&format!("{name}_logits"), x, quantizer)
     }
 
     /// The difference to the maximum, made coarser while its table would be too large, and cut off where exp rounds to zero.
