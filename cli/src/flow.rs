@@ -34,18 +34,11 @@ pub struct Job {
     pub pins: HashMap<String, Pin>,
     /// What the design must reach.
     pub target: Target,
-    /// Bytes of the model file.
-    pub model: Vec<u8>,
 }
 
 /// Prints a note for the user.
 pub fn note(text: impl AsRef<str>) {
     eprintln!("note: {}", text.as_ref().escape_debug().to_string().replace("\\\"", "\"").replace("\\'", "'"));
-}
-
-/// Reads a file, with its name in the error.
-pub fn read(path: &Path) -> Result<Vec<u8>, Diag> {
-    std::fs::read(path).map_err(|e| Diag::new(Code::Io, path.display().to_string(), format!("cannot be read: {e}")))
 }
 
 /// The configuration of the arguments, and the folder that its paths are relative to.
@@ -63,28 +56,22 @@ pub fn configuration(args: &DesignArgs) -> Result<(Config, PathBuf), Diags> {
 }
 
 /// Reads and parses the model of the arguments (or of the configuration, or the example).
-pub fn load(args: &DesignArgs, config: &Config, folder: &Path) -> Result<(Network, Vec<u8>), Diags> {
+pub fn load(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Network, Diags> {
     let path = match (&args.model, &config.model.onnx) {
         (Some(path), _) => Some(path.clone()),
         (None, Some(file)) if args.config.is_some() => Some(folder.join(file)),
         _ => None,
     };
     match path {
-        Some(path) => {
-            let net = netfold_frontend::onnx::load(&path)?;
-            Ok((net, read(&path)?))
-        }
-        None => {
-            let net = netfold_frontend::onnx::parse(example::MODEL, None, example::NAME)?;
-            Ok((net, example::MODEL.to_vec()))
-        }
+        Some(path) => netfold_frontend::onnx::load(&path),
+        None => netfold_frontend::onnx::parse(example::MODEL, None, example::NAME),
     }
 }
 
 /// Parses and prepares everything but the folding.
 pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
     let (config, folder) = configuration(args)?;
-    let (mut net, model) = load(args, &config, &folder)?;
+    let mut net = load(args, &config, &folder)?;
     if let Some(name) = &config.project_name {
         net.name.clone_from(name);
     }
@@ -98,7 +85,7 @@ pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
     let target = target(args, &config, clock_mhz, &board);
     let reuse = !matches!(target, Target::Interval(_) | Target::Latency(_));
     let pins = pins(&config, &net, reuse);
-    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, model })
+    Ok(Job { config, board, clock_mhz, net, prepared, pins, target })
 }
 
 /// Normalizes, calibrates and converts a network in place.

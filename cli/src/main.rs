@@ -8,6 +8,7 @@ mod cmd;
 mod example;
 mod flow;
 mod formats;
+mod hls;
 mod report;
 mod store;
 

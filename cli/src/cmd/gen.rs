@@ -1,10 +1,11 @@
 //! `netfold gen`: a hardware project in a folder.
 
 use crate::args::DesignArgs;
-use crate::{flow, report, store};
+use crate::{flow, hls, report, store};
 use clap::{Args, ValueEnum};
-use netfold_codegen::{Files, write_atomically};
-use netfold_frontend::config::{Config, Multipliers, Weights};
+use netfold_codegen::hls::Vectors;
+use netfold_codegen::{Files, project, write_atomically};
+use netfold_frontend::config::{Backend as Asked, Config, Multipliers, Weights};
 use netfold_ir::diag::Diags;
 use netfold_ir::hw::{Memory, Multiplier};
 use netfold_ir::int::golden::Golden;
@@ -27,9 +28,9 @@ pub enum Backend {
 pub struct Gen {
     #[command(flatten)]
     design: DesignArgs,
-    /// What to generate
-    #[arg(long, value_enum, default_value = "verilog")]
-    backend: Backend,
+    /// What to generate; the configuration's backend, or verilog, when left out
+    #[arg(long, value_enum)]
+    backend: Option<Backend>,
     /// Folder to write; the network's name when left out
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
@@ -49,20 +50,50 @@ impl Gen {
         let (report, timing) = report::report(&job, &design)?;
         let mut files = Files::new();
         let mut backends = Vec::new();
-        if matches!(self.backend, Backend::Verilog | Backend::All) {
+        let backend = self.backend.or(job.config.backend.map(|b| match b {
+            Asked::Verilog => Backend::Verilog,
+            Asked::Vitis => Backend::Vitis,
+            Asked::All => Backend::All,
+        }));
+        let backend = backend.unwrap_or(Backend::Verilog);
+        let vectors = vectors(&job)?;
+        let config_yaml = resolved(&job, &folding).to_yaml()?;
+        let report_json = store::to_json(&report, true)?;
+        if matches!(backend, Backend::Verilog | Backend::All) {
             files.extend(netfold_codegen::verilog::generate(&design)?);
+            let interface = store::interface(&design);
+            for (path, text) in netfold_sim::testbench(&interface, &vectors.inputs, &vectors.outputs, vectors.frames)? {
+                files.insert(format!("tb/{}", path.display()), text);
+            }
+            let project = project::Project {
+                network: job.prepared.int.name.clone(),
+                source: self.design.model.as_deref().map_or("embedded example".into(), |p| p.display().to_string()),
+                target: project::Target {
+                    board: job.board.name.clone(),
+                    part: job.board.part.clone(),
+                    family: job.board.family.as_str().to_string(),
+                    clock_mhz: job.clock_mhz,
+                },
+                config_yaml: config_yaml.clone(),
+                report_json: report_json.clone(),
+            };
+            let around = project::files(&design, &files, &project)?;
+            files.extend(around);
             backends.push("verilog");
         }
-        let vectors = vectors(&job)?;
-        let interface = store::interface(&design);
-        for (path, text) in netfold_sim::testbench(&interface, &vectors.inputs, &vectors.outputs, TEST_FRAMES)? {
-            files.insert(format!("tb/{}", path.display()), text);
+        if matches!(backend, Backend::Vitis | Backend::All) {
+            let made = hls::generate(&job, &design, vectors)?;
+            let folder = if backend == Backend::All { format!("{}/", hls::FOLDER) } else { String::new() };
+            for (path, contents) in made.iter() {
+                files.insert(format!("{folder}{path}"), contents);
+            }
+            backends.push("vitis");
         }
         let manifest = store::manifest(&design, &files, &timing, job.clock_mhz, &backends);
         files.insert(store::MANIFEST, store::to_json(&manifest, true)?);
         files.insert(store::NETWORK, store::network(&job.prepared.int)?);
-        files.insert("report.json", store::to_json(&report, true)?);
-        files.insert("config.yaml", resolved(&job, &folding).to_yaml()?);
+        files.insert("report.json", report_json);
+        files.insert("config.yaml", config_yaml);
         let dir = self.output.or_else(|| job.config.output_dir.clone().map(PathBuf::from));
         let dir = dir.unwrap_or_else(|| PathBuf::from(&design.name));
         write_atomically(&files, &dir, self.force)?;
@@ -110,13 +141,7 @@ fn resolved(job: &flow::Job, folding: &Folding) -> Config {
     config
 }
 
-/// Test data: inputs as integers, and what the golden interpreter makes of them.
-struct Vectors {
-    inputs: Vec<Vec<i64>>,
-    outputs: Vec<Vec<i64>>,
-}
-
-/// A few frames from a fixed sequence over the whole range of every input.
+/// A few frames from a fixed sequence over the whole range of every input, and what the golden interpreter makes of them.
 fn vectors(job: &flow::Job) -> Result<Vectors, Diags> {
     let int = &job.prepared.int;
     let golden = Golden::new(int)?;
@@ -135,5 +160,5 @@ fn vectors(job: &flow::Job) -> Result<Vectors, Diags> {
         inputs.push(values);
     }
     let outputs = golden.run(&inputs, TEST_FRAMES)?;
-    Ok(Vectors { inputs, outputs })
+    Ok(Vectors { frames: TEST_FRAMES, inputs, outputs })
 }

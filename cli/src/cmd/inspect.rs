@@ -39,7 +39,7 @@ impl Inspect {
             })?,
         };
         let (config, folder) = flow::configuration(&self.design)?;
-        let (mut net, _) = flow::load(&self.design, &config, &folder)?;
+        let mut net = flow::load(&self.design, &config, &folder)?;
         if stop == 0 {
             net.verify()?;
             return self.print(&net.dump(), None);

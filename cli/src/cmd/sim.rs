@@ -1,14 +1,15 @@
 //! `netfold sim`: runs data through the network and compares.
 
 use crate::args::DesignArgs;
-use crate::{flow, store};
+use crate::{flow, hls, store};
 use clap::{Args, ValueEnum};
+use netfold_codegen::hls::Vectors;
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::int::golden::Golden;
 use netfold_ir::rat;
 use netfold_sim::npy::{Array, Dtype, Values};
-use netfold_sim::{ModelSpec, RunOptions, RunResult, TraceFormat, Verilator};
+use netfold_sim::{Csim, ModelSpec, RunOptions, RunResult, TraceFormat, Verilator};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -20,6 +21,8 @@ pub enum Engine {
     Golden,
     /// The generated SystemVerilog in Verilator
     Verilator,
+    /// The generated HLS C++, compiled here
+    Csim,
 }
 
 impl Engine {
@@ -27,6 +30,7 @@ impl Engine {
         match self {
             Engine::Golden => "golden",
             Engine::Verilator => "verilator",
+            Engine::Csim => "csim",
         }
     }
 }
@@ -60,6 +64,9 @@ pub struct Sim {
     /// Write waveforms (.fst or .vcd)
     #[arg(long, value_name = "FILE")]
     trace: Option<PathBuf>,
+    /// Folder with ap_int.h, for the csim engine
+    #[arg(long, value_name = "DIR")]
+    hls_include: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -107,7 +114,7 @@ struct Subject {
 
 /// Where a design comes from.
 enum Made {
-    Folder(PathBuf, store::Manifest),
+    Folder(PathBuf, Box<store::Manifest>),
     Fresh(Box<flow::Job>),
 }
 
@@ -151,6 +158,7 @@ impl Sim {
         let outputs = match self.engine {
             Engine::Golden => reference.clone(),
             Engine::Verilator => self.verilator(&subject, &inputs, samples, &mut report)?,
+            Engine::Csim => self.csim(&subject, &inputs, samples, &mut report)?,
         };
         if self.engine != Engine::Golden {
             let differ = |(a, b): (&Vec<i64>, &Vec<i64>)| {
@@ -175,7 +183,11 @@ impl Sim {
     fn subject(&self) -> Result<Subject, Diags> {
         if let Some(dir) = self.design.model.as_ref().filter(|p| p.is_dir()) {
             let (manifest, int) = store::open(dir)?;
-            return Ok(Subject { int, clock_mhz: manifest.clock_mhz, source: Made::Folder(dir.clone(), manifest) });
+            return Ok(Subject {
+                int,
+                clock_mhz: manifest.clock_mhz,
+                source: Made::Folder(dir.clone(), Box::new(manifest)),
+            });
         }
         let mut job = flow::job(&self.design)?;
         if self.engine == Engine::Golden {
@@ -256,6 +268,35 @@ impl Sim {
         Ok(result.outputs)
     }
 
+    /// Compiles the HLS project and runs it.
+    fn csim(
+        &self,
+        subject: &Subject,
+        inputs: &[Vec<i64>],
+        samples: usize,
+        report: &mut Report,
+    ) -> Result<Vec<Vec<i64>>, Diags> {
+        let start = Instant::now();
+        let tool = Csim::find(self.hls_include.as_deref())?;
+        let spec = match &subject.source {
+            Made::Folder(dir, _) => hls::spec_of_folder(dir)?,
+            Made::Fresh(job) => {
+                let (design, _) = job.build()?;
+                let vectors = Vectors::example(&design, 1)?;
+                hls::spec_of_files(&hls::generate(job, &design, vectors)?)?
+            }
+        };
+        let model = tool.build(&spec)?;
+        report.build_seconds = start.elapsed().as_secs_f64();
+        let result = model.run(&RunOptions::default(), inputs, samples)?;
+        for v in &result.violations {
+            eprintln!("protocol: {v}");
+        }
+        report.protocol_violations = Some(result.violation_count);
+        report.seconds = result.seconds;
+        Ok(result.outputs)
+    }
+
     /// Writes the outputs asked for.
     fn save(&self, int: &IntNetwork, real: &[Vec<f64>], samples: usize) -> Result<(), Diags> {
         for text in &self.output {
@@ -297,7 +338,7 @@ impl Sim {
                 let step = steps[element % steps.len()];
                 let difference = (y - e).abs();
                 let limit = self.tolerance.unwrap_or(step / 2.0 + 1e-5 * e.abs());
-                c.mismatches += usize::from(!(difference <= limit));
+                c.mismatches += usize::from(difference.is_nan() || difference > limit);
                 c.max_difference = c.max_difference.max(difference);
                 c.max_difference_steps = c.max_difference_steps.max(difference / step);
             }
