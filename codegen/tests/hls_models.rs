@@ -1,6 +1,7 @@
 //! Networks that others trained, when the folder with them is beside the checkout: the C simulation against the golden
 //! interpreter, with streams and arrays, at two foldings each.
 
+mod common;
 mod hls_support;
 
 use hls_support::{csim, csim_spec, project};

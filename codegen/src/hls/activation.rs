@@ -94,15 +94,18 @@ fn thresholds(t: &Thresholds, period: usize, lanes: usize, cx: &Context<'_>) -> 
     let input = cx.input_type();
     let full = IntType::new(input.signed, input.bits);
     // A threshold that the input never reaches stays out of reach, one that it always reaches within.
-    let rows = over_period(&t.thresholds, period);
-    let clamped = rows.iter().flatten().map(|v| (*v).clamp(full.min(), full.max() + 1));
+    let mut rows = over_period(&t.thresholds, period);
+    rows.iter_mut().flatten().for_each(|v| *v = (*v).clamp(full.min(), full.max() + 1));
+    // A constant function has one threshold out of reach: an array needs an entry.
+    rows.iter_mut().filter(|row| row.is_empty()).for_each(|row| row.push(full.max() + 1));
+    let n = n.max(1);
     let per = rows.len().min(lanes);
     let parallel = n <= latency::PARALLEL_THRESHOLDS && per * n <= COMPARATORS;
     let array = cx.array(
         "thresholds",
         "Ascending thresholds [group][lane]".to_string(),
         vec![rows.len() / per, per, n],
-        clamped.collect(),
+        rows.concat(),
         if parallel { per * n } else { per },
     );
     let fields = vec![

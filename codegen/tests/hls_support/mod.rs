@@ -1,6 +1,8 @@
 //! Shared by the tests of the HLS backend: the vendor's headers, projects on disk and in the C simulation.
 #![allow(dead_code, reason = "every test file uses a part of it")]
 
+pub mod networks;
+
 use netfold_codegen::Files;
 use netfold_codegen::hls::{HlsProject, Io, Port, Project, Strategy, Vectors};
 use netfold_ir::hw::Design;
