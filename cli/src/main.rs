@@ -34,6 +34,10 @@ enum Command {
     Sim(cmd::sim::Sim),
     /// Show what a file holds and what the passes make of it
     Inspect(cmd::inspect::Inspect),
+    /// Synthesize a generated folder with Yosys and count what it takes
+    Synth(cmd::synth::Synth),
+    /// Train, score and adapt models of resources
+    Surrogate(cmd::surrogate::Surrogate),
     /// List the boards, or print one
     Boards(cmd::boards::Boards),
 }
@@ -45,6 +49,8 @@ fn main() -> ExitCode {
         Command::Estimate(c) => c.run(),
         Command::Sim(c) => c.run(),
         Command::Inspect(c) => c.run(),
+        Command::Synth(c) => c.run(),
+        Command::Surrogate(c) => c.run(),
         Command::Boards(c) => c.run(),
     };
     match result {

@@ -5,3 +5,5 @@ pub mod estimate;
 pub mod r#gen;
 pub mod inspect;
 pub mod sim;
+pub mod surrogate;
+pub mod synth;

@@ -1,0 +1,156 @@
+//! `netfold surrogate`: trains, scores and adapts models of resources.
+
+use crate::store;
+use clap::{Args, Subcommand};
+use netfold_ir::diag::{Code, Diag, Diags};
+use netfold_surrogate::dataset;
+use netfold_surrogate::eval::{self, Report};
+use netfold_surrogate::model::{Surrogate as Model, format};
+use netfold_surrogate::train::{TrainOptions, train};
+use netfold_surrogate::{adapt, hls};
+use std::path::{Path, PathBuf};
+
+/// Train, score and adapt models of resources. Data are netfold's sweeps, wa-hls4ml JSON, or tables of HLS results; told apart by
+/// their contents.
+#[derive(Debug, Args)]
+pub struct Surrogate {
+    #[command(subcommand)]
+    action: Action,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Train a model
+    Train {
+        /// Datasets
+        #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+        data: Vec<PathBuf>,
+        /// Where to write the model
+        #[arg(short, long, value_name = "MODEL")]
+        output: PathBuf,
+    },
+    /// Score a model; without one, train and score on held-out groups of the data
+    Eval {
+        /// Dataset
+        #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
+        data: Vec<PathBuf>,
+        /// Model file, or `shipped` for the embedded model of the data's tool
+        #[arg(long, value_name = "MODEL")]
+        surrogate: Option<PathBuf>,
+        /// Print the scores as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Adapt a model to another device or tool with a few samples
+    Adapt {
+        /// 5 to 50 samples of the new device or tool
+        #[arg(long, value_name = "FILE")]
+        samples: PathBuf,
+        /// Where to write the adapted model
+        #[arg(short, long, value_name = "MODEL")]
+        output: PathBuf,
+        /// Model to start from; the embedded Vitis HLS model when left out
+        #[arg(long, value_name = "MODEL")]
+        from: Option<PathBuf>,
+    },
+}
+
+/// Folds of the cross-validation that `eval` does without a model, and its seed.
+const FOLDS: (usize, u64) = (5, 1);
+
+impl Surrogate {
+    /// Runs the subcommand.
+    pub fn run(self) -> Result<(), Diags> {
+        match self.action {
+            Action::Train { data, output } => {
+                let table = dataset::read_all(&data)?;
+                let model = train(&table, &TrainOptions::default())?;
+                write(&output, &format::to_bytes(&model)?)?;
+                eprintln!("trained on {} rows, wrote {}", table.rows.len(), output.display());
+                Ok(())
+            }
+            Action::Eval { data, surrogate, json } => {
+                let table = dataset::read_all(&data)?;
+                let report = match surrogate {
+                    Some(path) if path.as_os_str() == "shipped" => {
+                        let [(_, vitis), (_, vivado)] = shipped()?;
+                        let fits = |m: &hls::HlsModel| eval::evaluate(m.surrogate(), &table);
+                        let (a, b) = (fits(vitis), fits(vivado));
+                        if worst(&a) <= worst(&b) { a } else { b }
+                    }
+                    Some(path) => eval::evaluate(&load(&path)?, &table),
+                    None => eval::cross_validate(&table, &TrainOptions::default(), FOLDS.0, FOLDS.1)?,
+                };
+                if json {
+                    print!("{}", store::to_json(&report, true)?);
+                } else {
+                    print!("{}", table_of(&report));
+                }
+                Ok(())
+            }
+            Action::Adapt { samples, output, from } => {
+                let table = dataset::read(&samples)?;
+                let source = match from {
+                    Some(path) => load(&path)?,
+                    None => hls::HlsModel::shipped(hls::HlsTool::Vitis2023)?.surrogate().clone(),
+                };
+                let (model, adapted) = adapt::adapt(&source, &table)?;
+                write(&output, &format::to_bytes(&model)?)?;
+                print!("{}", store::to_json(&adapted, true)?);
+                Ok(())
+            }
+        }
+    }
+}
+
+/// The embedded models.
+fn shipped() -> Result<[(hls::HlsTool, &'static hls::HlsModel); 2], Diag> {
+    let of = |tool| hls::HlsModel::shipped(tool).map(|m| (tool, m));
+    Ok([of(hls::HlsTool::Vitis2023)?, of(hls::HlsTool::Vivado2020)?])
+}
+
+/// Largest SMAPE of a report.
+fn worst(report: &Report) -> f64 {
+    report.targets.values().map(|s| s.smape).fold(0.0, f64::max)
+}
+
+/// Reads a model file.
+fn load(path: &Path) -> Result<Model, Diag> {
+    let place = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|e| Diag::new(Code::Io, &place, format!("cannot be read: {e}")))?;
+    format::from_bytes(&bytes, &place)
+}
+
+/// Writes a file through a temporary one beside it.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Diag> {
+    let failed = |e: std::io::Error| Diag::new(Code::Io, path.display().to_string(), format!("cannot be written: {e}"));
+    let mut partial = path.as_os_str().to_owned();
+    partial.push(".part");
+    std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path)).map_err(failed)
+}
+
+/// The scores as a table.
+fn table_of(report: &Report) -> String {
+    use std::fmt::Write;
+    let mut out = format!("{} rows\n", report.rows);
+    let _ = writeln!(
+        out,
+        "{:<18} {:>8} {:>9} {:>12} {:>9} {:>9} {:>9} {:>9}",
+        "TARGET", "R2", "SMAPE %", "RMSE", "MEDIAN %", "P75 %", "P95 %", "COVERAGE"
+    );
+    for (name, s) in &report.targets {
+        let _ = writeln!(
+            out,
+            "{name:<18} {:>8.4} {:>9.3} {:>12.3} {:>9.3} {:>9.3} {:>9.3} {:>9.3}",
+            s.r2,
+            s.smape,
+            s.rmse,
+            100.0 * s.median,
+            100.0 * s.p75,
+            100.0 * s.p95,
+            s.coverage.unwrap_or(f64::NAN)
+        );
+    }
+    out
+}
