@@ -10,6 +10,7 @@
 pub mod files;
 pub mod hls;
 pub mod project;
+pub mod report;
 pub mod text;
 pub mod verilog;
 

@@ -1,6 +1,8 @@
 //! Networks that others trained, when the folder with them is beside the checkout: the C simulation against the golden
 //! interpreter, with streams and arrays, at two foldings each.
 
+#![allow(clippy::unwrap_used, reason = "a panic of a helper is a failed test")]
+
 mod common;
 mod hls_support;
 
@@ -68,6 +70,9 @@ fn check(csim: &Csim, dir: &Path, name: &str, frames: usize) {
             let start = Instant::now();
             let files = generate(&project(&design, io, strategy, vectors.clone())).unwrap_or_else(|d| panic!("{d}"));
             let generated = start.elapsed();
+            if let Some(kept) = std::env::var_os("NETFOLD_KEEP") {
+                hls_support::write(&files, &PathBuf::from(kept).join(format!("{name}_{interval}_{}", io.name())));
+            }
             let largest = files.iter().map(|(_, bytes)| bytes.len()).max().unwrap_or(0);
             let start = Instant::now();
             let model = csim.build(&csim_spec(&files)).unwrap_or_else(|d| panic!("{name} {io:?}: {d}"));

@@ -1,6 +1,8 @@
 //! Random designs and networks: the generated project's own testbench against the interpreters, compiled with every warning as
 //! an error. Many projects share one compilation, each in a namespace of its own.
 
+#![allow(clippy::unwrap_used, reason = "a panic of a helper is a failed test")]
+
 mod common;
 mod hls_support;
 

@@ -32,7 +32,7 @@ int main() {
     std::vector<long long> values;
     std::vector<long long> expected;
     while (read_frame(inputs, values)) {
-        if (values.size() != 0{% for port in ports %}{% if !port.output %} + {{ port.elements }}{% endif %}{% endfor %} || !read_frame(outputs, expected)) {
+        if (values.size() != {{ input_elements }} || !read_frame(outputs, expected)) {
             std::cerr << "frame " << frames << ": the data has the wrong length\n";
             return 1;
         }

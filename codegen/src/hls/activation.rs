@@ -1,7 +1,7 @@
 //! Functions of one element, as units of the HLS library.
 
 use super::array::Array;
-use super::modules::{Context, groups, over_period};
+use super::modules::{Context, a_beat, groups, over_period};
 use super::unit::{Arguments, Field, Unit};
 use netfold_ir::hw::{MulShift, Realization, Table, Thresholds, latency};
 use netfold_ir::quant::IntType;
@@ -46,7 +46,7 @@ pub(super) fn unit(function: &Realization, lanes: usize, beats: usize, cx: &Cont
             }
         }
     };
-    let about = format!("{about}, {lanes} elements a beat");
+    let about = format!("{about}, {}", a_beat(lanes));
     Unit { function: name, about, fields, arrays, arguments: Arguments::InOut, steps: beats }
 }
 

@@ -4,6 +4,8 @@ use std::fmt::Write;
 
 /// Arrays of more entries than this go to files of their own below `weights/`.
 const INLINE_ENTRIES: usize = 128;
+/// Rows of at most so many characters share a line.
+const SHORT_ROW: usize = 24;
 /// Columns after which a line of a long row is broken.
 const COLUMNS: usize = 116;
 
@@ -66,6 +68,16 @@ fn write_level(out: &mut String, dims: &[usize], data: &mut &[i64], depth: usize
         write_row(out, row, depth);
         return;
     }
+    if let [row] = below
+        && data.len() >= row * size
+        && data[..row * size].chunks(*row).all(|r| row_text(r).len() <= SHORT_ROW)
+    {
+        let (rows, rest) = data.split_at(row * size);
+        *data = rest;
+        let rows: Vec<String> = rows.chunks(*row).map(row_text).collect();
+        write_items(out, &rows, depth);
+        return;
+    }
     out.push_str("{\n");
     for i in 0..size {
         out.push_str(&"    ".repeat(depth + 1));
@@ -76,24 +88,35 @@ fn write_level(out: &mut String, dims: &[usize], data: &mut &[i64], depth: usize
     out.push('}');
 }
 
+/// The numbers of a row between braces.
+fn row_text(row: &[i64]) -> String {
+    let numbers: Vec<String> = row.iter().map(|v| literal(*v)).collect();
+    format!("{{{}}}", numbers.join(", "))
+}
+
 fn write_row(out: &mut String, row: &[i64], depth: usize) {
     let numbers: Vec<String> = row.iter().map(|v| literal(*v)).collect();
-    let width: usize = numbers.iter().map(|n| n.len() + 2).sum();
+    write_items(out, &numbers, depth);
+}
+
+/// Items between braces, on one line where they fit.
+fn write_items(out: &mut String, items: &[String], depth: usize) {
+    let width: usize = items.iter().map(|n| n.len() + 2).sum();
     if width + depth * 4 <= COLUMNS {
-        let _ = write!(out, "{{{}}}", numbers.join(", "));
+        let _ = write!(out, "{{{}}}", items.join(", "));
         return;
     }
     let indent = "    ".repeat(depth + 1);
     out.push_str("{\n");
     let mut line = indent.clone();
-    for (i, n) in numbers.iter().enumerate() {
-        if line.len() + n.len() + 1 > COLUMNS {
+    for (i, item) in items.iter().enumerate() {
+        if line.len() + item.len() + 1 > COLUMNS {
             out.push_str(line.trim_end());
             out.push('\n');
             line = indent.clone();
         }
-        line.push_str(n);
-        line.push_str(if i + 1 < numbers.len() { ", " } else { "" });
+        line.push_str(item);
+        line.push_str(if i + 1 < items.len() { ", " } else { "" });
     }
     out.push_str(&line);
     let _ = write!(out, "\n{}}}", "    ".repeat(depth));
@@ -122,8 +145,11 @@ mod tests {
     #[test]
     fn nested_braces_follow_the_dimensions() {
         let text = array(&[2, 1, 2], &[1, -2, 3, 4]).definition();
-        let expected = "// Numbers\nstatic const signed char a[2][1][2] = {\n    {\n        {1, -2}\n    },\n    {\n        {3, 4}\n    }\n};\n";
+        let expected = "// Numbers\nstatic const signed char a[2][1][2] = {\n    {{1, -2}},\n    {{3, 4}}\n};\n";
         assert_eq!(text, expected);
+        let text = array(&[2, 9], &[123; 18]).definition();
+        let row = "{123, 123, 123, 123, 123, 123, 123, 123, 123}";
+        assert_eq!(text, format!("// Numbers\nstatic const signed char a[2][9] = {{\n    {row},\n    {row}\n}};\n"));
     }
 
     #[test]

@@ -45,6 +45,11 @@ pub(super) fn over_period<T: Clone>(values: &[T], period: usize) -> Vec<T> {
     values.iter().cycle().take(n).cloned().collect()
 }
 
+/// "8 elements a beat".
+pub(super) fn a_beat(lanes: usize) -> String {
+    format!("{lanes} element{} a beat", if lanes == 1 { "" } else { "s" })
+}
+
 /// C++ name of an integer type.
 pub(super) fn ap_int(ty: IntType) -> String {
     format!("{}<{}>", if ty.signed { "ap_int" } else { "ap_uint" }, ty.bits)
@@ -149,7 +154,7 @@ pub(super) fn of(kind: &Kind, cx: &Context<'_>) -> Option<Unit> {
         }
         Kind::Mul { multiplier: built, lanes, beats } => {
             let fields = vec![multiplier(None, *built), Field::size("lanes", *lanes), Field::size("beats", *beats)];
-            let about = format!("element-wise product, {lanes} elements a beat");
+            let about = format!("element-wise product, {}", a_beat(*lanes));
             Unit { arguments: Arguments::OutIn, ..unit("multiply", about, steps, fields) }
         }
         Kind::Fork { outputs, beats, .. } => {
@@ -184,7 +189,7 @@ pub(super) fn of(kind: &Kind, cx: &Context<'_>) -> Option<Unit> {
                 () => "regroup",
             };
             let fields = vec![Field::size("from", *from), Field::size("to", *to), Field::size("elements", *elements)];
-            unit(function, format!("{from} to {to} elements a beat"), steps, fields)
+            unit(function, format!("{from} to {}", a_beat(*to)), steps, fields)
         }
         Kind::Pad { size, chunks, pads, value, lanes } => {
             let names = ["pad_top", "pad_left", "pad_bottom", "pad_right"];
@@ -378,7 +383,7 @@ fn linear_combination(
         Field::size("groups", groups(period, lanes)),
         Field::Type("coefficient", ap_int(IntType::new(true, bits.max(2)))),
     ];
-    let about = format!("linear combination of {} term(s), {lanes} elements a beat", coefficients.len());
+    let about = format!("linear combination of {} term(s), {}", coefficients.len(), a_beat(lanes));
     Unit {
         arrays: vec![table, constants],
         arguments: Arguments::OutIn,

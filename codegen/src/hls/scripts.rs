@@ -15,6 +15,7 @@ struct Testbench<'a> {
     ports: Vec<TestPort>,
     stream: bool,
     frames: usize,
+    input_elements: usize,
 }
 
 struct TestPort {
@@ -70,8 +71,10 @@ pub(super) fn files(project: &HlsProject<'_>, built: &Built) -> Result<Files, Di
         elements: a.elements(),
         output: a.output,
     });
-    let (ports, stream, frames) = (ports.collect(), project.io == Io::Stream, project.vectors.frames);
-    let testbench = Testbench { project: name, header, ports, stream, frames };
+    let ports: Vec<TestPort> = ports.collect();
+    let (stream, frames) = (project.io == Io::Stream, project.vectors.frames);
+    let input_elements = ports.iter().filter(|p| !p.output).map(|p| p.elements).sum();
+    let testbench = Testbench { project: name, header, ports, stream, frames, input_elements };
     files.insert(format!("{name}_test.cpp"), render(&testbench)?);
     let vectors = &project.vectors;
     files.insert("tb_data/tb_input_features.dat", table(&vectors.inputs, vectors.frames));

@@ -19,6 +19,8 @@ use std::collections::HashMap;
 const MIN_DEPTH: usize = 2;
 /// Places that streams into a module with several inputs get beyond the design's: the tool's pipelines are deeper than ours.
 const JOIN_SLACK: usize = 32;
+/// Columns after which a call is broken.
+const COLUMNS: usize = 120;
 /// Largest distance of the binary point from the bits of an `ap_fixed`.
 const MAX_POINT: i32 = 64;
 
@@ -172,7 +174,8 @@ impl Builder<'_> {
                 return Err(Diag::internal(&port.name, "a port without a stream"));
             };
             let id = crate::text::identifier(&port.id);
-            let name = self.names.take(format!("{id}_{}", if output { "out" } else { "in" }));
+            let suffix = if output { "_out" } else { "_in" };
+            let name = self.names.take(format!("{}{suffix}", id.strip_suffix(suffix).unwrap_or(&id)));
             let type_name = self.names.take(format!("{id}_t"));
             let element = element_type(stream, &port.real);
             let (model_name, stream) = (port.name.clone(), (*stream).clone());
@@ -311,8 +314,7 @@ impl Builder<'_> {
             }
         }
         let config = self.names.take(format!("{}_config", module.name));
-        let call =
-            |function: &str, arguments: &[String]| format!("nf::{function}<{config}>({});", arguments.join(", "));
+        let call = |function: &str, arguments: &[String]| call(function, &config, arguments);
         let constants: Vec<String> = unit.arrays.iter().map(|a| a.name.clone()).collect();
         let calls = match &module.kind {
             Kind::Source { .. } if self.project.io == Io::Parallel => {
@@ -410,9 +412,22 @@ struct Weights {
     definition: String,
 }
 
-/// A template's text.
+/// A template's text, with a newline at its end.
 pub(super) fn render(template: &impl Template) -> Result<String, Diag> {
-    template.render().map_err(|e| Diag::internal("HLS template", e.to_string()))
+    let mut text = template.render().map_err(|e| Diag::internal("HLS template", e.to_string()))?;
+    text.truncate(text.trim_end().len());
+    text.push('\n');
+    Ok(text)
+}
+
+/// A call, broken behind the bracket where it is long.
+fn call(function: &str, config: &str, arguments: &[String]) -> String {
+    let (head, arguments) = (format!("nf::{function}<{config}>("), arguments.join(", "));
+    if head.len() + arguments.len() + 6 <= COLUMNS {
+        format!("{head}{arguments});")
+    } else {
+        format!("{head}\n        {arguments});")
+    }
 }
 
 /// Lines at the top of every file.

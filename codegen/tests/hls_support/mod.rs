@@ -1,5 +1,6 @@
 //! Shared by the tests of the HLS backend: the vendor's headers, projects on disk and in the C simulation.
 #![allow(dead_code, reason = "every test file uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a panic of a helper is a failed test")]
 
 pub mod networks;
 
