@@ -9,7 +9,7 @@ use netfold_ir::int::{IntNetwork, IntOp};
 use std::collections::HashMap;
 
 /// Folding of one multiplying layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Compute {
     /// Outputs (for depthwise layers: channels) computed in parallel.
     pub pe: usize,
@@ -210,13 +210,10 @@ fn bits_of(data: &[i64]) -> u32 {
 
 /// The balanced folding for a frame every `interval` cycles. `pins` are by layer name.
 pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, budget: Budget) -> Folding {
-    let mut layers = HashMap::new();
-    let mut reads = HashMap::new();
+    let mut folding = Folding::undecided(net, interval);
     let mut dsp_left = budget.dsp;
     let mut work: Vec<(NodeId, Work)> = Vec::new();
     for id in net.graph.ids() {
-        let read = net.graph.inputs(id).iter().map(|i| net.graph.node(*i).elements()).max().unwrap_or(0);
-        reads.insert(id, read.max(net.graph.node(id).elements()));
         work.extend(Work::of(net, id).map(|w| (id, w)));
     }
     // The widest products get the DSP blocks first.
@@ -248,9 +245,8 @@ pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, bu
             let rate = (pixels * channels).div_ceil(usize::try_from(interval).unwrap_or(usize::MAX).max(1));
             super::lower::lanes_at_least(channels, rate)
         });
-        layers.insert(id, Compute { pe, simd, window_lanes, multiplier, memory });
+        folding.layers.insert(id, Compute { pe, simd, window_lanes, multiplier, memory });
     }
-    let mut folding = Folding { interval, layers, lanes: HashMap::new(), reads };
     for port in &net.inputs {
         let lanes = folding.source_lanes(net, port.node);
         folding.lanes.insert(port.node, lanes);
@@ -259,6 +255,13 @@ pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, bu
 }
 
 impl Folding {
+    /// A folding for a frame every `interval` cycles in which no layer is decided yet.
+    pub fn undecided(net: &IntNetwork, interval: u64) -> Folding {
+        let read = |id: NodeId| net.graph.inputs(id).iter().map(|i| net.graph.node(*i).elements()).max().unwrap_or(0);
+        let reads = net.graph.ids().into_iter().map(|id| (id, read(id).max(net.graph.node(id).elements()))).collect();
+        Folding { interval, layers: HashMap::new(), lanes: HashMap::new(), reads }
+    }
+
     /// Folding of a multiplying layer.
     pub fn compute(&self, id: NodeId, rows: usize, cols: usize) -> Compute {
         let default =

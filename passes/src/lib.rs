@@ -7,6 +7,7 @@ pub mod fold;
 pub mod lower;
 pub mod names;
 pub mod normalize;
+pub mod optimize;
 pub mod pipeline;
 pub mod precision;
 pub mod quantize;

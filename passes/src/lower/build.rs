@@ -36,6 +36,8 @@ pub(super) struct Builder<'a> {
     /// For each node its readers' taps, handed out one by one.
     taps: HashMap<NodeId, Vec<Tap>>,
     inputs: HashMap<NodeId, ModuleId>,
+    /// Whether only one operator is lowered, to be priced.
+    pub alone: bool,
 }
 
 impl<'a> Builder<'a> {
@@ -48,7 +50,15 @@ impl<'a> Builder<'a> {
             names: Identifiers::default(),
             taps: HashMap::new(),
             inputs: HashMap::new(),
+            alone: false,
         }
+    }
+
+    /// A source of `lanes` elements a beat in place of the module that computes node `id`.
+    pub fn stand_in(&mut self, id: NodeId, lanes: usize) -> Tap {
+        let elements = self.net.graph.node(id).elements();
+        let source = self.module(id, "stand_in", Kind::Source { lanes, beats: elements / lanes });
+        self.node_result(id, source)
     }
 
     /// Adds a module for node `id`; `what` is appended to its name.

@@ -50,7 +50,8 @@ pub(super) fn conv(b: &mut Builder<'_>, id: NodeId, x: Tap, conv: &IntConv) -> R
     let f = b.folding.compute(id, conv.weights.rows, cols);
     let lanes = f.window_lanes.unwrap_or_else(|| lanes_at_least(channels, f.simd.div_ceil(taps)));
     let windows = window(b, id, x, conv.input, &conv.window, &conv.pad, lanes);
-    let weights = Arc::new(window_order(&conv.weights, taps, channels, lanes));
+    let weights =
+        if b.alone { conv.weights.clone() } else { Arc::new(window_order(&conv.weights, taps, channels, lanes)) };
     let vectors = windows.elements / cols;
     let kind = Kind::Mvu(Mvu { weights, pe: f.pe, simd: f.simd, vectors, multiplier: f.multiplier, memory: f.memory });
     let mvu = b.module(id, "", kind);

@@ -13,8 +13,9 @@ use crate::realize::{Realized, realize};
 use build::{Builder, Tap};
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::Design;
+use netfold_ir::hw::{Design, Stream};
 use netfold_ir::int::{IntNetwork, IntOp};
+use netfold_ir::quant::IntType;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -49,34 +50,7 @@ pub fn run(net: &IntNetwork, realizations: &Realizations, folding: &Folding) -> 
     let order = net.graph.topological()?;
     for &id in &order {
         let taps: Vec<Tap> = net.graph.inputs(id).iter().map(|i| b.tap(*i)).collect::<Result<_, _>>()?;
-        let node = net.graph.node(id);
-        let out = match &node.op {
-            IntOp::Input => b.input(id)?,
-            IntOp::Dense(w) => compute::dense(&mut b, id, taps[0].clone(), w.clone()),
-            IntOp::Conv(conv) => compute::conv(&mut b, id, taps[0].clone(), conv)?,
-            IntOp::Step(_) => {
-                let realized = realizations
-                    .get(&id)
-                    .ok_or_else(|| Diag::internal(&node.name, "a step function without a realisation"))?;
-                compute::step(&mut b, id, taps[0].clone(), realized)
-            }
-            IntOp::LinComb { coefficients, constant } => compute::lincomb(&mut b, id, taps, coefficients, constant),
-            IntOp::Mul => compute::mul(&mut b, id, taps),
-            IntOp::Pool { op, input, window, pad } => {
-                compute::pool(&mut b, id, taps[0].clone(), *op, *input, window, pad)
-            }
-            IntOp::GlobalReduce { op, channels } => compute::global(&mut b, id, taps[0].clone(), *op, *channels),
-            IntOp::VectorReduce { op, length } => compute::vector(&mut b, id, taps[0].clone(), *op, *length),
-            IntOp::ArgMax { last, length } => compute::argmax(&mut b, id, taps[0].clone(), *last, *length),
-            IntOp::Broadcast { op, length } => compute::broadcast(&mut b, id, taps, *op, *length),
-            IntOp::Concat { axis, shapes } => reshape::concat(&mut b, id, taps, *axis, shapes),
-            IntOp::Slice { outer, size, inner, start, count, step, .. } => {
-                reshape::slice(&mut b, id, taps[0].clone(), [*outer, *size, *inner], [*start, *count, *step])
-            }
-            IntOp::Permute { order, .. } => reshape::permute(&mut b, id, taps[0].clone(), order),
-            IntOp::Pad { input, pads, value } => reshape::pad(&mut b, id, taps[0].clone(), *input, *pads, value),
-            IntOp::Upsample { input, factors } => reshape::upsample(&mut b, id, taps[0].clone(), *input, *factors),
-        };
+        let out = node(&mut b, realizations, id, taps)?;
         b.publish(id, out);
     }
     for port in &net.outputs {
@@ -87,6 +61,69 @@ pub fn run(net: &IntNetwork, realizations: &Realizations, folding: &Folding) -> 
     design.name = crate::names::identifier(&net.name, "netfold_top");
     design.verify().map_err(|d| d.iter().next().cloned().unwrap_or_else(|| Diag::internal("", "invalid design")))?;
     Ok(design)
+}
+
+/// Adds the modules of one operator, fed from `taps`.
+fn node(b: &mut Builder<'_>, realizations: &Realizations, id: NodeId, taps: Vec<Tap>) -> Result<Tap, Diag> {
+    let node = b.net.graph.node(id);
+    Ok(match &node.op {
+        IntOp::Input => b.input(id)?,
+        IntOp::Dense(w) => compute::dense(b, id, taps[0].clone(), w.clone()),
+        IntOp::Conv(conv) => compute::conv(b, id, taps[0].clone(), conv)?,
+        IntOp::Step(_) => {
+            let realized = realizations
+                .get(&id)
+                .ok_or_else(|| Diag::internal(&node.name, "a step function without a realisation"))?;
+            compute::step(b, id, taps[0].clone(), realized)
+        }
+        IntOp::LinComb { coefficients, constant } => compute::lincomb(b, id, taps, coefficients, constant),
+        IntOp::Mul => compute::mul(b, id, taps),
+        IntOp::Pool { op, input, window, pad } => compute::pool(b, id, taps[0].clone(), *op, *input, window, pad),
+        IntOp::GlobalReduce { op, channels } => compute::global(b, id, taps[0].clone(), *op, *channels),
+        IntOp::VectorReduce { op, length } => compute::vector(b, id, taps[0].clone(), *op, *length),
+        IntOp::ArgMax { last, length } => compute::argmax(b, id, taps[0].clone(), *last, *length),
+        IntOp::Broadcast { op, length } => compute::broadcast(b, id, taps, *op, *length),
+        IntOp::Concat { axis, shapes } => reshape::concat(b, id, taps, *axis, shapes),
+        IntOp::Slice { outer, size, inner, start, count, step, .. } => {
+            reshape::slice(b, id, taps[0].clone(), [*outer, *size, *inner], [*start, *count, *step])
+        }
+        IntOp::Permute { order, .. } => reshape::permute(b, id, taps[0].clone(), order),
+        IntOp::Pad { input, pads, value } => reshape::pad(b, id, taps[0].clone(), *input, *pads, value),
+        IntOp::Upsample { input, factors } => reshape::upsample(b, id, taps[0].clone(), *input, *factors),
+    })
+}
+
+/// The modules of one operator alone, fed by stand-ins.
+pub(crate) struct Fragment {
+    /// The stand-ins (sources, one an input, added first), then the operator's modules; its result is left open.
+    pub design: Design,
+    /// Number of stand-ins.
+    pub inputs: usize,
+    /// Elements a beat of the result.
+    pub lanes: usize,
+}
+
+/// Lowers one operator whose inputs arrive with `lanes` elements a beat: what [`run`] adds for it, except that the weights of
+/// convolutions stay in the network's order.
+pub(crate) fn fragment(
+    net: &IntNetwork,
+    realizations: &Realizations,
+    folding: &Folding,
+    id: NodeId,
+    lanes: &[usize],
+) -> Result<Fragment, Diag> {
+    let mut b = Builder::new(net, folding);
+    b.alone = true;
+    let taps = net.graph.inputs(id).iter().zip(lanes).map(|(i, l)| b.stand_in(*i, *l)).collect();
+    let out = node(&mut b, realizations, id, taps)?;
+    let lanes_out = out.lanes;
+    b.publish(id, out);
+    Ok(Fragment { design: b.finish(), inputs: lanes.len(), lanes: lanes_out })
+}
+
+/// A stream of `lanes` elements a beat as lowering makes it, to be priced.
+pub(crate) fn open_stream(ty: IntType, lanes: usize) -> Stream {
+    Stream { from_port: 0, to_port: 0, ty, lanes, beats: 1, depth: build::PROVISIONAL_DEPTH }
 }
 
 /// Largest divisor of `n` that is at most `most`.

@@ -1,0 +1,263 @@
+//! Bounds on what the rest of a path costs, by dynamic programming from the ends.
+
+use super::cost::RESOURCES;
+use super::space::{Arc, Layered, Priced};
+use super::time::NEVER;
+
+/// A request as the search sees it.
+pub(super) struct Problem<'a> {
+    pub graph: &'a Layered,
+    pub priced: &'a [Priced],
+    /// Of every resource, at most.
+    pub limits: [u64; RESOURCES],
+    /// The last beat of every output in this cycle at the latest, by the bound of [`super::time`].
+    pub deadline: Option<i64>,
+}
+
+/// What is left behind every state, by stage and state.
+pub(super) struct Bounds {
+    /// Least area.
+    pub area: Vec<Vec<u64>>,
+    /// Least and most use of each resource, each by itself.
+    pub least: Vec<Vec<[u64; RESOURCES]>>,
+    /// See `least`.
+    pub most: Vec<Vec<[u64; RESOURCES]>>,
+    /// Least cycles from the last beat of each open tensor to that of an output; empty without a deadline.
+    pub tail: Vec<Vec<Vec<i64>>>,
+}
+
+/// A value by stage and state: what the best arc gives, from the values behind it. Dead ends give `worst`.
+pub(super) fn backward<T: Clone>(graph: &Layered, end: T, worst: T, best: impl Fn(usize, &[Arc], &[T]) -> T) -> Vec<Vec<T>> {
+    let mut all: Vec<Vec<T>> = vec![Vec::new(); graph.stages.len() + 1];
+    all[graph.stages.len()] = vec![end; graph.ends];
+    for k in (0..graph.stages.len()).rev() {
+        let values = graph.stages[k]
+            .arcs
+            .iter()
+            .map(|arcs| if arcs.is_empty() { worst.clone() } else { best(k, arcs, &all[k + 1]) })
+            .collect();
+        all[k] = values;
+    }
+    all
+}
+
+impl Bounds {
+    /// Of a problem.
+    pub fn of(p: &Problem<'_>) -> Bounds {
+        let dead = u64::MAX / 4;
+        let priced = |a: &Arc| &p.priced[a.priced as usize];
+        let area = backward(p.graph, 0, dead, |_, arcs, next| {
+            arcs.iter().map(|a| priced(a).area.saturating_add(next[a.to as usize])).min().unwrap_or(dead).min(dead)
+        });
+        let least = backward(p.graph, [0; RESOURCES], [dead; RESOURCES], |_, arcs, next| {
+            std::array::from_fn(|r| {
+                arcs.iter().map(|a| priced(a).used[r].saturating_add(next[a.to as usize][r])).min().unwrap_or(dead).min(dead)
+            })
+        });
+        let most = backward(p.graph, [0; RESOURCES], [0; RESOURCES], |_, arcs, next| {
+            std::array::from_fn(|r| {
+                arcs.iter().map(|a| priced(a).used[r].saturating_add(next[a.to as usize][r])).max().unwrap_or(0).min(dead)
+            })
+        });
+        let tail = if p.deadline.is_some() { tails(p) } else { Vec::new() };
+        Bounds { area, least, most, tail }
+    }
+}
+
+/// See [`Bounds::tail`].
+fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<i64>>> {
+    let stages = &p.graph.stages;
+    let open_after = |k: usize| stages[k].kept.len() + usize::from(stages[k].opens);
+    let last = stages.len().checked_sub(1).map_or(0, open_after);
+    // Dead ends hold no values: their arcs are passed over.
+    backward(p.graph, vec![0; last], Vec::new(), |k, arcs, next| {
+        let stage = &stages[k];
+        let open = if k == 0 { 0 } else { open_after(k - 1) };
+        let mut best = vec![i64::MAX / 4; open];
+        let mut any = false;
+        for a in arcs {
+            let after = &next[a.to as usize];
+            if after.len() != open_after(k) {
+                continue;
+            }
+            any = true;
+            let time = &p.priced[a.priced as usize].time;
+            let mut here = vec![NEVER; open];
+            for (j, i) in stage.kept.iter().enumerate() {
+                here[*i] = here[*i].max(after[j]);
+            }
+            if stage.opens {
+                for (port, i) in stage.inputs.iter().enumerate() {
+                    let tail = (time.tail(port) + after[stage.kept.len()]).max(NEVER);
+                    here[*i] = here[*i].max(tail);
+                }
+            }
+            best.iter_mut().zip(here).for_each(|(b, h)| *b = (*b).min(h));
+        }
+        if any { best } else { Vec::new() }
+    })
+}
+
+/// One way through the graph from an input to an output, on which cycles add up.
+pub(super) struct MainPath {
+    /// Cycles of every priced operator on the path, zero elsewhere: from the last beat of the path's tensor to that of the next.
+    pub ticks: Vec<u64>,
+    /// By stage: where the path's tensor is among the open ones before it.
+    pub place: Vec<Option<usize>>,
+}
+
+impl MainPath {
+    /// The way with the most operators to the first output; `None` when some operator on it says nothing of its last beat.
+    pub fn of(graph: &Layered, priced: &[Priced]) -> Option<MainPath> {
+        // Tensors by the stage that makes them, in their places.
+        let n = graph.stages.len();
+        let mut places: Vec<Vec<usize>> = vec![Vec::new()];
+        for (k, s) in graph.stages.iter().enumerate() {
+            let mut next: Vec<usize> = s.kept.iter().map(|i| places[k][*i]).collect();
+            if s.opens {
+                next.push(k);
+            }
+            places.push(next);
+        }
+        let mut length = vec![1usize; n];
+        let mut from: Vec<Option<(usize, usize)>> = vec![None; n];
+        for k in 0..n {
+            for (port, i) in graph.stages[k].inputs.iter().enumerate() {
+                let maker = places[k][*i];
+                if length[maker] + 1 > length[k] {
+                    length[k] = length[maker] + 1;
+                    from[k] = Some((maker, port));
+                }
+            }
+        }
+        let mut at = *places[n].iter().max_by_key(|k| length[**k])?;
+        let mut ticks = vec![0; priced.len()];
+        let mut on: Vec<usize> = Vec::new();
+        loop {
+            on.push(at);
+            for a in graph.stages[at].arcs.iter().flatten() {
+                let time = &priced[a.priced as usize].time;
+                let t = match from[at] {
+                    Some((_, port)) => time.tail(port),
+                    None => time.after(&[]).1,
+                };
+                if t <= NEVER / 2 {
+                    return None;
+                }
+                ticks[a.priced as usize] = t.max(0) as u64;
+            }
+            match from[at] {
+                Some((maker, _)) => at = maker,
+                None => break,
+            }
+        }
+        on.reverse();
+        // Before stage k the path's tensor is that of the last stage of the path below k.
+        let place = (0..=n)
+            .map(|k| {
+                let maker = on.iter().rev().find(|m| **m < k)?;
+                places[k].iter().position(|t| t == maker)
+            })
+            .collect();
+        Some(MainPath { ticks, place })
+    }
+}
+
+/// Prices of the limits, found by subgradient steps, and the area with them that is left behind every state.
+pub(super) struct Lagrange {
+    /// Area a unit of each resource, then area a cycle.
+    pub factors: [f64; RESOURCES + 1],
+    /// Least area plus priced use of what is left.
+    pub left: Vec<Vec<f64>>,
+    /// Bound on the whole.
+    pub bound: f64,
+}
+
+/// Steps of the subgradient method.
+const STEPS: usize = 60;
+
+/// Raises the bound by pricing limits that bind. `inspect` sees each step's path (a priced operator and choice a stage).
+pub(super) fn lagrange(
+    p: &Problem<'_>,
+    bounds: &Bounds,
+    main: Option<&MainPath>,
+    mut inspect: impl FnMut(&[Arc]) -> Option<u64>,
+) -> Lagrange {
+    let mut limit = [0.0; RESOURCES + 1];
+    let mut binds = [false; RESOURCES + 1];
+    for r in 0..RESOURCES {
+        limit[r] = p.limits[r] as f64;
+        binds[r] = bounds.most[0][0][r] > p.limits[r];
+    }
+    if let (Some(deadline), Some(_)) = (p.deadline, main) {
+        limit[RESOURCES] = deadline as f64;
+        binds[RESOURCES] = true;
+    }
+    let use_of = |a: &Arc, r: usize| -> f64 {
+        if r < RESOURCES {
+            p.priced[a.priced as usize].used[r] as f64
+        } else {
+            main.map_or(0.0, |m| m.ticks[a.priced as usize] as f64)
+        }
+    };
+    let mut factors = [0.0; RESOURCES + 1];
+    let mut best: Option<Lagrange> = None;
+    let mut target = bounds.area[0][0] as f64 * 1.2 + 1.0;
+    let mut stalled = 0;
+    let mut scale = 1.0;
+    for _ in 0..STEPS {
+        let price = |a: &Arc| {
+            let area = p.priced[a.priced as usize].area as f64;
+            (0..=RESOURCES).filter(|r| factors[*r] > 0.0).fold(area, |sum, r| sum + factors[r] * use_of(a, r))
+        };
+        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
+            arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
+        });
+        let bound = left[0][0] - (0..=RESOURCES).map(|r| factors[r] * limit[r]).sum::<f64>();
+        if !bound.is_finite() {
+            break;
+        }
+        // The path that attains it, and by how much it exceeds each limit.
+        let mut path = Vec::with_capacity(p.graph.stages.len());
+        let mut state = 0usize;
+        for (k, stage) in p.graph.stages.iter().enumerate() {
+            let value = |a: &&Arc| price(a) + left[k + 1][a.to as usize];
+            let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
+            path.push(*a);
+            state = a.to as usize;
+        }
+        if let Some(area) = inspect(&path) {
+            target = target.min(area as f64);
+        }
+        let excess: Vec<f64> = (0..=RESOURCES)
+            .map(|r| if binds[r] { path.iter().map(|a| use_of(a, r)).sum::<f64>() - limit[r] } else { 0.0 })
+            .collect();
+        if best.as_ref().is_none_or(|b| bound > b.bound) {
+            best = Some(Lagrange { factors, left, bound });
+            stalled = 0;
+        } else {
+            stalled += 1;
+            if stalled % 5 == 0 {
+                scale *= 0.5;
+            }
+        }
+        // Steps are normalised by the size of each limit, so that resources of different scale move together.
+        let norm: f64 = (0..=RESOURCES).map(|r| (excess[r] / limit[r].max(1.0)).powi(2)).sum();
+        if norm == 0.0 || (0..=RESOURCES).all(|r| excess[r] <= 0.0 && factors[r] == 0.0) {
+            break;
+        }
+        if bound >= target {
+            target = bound * 1.05 + 1.0;
+        }
+        let step = scale * (target - bound) / norm;
+        for r in 0..=RESOURCES {
+            let size = limit[r].max(1.0);
+            factors[r] = (factors[r] + step * excess[r] / (size * size)).max(0.0);
+        }
+    }
+    best.unwrap_or(Lagrange {
+        factors: [0.0; RESOURCES + 1],
+        left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
+        bound: bounds.area[0][0] as f64,
+    })
+}

@@ -1,0 +1,259 @@
+//! What can be chosen for an operator.
+
+use super::cost::{ModuleSpec, Resources};
+use super::space::Pricer;
+use crate::fold::{Compute, Folding, Pin, Work, divisors};
+use netfold_ir::diag::Diag;
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::{Kind, Matrix, Memory, Multiplier, Mvu, Vvu};
+use netfold_ir::int::{IntNetwork, IntOp};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Widest input stream that is offered, in bits.
+const WIDEST_INPUT_BITS: usize = 4096;
+
+/// A decision about one operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Choice {
+    /// Nothing to decide: widths follow from the inputs and the rate.
+    Follow,
+    /// Folding of a multiplying layer.
+    Compute(Compute),
+    /// Elements a beat of an input.
+    Lanes(usize),
+}
+
+impl Choice {
+    /// Writes the decision into a folding.
+    pub fn apply(self, folding: &mut Folding, id: NodeId) {
+        match self {
+            Choice::Follow => {}
+            Choice::Compute(c) => {
+                folding.layers.insert(id, c);
+            }
+            Choice::Lanes(n) => {
+                folding.lanes.insert(id, n);
+            }
+        }
+    }
+
+    /// Takes it out again.
+    pub fn remove(self, folding: &mut Folding, id: NodeId) {
+        folding.layers.remove(&id);
+        folding.lanes.remove(&id);
+    }
+}
+
+/// What the device offers to choices.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Offer {
+    pub dsp: bool,
+    pub block_memory: bool,
+}
+
+/// A choice with what is known of it before it meets its neighbours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Candidate {
+    pub choice: Choice,
+    /// What it and the element-wise operators behind it use at least.
+    pub used: Resources,
+    /// Cycles from the last input to the last output at least.
+    pub tail: u64,
+    /// Cycles a frame.
+    pub cycles: u64,
+}
+
+impl Candidate {
+    fn free(choice: Choice) -> Candidate {
+        Candidate { choice, used: Resources::default(), tail: 0, cycles: 0 }
+    }
+}
+
+/// All choices of every node that meet the interval.
+pub(super) fn all(
+    pricer: &mut Pricer<'_>,
+    pins: &HashMap<String, Pin>,
+    offer: Offer,
+) -> Result<HashMap<NodeId, Vec<Candidate>>, Diag> {
+    let net = pricer.net;
+    let mut all = HashMap::new();
+    for id in net.graph.ids() {
+        let node = net.graph.node(id);
+        let pin = pins.get(&node.name).or_else(|| pins.get(&node.layer)).copied().unwrap_or_default();
+        let list = match (&node.op, Work::of(net, id)) {
+            (IntOp::Input, _) => {
+                let widths = input_lanes(net, id, pricer.interval());
+                widths.into_iter().map(|n| Candidate::free(Choice::Lanes(n))).collect()
+            }
+            (IntOp::Mul, _) => multiply(pin, offer),
+            (_, Some(work)) => compute(pricer, id, &work, &pin, offer)?,
+            _ => vec![Candidate::free(Choice::Follow)],
+        };
+        all.insert(id, list);
+    }
+    Ok(all)
+}
+
+/// Widths of an input: divisors from what the rate needs up to the widest reader.
+fn input_lanes(net: &IntNetwork, id: NodeId, interval: u64) -> Vec<usize> {
+    let node = net.graph.node(id);
+    let elements = node.elements();
+    let need = elements.div_ceil(usize::try_from(interval).unwrap_or(usize::MAX).max(1));
+    let widest = (WIDEST_INPUT_BITS / node.ty().bits as usize).max(need);
+    let mut list: Vec<usize> = divisors(elements).into_iter().filter(|d| *d >= need && *d <= widest).collect();
+    if list.is_empty() {
+        list.push(crate::lower::lanes_at_least(elements, need));
+    }
+    list
+}
+
+/// An element-wise product.
+fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
+    [Multiplier::Lut, Multiplier::Dsp]
+        .into_iter()
+        .filter(|m| pin.multiplier.map_or(offer.dsp || *m == Multiplier::Lut, |p| p == *m))
+        .map(|multiplier| {
+            let c = Compute { pe: 1, simd: 1, window_lanes: None, multiplier, memory: Memory::Logic };
+            Candidate::free(Choice::Compute(c))
+        })
+        .collect()
+}
+
+/// Foldings of a multiplying layer.
+fn compute(
+    pricer: &mut Pricer<'_>,
+    id: NodeId,
+    w: &Work,
+    pin: &Pin,
+    offer: Offer,
+) -> Result<Vec<Candidate>, Diag> {
+    let interval = pricer.interval();
+    let mut list = Vec::new();
+    let mut windows: HashMap<usize, Resources> = HashMap::new();
+    let mut behind: HashMap<usize, Resources> = HashMap::new();
+    for (pe, simd) in foldings(w, pin) {
+        if w.cycles(pe, simd) > interval {
+            continue;
+        }
+        let words = (w.rows / pe) * (w.cols / simd);
+        let lanes: Vec<Option<usize>> = match w.window {
+            None => vec![None],
+            Some((pixels, channels, _)) => {
+                let widths = if w.depthwise { vec![pe] } else { divisors(channels) };
+                let fast = |l: &usize| (pixels * (channels / l)) as u64 <= interval;
+                widths.into_iter().filter(fast).map(Some).collect()
+            }
+        };
+        if lanes.is_empty() {
+            continue;
+        }
+        if !behind.contains_key(&pe) {
+            behind.insert(pe, chain(pricer, id, pe * w.factor)?);
+        }
+        for multiplier in multipliers(w, pin, offer) {
+            for memory in memories(words, pin, offer) {
+                let c = Compute { pe, simd, window_lanes: None, multiplier, memory };
+                let unit = unit_cost(pricer, id, w, &c) + behind[&pe];
+                for window_lanes in &lanes {
+                    let choice = Compute { window_lanes: *window_lanes, ..c };
+                    let window = match window_lanes {
+                        Some(l) if !windows.contains_key(l) => {
+                            let cost = window_cost(pricer, id, w, &choice, *l)?;
+                            windows.insert(*l, cost);
+                            cost
+                        }
+                        Some(l) => windows[l],
+                        None => Resources::default(),
+                    };
+                    let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * (w.cols / simd)) as u64 };
+                    let cycles = w.cycles(pe, simd);
+                    list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
+                }
+            }
+        }
+    }
+    Ok(list)
+}
+
+/// Use of the element-wise operators that read nothing but this node's result, at its width.
+fn chain(pricer: &mut Pricer<'_>, id: NodeId, lanes: usize) -> Result<Resources, Diag> {
+    let net = pricer.net;
+    let (mut at, mut lanes, mut used) = (id, lanes, Resources::default());
+    loop {
+        let readers = net.graph.consumers(at);
+        let [(next, _)] = readers[..] else { return Ok(used) };
+        let follows = net.graph.inputs(next).len() == 1
+            && Work::of(net, next).is_none()
+            && !matches!(net.graph.node(next).op, IntOp::Mul);
+        if !follows || net.outputs.iter().any(|p| p.node == at) {
+            return Ok(used);
+        }
+        let priced = pricer.evaluate(next, Choice::Follow, &[lanes])?;
+        used = used + Resources::from_array(priced.used);
+        (at, lanes) = (next, priced.lanes);
+    }
+}
+
+/// Use of the window unit with its FIFOs, at a width that needs no converter.
+fn window_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute, lanes: usize) -> Result<Resources, Diag> {
+    let taps = w.window.map_or(1, |(_, _, taps)| taps);
+    let simd = if w.depthwise { taps } else { taps * lanes };
+    let c = Compute { simd, window_lanes: Some(lanes), ..*c };
+    let whole = pricer.evaluate(id, Choice::Compute(c), &[lanes])?;
+    let unit = unit_cost(pricer, id, w, &c);
+    Ok(Resources::from_array(whole.used).zip(&unit, u64::saturating_sub))
+}
+
+/// Pairs of outputs and inputs in parallel that the user allows.
+fn foldings(w: &Work, pin: &Pin) -> Vec<(usize, usize)> {
+    if pin.reuse.is_some() && pin.pe.is_none() && pin.simd.is_none() {
+        return vec![w.fold(u64::MAX, pin)];
+    }
+    let wanted = |all: usize, pinned: Option<usize>| match pinned {
+        Some(p) => vec![crate::lower::lanes_within(all, p)],
+        None => divisors(all),
+    };
+    let simds = wanted(w.cols, pin.simd);
+    wanted(w.rows, pin.pe).into_iter().flat_map(|pe| simds.iter().map(move |s| (pe, *s))).collect()
+}
+
+/// Kinds of multipliers: DSP blocks not for weights of one bit, nor where the device has none.
+fn multipliers(w: &Work, pin: &Pin, offer: Offer) -> Vec<Multiplier> {
+    match pin.multiplier {
+        Some(m) => vec![m],
+        None if offer.dsp && w.bits.0 >= 3 && w.bits.1 >= 2 => vec![Multiplier::Lut, Multiplier::Dsp],
+        None => vec![Multiplier::Lut],
+    }
+}
+
+/// Places of the weights: constants when all are used in every cycle. URAM holds no initial contents, so it cannot hold weights.
+fn memories(words: usize, pin: &Pin, offer: Offer) -> Vec<Memory> {
+    match pin.memory {
+        Some(m) => vec![m],
+        None if words == 1 => vec![Memory::Logic],
+        None if offer.block_memory && words > 16 => vec![Memory::Lut, Memory::Block],
+        None => vec![Memory::Lut],
+    }
+}
+
+/// Price of the unit alone.
+fn unit_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Resources {
+    let node = pricer.net.graph.node(id);
+    let input = pricer.net.graph.inputs(id).first().map(|i| pricer.net.graph.node(*i).ty());
+    let matrix: Option<Arc<Matrix>> = match &node.op {
+        IntOp::Dense(m) => Some(m.clone()),
+        IntOp::Conv(conv) => Some(conv.weights.clone()),
+        _ => None,
+    };
+    let (Some(input), Some(weights)) = (input, matrix) else { return Resources::default() };
+    let output = node.ty();
+    let stats = pricer.stats(id, &weights);
+    let &Compute { pe, simd, multiplier, memory, .. } = c;
+    let kind = if w.depthwise {
+        Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels: w.vectors, multiplier, memory })
+    } else {
+        Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, multiplier, memory })
+    };
+    pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights: Some(stats) })
+}

@@ -1,0 +1,334 @@
+//! Objectives: from plans for one interval and deadline to what was asked.
+
+use super::choice::Offer;
+use super::cost::{Prices, RESOURCE_NAMES, Resources, design_cost};
+use super::plan::{Answer, Context, Plan, Shortage, plan};
+use super::{Objective, Request, Solution};
+use crate::fold::{self, Budget, Folding, divisors};
+use crate::pipeline::Prepared;
+use crate::{fifo, lower};
+use netfold_ir::diag::{Code, Diag};
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::{Design, timing};
+use std::collections::BTreeSet;
+
+/// Times that limits are tightened for FIFOs, and deadlines for stalls.
+const REFINEMENTS: usize = 8;
+
+/// A solver of one request.
+struct Solver<'a> {
+    prepared: &'a Prepared,
+    request: &'a Request<'a>,
+    ctx: Context<'a>,
+    labels: usize,
+}
+
+/// A design, before its exact cycles are known.
+struct Built {
+    plan: Plan,
+    design: Design,
+    used: Resources,
+    /// Bound of the area of every plan within the limits.
+    bound: u64,
+}
+
+/// See [`super::solve`].
+pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Diag> {
+    let device = &request.device;
+    let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
+    let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
+    let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer };
+    let mut solver = Solver { prepared, request, ctx, labels: 0 };
+    match request.objective {
+        Objective::Interval(cycles) => solver.interval(cycles.max(1)),
+        Objective::Latency(cycles) => solver.latency(cycles),
+        Objective::Fastest => solver.fastest(),
+        Objective::LowestLatency => solver.lowest_latency(),
+    }
+}
+
+impl Solver<'_> {
+    fn plan(&mut self, interval: u64, limits: &Resources, deadline: Option<u64>, ceiling: u64) -> Result<Answer, Diag> {
+        let answer = plan(&self.ctx, interval, limits, deadline, ceiling)?;
+        self.labels += answer.labels;
+        Ok(answer)
+    }
+
+    /// Lowers a folding and sizes its FIFOs.
+    fn lower(&self, folding: &Folding) -> Result<(Design, Resources), Diag> {
+        let mut design = lower::run(&self.prepared.int, &self.prepared.realizations, folding)?;
+        fifo::run(&mut design)?;
+        let used = design_cost(&design, self.request.model);
+        Ok((design, used))
+    }
+
+    /// The least area for an interval (and a deadline by the bound) whose design fits with its FIFOs.
+    fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
+        let mut limits = self.request.limits;
+        let mut first_bound = None;
+        for _ in 0..REFINEMENTS {
+            let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
+            let bound = *first_bound.get_or_insert(answer.bound);
+            let plan = match answer.plan {
+                Ok(plan) => plan,
+                Err(shortage) => return Ok(Err(shortage)),
+            };
+            let (design, used) = self.lower(&plan.folding)?;
+            if used.within(&self.request.limits) {
+                return Ok(Ok(Built { plan, design, used, bound }));
+            }
+            // What FIFOs add beyond the model is set aside, in the resources that it overflows.
+            let extra = used.zip(&plan.used, u64::saturating_sub);
+            let over = used.zip(&self.request.limits, |u, l| u64::from(u > l));
+            let reserve = extra.zip(&over, |e, o| e * o);
+            limits = limits.zip(&self.request.limits.zip(&reserve, u64::saturating_sub), u64::min);
+            let more = used.zip(&self.request.limits, u64::saturating_sub);
+            if limits == self.request.limits {
+                limits = limits.zip(&more, u64::saturating_sub);
+            }
+        }
+        Ok(Err(Shortage::Together))
+    }
+
+    fn finish(&self, built: Built, gap: f64) -> Result<Solution, Diag> {
+        let timing = timing::simulate(&built.design)?;
+        Ok(Solution {
+            folding: built.plan.folding,
+            design: built.design,
+            timing,
+            used: built.used,
+            area: built.plan.area,
+            gap,
+            labels: self.labels,
+        })
+    }
+
+    /// The shortest interval that the network's structure allows, by the folding that does everything in parallel.
+    fn structural(&self) -> Result<(u64, Design), Diag> {
+        let budget = Budget { dsp: 0, block_memory: false };
+        let folding = fold::balanced(&self.prepared.int, 1, self.request.pins, budget);
+        let design = lower::run(&self.prepared.int, &self.prepared.realizations, &folding)?;
+        Ok((timing::bottleneck(&design).0, design))
+    }
+
+    /// Intervals at which the set of foldings changes, from the shortest possible one on, ascending.
+    fn intervals(&self) -> Result<Vec<u64>, Diag> {
+        let (least, _) = self.structural()?;
+        let net = &self.prepared.int;
+        let mut all = BTreeSet::from([least]);
+        for id in net.graph.ids() {
+            if let Some(w) = fold::Work::of(net, id) {
+                for r in divisors(w.rows) {
+                    all.extend(divisors(w.cols).into_iter().map(|c| w.cycles(r, c)).filter(|t| *t >= least));
+                }
+                if let Some((pixels, channels, _)) = w.window {
+                    let steps = divisors(channels).into_iter().map(|l| (pixels * (channels / l)) as u64);
+                    all.extend(steps.filter(|t| *t >= least));
+                }
+            }
+            let elements = net.graph.node(id).elements() as u64;
+            all.extend((elements >= least).then_some(elements));
+        }
+        Ok(all.into_iter().collect())
+    }
+
+    fn interval(&mut self, cycles: u64) -> Result<Solution, Diag> {
+        match self.built(cycles, None)? {
+            Ok(b) => {
+                let gap = gap(b.plan.area, b.bound);
+                self.finish(b, gap)
+            }
+            Err(shortage) => {
+                let nearest = self.shortest(cycles + 1)?;
+                let help = match nearest {
+                    Some((t, _)) => format!("the nearest interval that works is {t} cycles"),
+                    None => "no interval fits: use a larger device".to_string(),
+                };
+                Err(self.refusal(&format!("a frame every {cycles} cycles"), &shortage, &help))
+            }
+        }
+    }
+
+    fn fastest(&mut self) -> Result<Solution, Diag> {
+        match self.shortest(1)? {
+            Some((t, b)) => {
+                // What fits in one cycle fewer is less than what was tried, which is proved not to fit.
+                let _ = t;
+                let gap = gap(b.plan.area, b.bound);
+                self.finish(b, gap)
+            }
+            None => {
+                let slowest = self.intervals()?.last().copied().unwrap_or(1);
+                let shortage = match self.built(slowest, None)? {
+                    Err(s) => s,
+                    Ok(_) => Shortage::Together,
+                };
+                Err(self.refusal("any frame rate", &shortage, "use a larger device or a smaller network"))
+            }
+        }
+    }
+
+    /// The shortest interval of at least `from` cycles that fits. Longer intervals allow all foldings of shorter ones, so that the
+    /// intervals that fit are found by bisection.
+    fn shortest(&mut self, from: u64) -> Result<Option<(u64, Built)>, Diag> {
+        let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t >= from).collect();
+        let Some(last) = all.len().checked_sub(1) else { return Ok(None) };
+        let Ok(b) = self.built(all[last], None)? else { return Ok(None) };
+        let mut best = (all[last], b);
+        let (mut lo, mut hi) = (0, last);
+        while lo < hi {
+            let mid = lo + (hi - lo) / 2;
+            match self.built(all[mid], None)? {
+                Ok(b) => {
+                    best = (all[mid], b);
+                    hi = mid;
+                }
+                Err(_) => lo = mid + 1,
+            }
+        }
+        Ok(Some(best))
+    }
+
+    /// The least area whose exact latency is at most `cycles`.
+    fn latency(&mut self, cycles: u64) -> Result<Solution, Diag> {
+        let (best, bound, shortage) = self.within(cycles, u64::MAX)?;
+        match best {
+            Some(b) => {
+                let gap = gap(b.plan.area, bound);
+                self.finish(b, gap)
+            }
+            None => {
+                let lowest = self.lowest()?;
+                let help = match &lowest {
+                    Some((latency, _)) => format!("the nearest latency that works is {latency} cycles"),
+                    None => "no latency fits: use a larger device".to_string(),
+                };
+                let shortage = shortage.unwrap_or(Shortage::Together);
+                Err(self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help))
+            }
+        }
+    }
+
+    /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.
+    ///
+    /// Shorter intervals widen what only follows the rate, so several are tried, from the longest on; each deadline of the bound is
+    /// tightened by what the exact latency exceeds the request.
+    fn within(&mut self, cycles: u64, ceiling: u64) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
+        let mut best: Option<Built> = None;
+        let mut bound = u64::MAX;
+        let mut reason = None;
+        let least = self.structural()?.0;
+        let mut interval = cycles.max(1);
+        let mut misses = 0;
+        loop {
+            let mut deadline = cycles;
+            let mut found = false;
+            for round in 0..REFINEMENTS {
+                let limits = self.request.limits;
+                let below = best.as_ref().map_or(ceiling, |b| b.plan.area);
+                let answer = self.plan(interval, &limits, Some(deadline), below)?;
+                if round == 0 {
+                    bound = bound.min(answer.bound);
+                }
+                let plan = match answer.plan {
+                    Ok(plan) => plan,
+                    Err(s) => {
+                        reason.get_or_insert(s);
+                        break;
+                    }
+                };
+                let (design, used) = self.lower(&plan.folding)?;
+                let exact = timing::unbounded_latency(&design)?;
+                let exact = if exact > cycles { exact } else { timing::simulate(&design)?.latency_cycles };
+                if exact <= cycles {
+                    if used.within(&limits) {
+                        found = true;
+                        best = Some(Built { plan, design, used, bound: 0 });
+                    }
+                    break;
+                }
+                let tighter = deadline.min(plan.latency).saturating_sub((exact - cycles).div_ceil(2).max(1));
+                if tighter == 0 {
+                    break;
+                }
+                deadline = tighter;
+            }
+            misses = if found { 0 } else { misses + 1 };
+            if interval <= least || (best.is_some() && misses >= 3) {
+                break;
+            }
+            interval = (interval * 2 / 3).max(least);
+        }
+        Ok((best, bound, reason))
+    }
+
+    /// The lowest latency that fits, by bisection between the bound and a design that fits; the bound comes with it.
+    fn lowest(&mut self) -> Result<Option<(u64, Built)>, Diag> {
+        let Some((_, start)) = self.shortest(1)? else { return Ok(None) };
+        let mut hi = timing::simulate(&start.design)?.latency_cycles;
+        let mut best = (hi, start);
+        let mut lo = self.latency_bound()?.saturating_sub(1);
+        while hi - lo > (hi / 200).max(1) {
+            let mid = lo + (hi - lo) / 2;
+            match self.within(mid, u64::MAX)?.0 {
+                Some(b) => {
+                    hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
+                    best = (hi, b);
+                }
+                None => lo = mid,
+            }
+        }
+        Ok(Some(best))
+    }
+
+    /// No folding within the limits has less latency: found by bisection on the bound alone.
+    fn latency_bound(&mut self) -> Result<u64, Diag> {
+        let (_, parallel) = self.structural()?;
+        let slowest = self.intervals()?.last().copied().unwrap_or(1);
+        let (mut lo, mut hi) = (0, timing::unbounded_latency(&parallel)?);
+        while hi - lo > (hi / 500).max(1) {
+            let mid = lo + (hi - lo) / 2;
+            let limits = self.request.limits;
+            let answer = self.plan(slowest, &limits, Some(mid), u64::MAX)?;
+            if answer.plan.is_err() && answer.bound == u64::MAX { lo = mid } else { hi = mid }
+        }
+        Ok(lo + 1)
+    }
+
+    fn lowest_latency(&mut self) -> Result<Solution, Diag> {
+        match self.lowest()? {
+            Some((latency, b)) => {
+                let bound = self.latency_bound()?;
+                let gap = gap(latency, bound);
+                self.finish(b, gap)
+            }
+            None => Err(self.refusal("any latency", &Shortage::Together, "use a larger device or a smaller network")),
+        }
+    }
+
+    /// The error for a request that cannot be met.
+    fn refusal(&self, asked: &str, shortage: &Shortage, help: &str) -> Diag {
+        let layer = |id: &NodeId| self.prepared.int.graph.node(*id).layer.clone();
+        let (place, why) = match shortage {
+            Shortage::TooSlow(id) => (layer(id), "this layer takes longer with every folding".to_string()),
+            Shortage::Resource { index, least, node } => {
+                let name = RESOURCE_NAMES[*index];
+                let limit = self.request.limits.array()[*index];
+                (layer(node), format!("at least {least} {name} are needed where {limit} may be used, most of them by this layer"))
+            }
+            Shortage::Deadline(least) => {
+                (self.prepared.int.name.clone(), format!("every folding takes at least {least} cycles"))
+            }
+            Shortage::Together => (
+                self.prepared.int.name.clone(),
+                format!("no folding stays within {} at once", self.request.limits),
+            ),
+        };
+        Diag::new(Code::DoesNotFit, place, format!("{asked} cannot be reached: {why}")).help(help)
+    }
+}
+
+/// Share of `value` by which a better one is not ruled out.
+fn gap(value: u64, bound: u64) -> f64 {
+    if bound >= value { 0.0 } else { (value - bound) as f64 / value.max(1) as f64 }
+}

@@ -1,0 +1,241 @@
+//! The best folding for one interval and deadline: choices narrowed by bounds, then the exact search.
+
+use super::choice::{Candidate, Choice, Offer, all};
+use super::cost::{CostModel, Prices, RESOURCES, Resources};
+use super::bounds::Problem;
+use super::search::{self, Outcome};
+use super::space::{Blocked, Layered, Pricer};
+use crate::fold::{Folding, Pin};
+use crate::pipeline::Prepared;
+use netfold_ir::diag::Diag;
+use netfold_ir::graph::NodeId;
+use std::collections::{HashMap, HashSet};
+
+/// Arcs of a layered graph at most.
+const MOST_ARCS: usize = 1_500_000;
+
+/// Choices of an operator at most, in successive attempts.
+const CAPS: [usize; 4] = [800, 200, 60, 20];
+
+/// What a plan is made for.
+pub(super) struct Context<'a> {
+    pub prepared: &'a Prepared,
+    pub model: &'a dyn CostModel,
+    pub prices: Prices,
+    pub pins: &'a HashMap<String, Pin>,
+    pub offer: Offer,
+}
+
+/// A folding with its price.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    pub folding: Folding,
+    pub used: Resources,
+    pub area: u64,
+    /// Bound of its latency in cycles.
+    pub latency: u64,
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone)]
+pub(super) enum Shortage {
+    /// This operator does not reach the interval with any folding.
+    TooSlow(NodeId),
+    /// This much of a resource is needed at least (index in the order of [`Resources::array`]), most of it by an operator.
+    Resource { index: usize, least: u64, node: NodeId },
+    /// No folding reaches the deadline; this many cycles are needed at least.
+    Deadline(u64),
+    /// Each limit can be met by itself, but not all of them together.
+    Together,
+}
+
+/// The answer for one interval and deadline.
+pub(super) struct Answer {
+    pub plan: Result<Plan, Shortage>,
+    /// No folding has less area; `u64::MAX` when it is proved that there is none within the limits.
+    pub bound: u64,
+    /// Labels of the search.
+    pub labels: usize,
+}
+
+/// Finds the least area with every module done in `interval` cycles, within `limits`, the last output no later than `deadline`
+/// (by the bound of [`super::time`]). Plans of `ceiling` area or more are of no interest.
+pub(super) fn plan(
+    ctx: &Context<'_>,
+    interval: u64,
+    limits: &Resources,
+    deadline: Option<u64>,
+    ceiling: u64,
+) -> Result<Answer, Diag> {
+    let prepared = ctx.prepared;
+    let mut pricer = Pricer::new(&prepared.int, &prepared.realizations, ctx.model, ctx.prices, interval);
+    let candidates = all(&mut pricer, ctx.pins, ctx.offer)?;
+    if let Some((id, _)) = candidates.iter().filter(|(_, c)| c.is_empty()).min_by_key(|(id, _)| **id) {
+        return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0 });
+    }
+    // First among the likely choices: gives a design to beat and what the limits are worth.
+    let likely: HashMap<NodeId, Vec<Choice>> =
+        candidates.iter().map(|(id, c)| (*id, likely(c, &ctx.prices, deadline.is_some()))).collect();
+    let first = attempt(&mut pricer, &likely, limits, deadline, ceiling)?;
+    let mut best: Option<(u64, Vec<(NodeId, Choice)>)> = None;
+    let mut factors = [0.0; RESOURCES + 1];
+    let mut labels = 0;
+    if let Attempt::Solved { outcome, choices, .. } = &first {
+        factors = outcome.factors;
+        labels += outcome.labels;
+        best = outcome.found.as_ref().map(|f| (f.area, choices.clone()));
+    }
+    // Then all choices whose bound leaves room below that design.
+    let goal = best.as_ref().map_or(ceiling, |b| b.0);
+    let mut shortage = Shortage::Together;
+    let mut bound = goal;
+    for cap in CAPS {
+        let (kept, trimmed) = narrowed(ctx, &candidates, limits, deadline, &factors, goal, cap);
+        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal)?;
+        match attempt {
+            Attempt::TooLarge => continue,
+            Attempt::Short(s) => {
+                // With every choice offered this is the reason; otherwise nothing is better than what is known.
+                shortage = s;
+                bound = if best.is_none() && trimmed == u64::MAX { u64::MAX } else { goal.min(trimmed) };
+            }
+            Attempt::Solved { outcome, choices, short } => {
+                labels += outcome.labels;
+                if let Some(s) = short {
+                    shortage = s;
+                }
+                bound = outcome.bound.min(trimmed);
+                if let Some(f) = outcome.found {
+                    best = Some((f.area, choices));
+                }
+            }
+        }
+        break;
+    }
+    let plan = match best {
+        Some((area, choices)) => {
+            bound = bound.min(area);
+            Ok(finish(&mut pricer, area, choices)?)
+        }
+        None => Err(shortage),
+    };
+    Ok(Answer { plan, bound, labels })
+}
+
+/// The folding of a set of choices, with its price and latency bound.
+fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>) -> Result<Plan, Diag> {
+    let mut folding = Folding::undecided(pricer.net, pricer.interval());
+    let single: HashMap<NodeId, Vec<Choice>> = choices.iter().map(|(id, c)| (*id, vec![*c])).collect();
+    choices.iter().for_each(|(id, c)| c.apply(&mut folding, *id));
+    let graph = match Layered::build(pricer, &single, MOST_ARCS) {
+        Ok(g) => g,
+        Err(Blocked::Error(d)) => return Err(d),
+        Err(_) => return Err(Diag::internal(&pricer.net.name, "a chosen folding cannot be built")),
+    };
+    let path: Vec<_> = graph.stages.iter().filter_map(|s| s.arcs.first().and_then(|a| a.first()).copied()).collect();
+    let problem = Problem { graph: &graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: Some(0) };
+    let latency = search::latency(&problem, &path).max(0) as u64;
+    let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
+    Ok(Plan { folding, used, area, latency })
+}
+
+/// What one search gave.
+enum Attempt {
+    /// The graph would be too large.
+    TooLarge,
+    /// There is no path, for this reason.
+    Short(Shortage),
+    /// A search: the choices of the design found, and the reason when there is none.
+    Solved { outcome: Outcome, choices: Vec<(NodeId, Choice)>, short: Option<Shortage> },
+}
+
+/// Builds the graph of some choices and searches it.
+fn attempt(
+    pricer: &mut Pricer<'_>,
+    choices: &HashMap<NodeId, Vec<Choice>>,
+    limits: &Resources,
+    deadline: Option<u64>,
+    ceiling: u64,
+) -> Result<Attempt, Diag> {
+    let graph = match Layered::build(pricer, choices, MOST_ARCS) {
+        Ok(g) => g,
+        Err(Blocked::TooSlow(id)) => return Ok(Attempt::Short(Shortage::TooSlow(id))),
+        Err(Blocked::TooLarge) => return Ok(Attempt::TooLarge),
+        Err(Blocked::Error(d)) => return Err(d),
+    };
+    let problem =
+        Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), deadline: deadline.map(|d| d as i64) };
+    let outcome = search::solve(&problem, ceiling);
+    let short = outcome.found.is_none().then(|| super::shortage::of(&problem));
+    let choices = outcome.found.iter().flat_map(|f| {
+        f.path.iter().zip(&graph.stages).map(|(a, s)| (s.id, choices[&s.id][a.choice as usize]))
+    });
+    let choices = choices.collect();
+    Ok(Attempt::Solved { outcome, choices, short })
+}
+
+/// Choices that no other one beats by itself: in area and each resource, and with a deadline also in time.
+fn likely(all: &[Candidate], prices: &Prices, timed: bool) -> Vec<Choice> {
+    let mut sorted: Vec<&Candidate> = all.iter().collect();
+    sorted.sort_by_key(|c| prices.area(&c.used));
+    let mut kept: Vec<&Candidate> = Vec::new();
+    for c in sorted {
+        let beaten = kept.iter().any(|k| {
+            let fewer = k.used.within(&c.used);
+            fewer && (!timed || (k.tail <= c.tail && k.cycles <= c.cycles))
+        });
+        if !beaten || matches!(c.choice, Choice::Lanes(_)) {
+            kept.push(c);
+        }
+    }
+    kept.truncate(if timed { 150 } else { 60 });
+    kept.into_iter().map(|c| c.choice).collect()
+}
+
+/// Choices with which a design below `goal` is possible, at most `cap` an operator; and the least bound of those left out for
+/// lack of room.
+fn narrowed(
+    ctx: &Context<'_>,
+    candidates: &HashMap<NodeId, Vec<Candidate>>,
+    limits: &Resources,
+    deadline: Option<u64>,
+    factors: &[f64; RESOURCES + 1],
+    goal: u64,
+    cap: usize,
+) -> (HashMap<NodeId, Vec<Choice>>, u64) {
+    // Cycles add up along one way only: those of a chain of operators with one reader each.
+    let net = &ctx.prepared.int;
+    let chained: HashSet<NodeId> = if net.graph.ids().iter().all(|id| net.graph.inputs(*id).len() <= 1) {
+        candidates.keys().copied().collect()
+    } else {
+        HashSet::new()
+    };
+    let price = |id: &NodeId, c: &Candidate| {
+        let resources: f64 = c.used.array().iter().zip(factors).map(|(u, f)| *u as f64 * f).sum();
+        let cycles = if chained.contains(id) { c.tail as f64 * factors[RESOURCES] } else { 0.0 };
+        ctx.prices.area(&c.used) as f64 + resources + cycles
+    };
+    let cheapest: HashMap<NodeId, f64> = candidates
+        .iter()
+        .map(|(id, list)| (*id, list.iter().map(|c| price(id, c)).fold(f64::INFINITY, f64::min)))
+        .collect();
+    let paid: f64 = limits.array().iter().zip(factors).filter(|(_, f)| **f > 0.0).map(|(l, f)| *l as f64 * f).sum();
+    let paid = paid + deadline.map_or(0.0, |d| d as f64 * factors[RESOURCES]);
+    let total: f64 = cheapest.values().sum::<f64>() - paid;
+    let mut trimmed = u64::MAX;
+    let mut kept = HashMap::new();
+    for (id, list) in candidates {
+        let mut room: Vec<(f64, Choice)> = list
+            .iter()
+            .map(|c| (total - cheapest[id] + price(id, c), c.choice))
+            .filter(|(bound, _)| *bound < goal as f64)
+            .collect();
+        room.sort_by(|a, b| a.0.total_cmp(&b.0));
+        if room.len() > cap {
+            trimmed = trimmed.min(room[cap].0.max(0.0).ceil() as u64);
+            room.truncate(cap);
+        }
+        kept.insert(*id, room.into_iter().map(|(_, c)| c).collect());
+    }
+    (kept, trimmed)
+}

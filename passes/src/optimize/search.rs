@@ -1,0 +1,251 @@
+//! The least area within limits: a resource-constrained shortest path, solved exactly.
+//!
+//! Labels (partial designs) are extended stage by stage. A label is dropped when another one in its state is no worse in area,
+//! time and every resource that can still run short, or when the bound of its completions (the larger of the least area left and
+//! its Lagrangian, in the way of Handler and Zang, 1980) reaches the best design known. The number of labels kept a stage is
+//! widened until nothing was dropped for lack of room: then the best design is proved to be the optimum. Otherwise the least
+//! bound among what was dropped states the gap.
+
+use super::bounds::{Bounds, Lagrange, MainPath, Problem, lagrange};
+use super::cost::RESOURCES;
+use super::space::Arc;
+use super::time::Span;
+
+/// Labels a stage, in successive attempts.
+const WIDTHS: [usize; 4] = [100, 1_000, 10_000, 60_000];
+
+/// Labels of a state that a new one is compared with.
+const COMPARED: usize = 256;
+
+/// A design that meets the limits.
+#[derive(Debug, Clone)]
+pub(super) struct Found {
+    /// An arc a stage.
+    pub path: Vec<Arc>,
+    /// Its area.
+    pub area: u64,
+}
+
+/// What the search found.
+#[derive(Debug, Clone)]
+pub(super) struct Outcome {
+    /// The best design; `None` when there is none (or, with `bound` below its maximum, none was found).
+    pub found: Option<Found>,
+    /// No design has less area than this; `u64::MAX` when it is proved that there is none.
+    pub bound: u64,
+    /// Labels extended.
+    pub labels: usize,
+    /// Area a unit of each resource that the limits are worth.
+    pub factors: [f64; RESOURCES + 1],
+}
+
+struct Label {
+    state: u32,
+    used: [u64; RESOURCES],
+    area: u64,
+    bound: f64,
+    times: Vec<Span>,
+    parent: u32,
+    arc: Arc,
+}
+
+struct Search<'a> {
+    p: &'a Problem<'a>,
+    bounds: Bounds,
+    main: Option<MainPath>,
+    lagrange: Lagrange,
+    best: Option<Found>,
+    /// Area that a design must stay below to be of interest.
+    ceiling: u64,
+    labels: usize,
+}
+
+/// Solves a problem. Designs of `ceiling` area or more are of no interest.
+pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
+    let bounds = Bounds::of(p);
+    let main = p.deadline.and_then(|_| MainPath::of(p.graph, p.priced));
+    let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
+    if (0..RESOURCES).any(hopeless) {
+        return Outcome { found: None, bound: u64::MAX, labels: 0, factors: [0.0; RESOURCES + 1] };
+    }
+    let mut best: Option<Found> = None;
+    let lagrange = lagrange(p, &bounds, main.as_ref(), |path| {
+        let area = feasible(p, path)?;
+        if best.as_ref().is_none_or(|b| area < b.area) {
+            best = Some(Found { path: path.to_vec(), area });
+        }
+        Some(area)
+    });
+    let mut s = Search { p, bounds, main, lagrange, best, ceiling, labels: 0 };
+    let mut bound = 0;
+    for width in WIDTHS {
+        bound = s.attempt(width);
+        if s.best.as_ref().is_some_and(|b| b.area <= bound) || (bound == u64::MAX) {
+            break;
+        }
+    }
+    let bound = s.best.as_ref().map_or(bound, |b| bound.min(b.area));
+    let found = s.best.filter(|b| b.area < ceiling);
+    Outcome { found, bound, labels: s.labels, factors: s.lagrange.factors }
+}
+
+/// Area of a whole path when it meets every limit.
+fn feasible(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
+    if path.len() != p.graph.stages.len() {
+        return None;
+    }
+    let mut used = [0; RESOURCES];
+    let mut area = 0;
+    for a in path {
+        let priced = &p.priced[a.priced as usize];
+        (0..RESOURCES).for_each(|r| used[r] += priced.used[r]);
+        area += priced.area;
+    }
+    let fits = (0..RESOURCES).all(|r| used[r] <= p.limits[r]);
+    let in_time = p.deadline.is_none_or(|d| latency(p, path) <= d);
+    (fits && in_time).then_some(area)
+}
+
+/// Cycle of the last beat of any output of a path, at the earliest.
+pub(super) fn latency(p: &Problem<'_>, path: &[Arc]) -> i64 {
+    let mut times: Vec<Span> = Vec::new();
+    for (k, a) in path.iter().enumerate() {
+        times = advance(p, k, a, &times);
+    }
+    times.iter().map(|t| t.1).max().unwrap_or(0)
+}
+
+/// Times of the open tensors behind a stage.
+fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &[Span]) -> Vec<Span> {
+    let stage = &p.graph.stages[k];
+    let inputs: Vec<Span> = stage.inputs.iter().map(|i| times[*i]).collect();
+    let mut next: Vec<Span> = stage.kept.iter().map(|i| times[*i]).collect();
+    if stage.opens {
+        next.push(p.priced[a.priced as usize].time.after(&inputs));
+    }
+    next
+}
+
+impl Search<'_> {
+    /// Least area of any completion of a label; infinite when there is none in time.
+    fn bound(&self, k: usize, state: usize, used: &[u64; RESOURCES], area: u64, times: &[Span]) -> f64 {
+        let p = self.p;
+        let least = &self.bounds.least[k][state];
+        if (0..RESOURCES).any(|r| used[r].saturating_add(least[r]) > p.limits[r]) {
+            return f64::INFINITY;
+        }
+        let mut slack = 0.0;
+        if let Some(deadline) = p.deadline {
+            let tail = &self.bounds.tail[k][state];
+            if tail.len() != times.len() || times.iter().zip(tail).any(|(t, left)| t.1 + left > deadline) {
+                return f64::INFINITY;
+            }
+            if let Some(place) = self.main.as_ref().and_then(|m| m.place[k]) {
+                slack = self.lagrange.factors[RESOURCES] * (deadline - times[place].1) as f64;
+            } else if self.lagrange.factors[RESOURCES] > 0.0 {
+                slack = self.lagrange.factors[RESOURCES] * deadline as f64;
+            }
+        }
+        for r in 0..RESOURCES {
+            if self.lagrange.factors[r] > 0.0 {
+                slack += self.lagrange.factors[r] * (p.limits[r] - used[r]) as f64;
+            }
+        }
+        let plain = area.saturating_add(self.bounds.area[k][state]) as f64;
+        plain.max(area as f64 + self.lagrange.left[k][state] - slack)
+    }
+
+    /// Whether nothing with this bound is of interest. Areas are whole, so a fraction short of the next one counts as it.
+    fn pruned(&self, bound: f64) -> bool {
+        let limit = self.best.as_ref().map_or(self.ceiling, |b| b.area.min(self.ceiling));
+        bound > limit as f64 - 1.0 + 1e-3
+    }
+
+    /// One pass with at most `width` labels a stage. Returns the proved bound.
+    fn attempt(&mut self, width: usize) -> u64 {
+        let p = self.p;
+        let none = Arc { to: 0, choice: 0, priced: 0 };
+        let first = Label { state: 0, used: [0; RESOURCES], area: 0, bound: 0.0, times: vec![], parent: 0, arc: none };
+        let mut layers: Vec<Vec<Label>> = vec![vec![first]];
+        let mut dropped = f64::INFINITY;
+        for (k, stage) in p.graph.stages.iter().enumerate() {
+            let mut next: Vec<Label> = Vec::new();
+            for (i, label) in layers[k].iter().enumerate() {
+                if self.pruned(label.bound) {
+                    continue;
+                }
+                for a in &stage.arcs[label.state as usize] {
+                    let priced = &p.priced[a.priced as usize];
+                    let used = std::array::from_fn(|r| label.used[r] + priced.used[r]);
+                    let area = label.area + priced.area;
+                    let cheap = area.saturating_add(self.bounds.area[k + 1][a.to as usize]) as f64;
+                    if self.pruned(cheap) {
+                        continue;
+                    }
+                    let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Vec::new() };
+                    let bound = self.bound(k + 1, a.to as usize, &used, area, &times);
+                    if bound.is_finite() && !self.pruned(bound) {
+                        next.push(Label { state: a.to, used, area, bound, times, parent: i as u32, arc: *a });
+                    }
+                }
+            }
+            self.labels += next.len();
+            let mut kept = self.undominated(k + 1, next);
+            if kept.len() > width {
+                kept.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+                dropped = dropped.min(kept[width].bound);
+                kept.truncate(width);
+            }
+            layers.push(kept);
+        }
+        let last = layers.len() - 1;
+        let winner = (0..layers[last].len()).min_by_key(|i| layers[last][*i].area);
+        if let Some(mut i) = winner
+            && self.best.as_ref().is_none_or(|b| layers[last][i].area < b.area)
+        {
+            let area = layers[last][i].area;
+            let mut path = Vec::with_capacity(last);
+            for k in (1..=last).rev() {
+                path.push(layers[k][i].arc);
+                i = layers[k][i].parent as usize;
+            }
+            path.reverse();
+            self.best = Some(Found { path, area });
+        }
+        let best = self.best.as_ref().map_or(u64::MAX, |b| b.area);
+        if dropped.is_finite() {
+            best.min((dropped - 1e-3).ceil().max(0.0) as u64)
+        } else if best == u64::MAX && self.ceiling != u64::MAX {
+            self.ceiling
+        } else {
+            best
+        }
+    }
+
+    /// Labels that no other label of the same state dominates.
+    fn undominated(&self, k: usize, mut labels: Vec<Label>) -> Vec<Label> {
+        labels.sort_by(|a, b| {
+            (a.state, a.area).cmp(&(b.state, b.area)).then_with(|| a.used.cmp(&b.used)).then_with(|| a.times.cmp(&b.times))
+        });
+        let mut kept: Vec<Label> = Vec::new();
+        let mut begin = 0;
+        for l in labels {
+            if kept.last().is_some_and(|b| b.state != l.state) {
+                begin = kept.len();
+            }
+            let most = &self.bounds.most[k][l.state as usize];
+            let from = kept.len().saturating_sub(COMPARED).max(begin);
+            let near = kept[from..].iter().chain(&kept[begin..from.min(begin + COMPARED)]);
+            let beaten = near.into_iter().any(|b| {
+                // A resource that the rest of the design cannot exhaust does not count.
+                (0..RESOURCES).all(|r| b.used[r] <= l.used[r] || b.used[r].saturating_add(most[r]) <= self.p.limits[r])
+                    && b.times.iter().zip(&l.times).all(|(x, y)| x.0 <= y.0 && x.1 <= y.1)
+            });
+            if !beaten {
+                kept.push(l);
+            }
+        }
+        kept
+    }
+}
+

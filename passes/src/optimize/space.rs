@@ -1,0 +1,236 @@
+//! What can be chosen, priced: the operators in order as stages of a layered graph.
+//!
+//! A state of a stage is how wide the tensors are that were made and not yet read by all; an arc is a choice for the stage's
+//! operator. What an arc costs is what lowering adds for the operator at these widths, width converters and forks included, so
+//! a path through the graph is a design and its length the design's price (with FIFOs of the provisional depth).
+
+use super::choice::Choice;
+use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
+use super::time::NodeTime;
+use crate::fold::Folding;
+use crate::lower::{self, Realizations};
+use netfold_ir::diag::Diag;
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::Kind;
+use netfold_ir::int::IntNetwork;
+use netfold_ir::quant::IntType;
+use std::collections::HashMap;
+
+/// An operator with one choice, at given widths.
+#[derive(Debug, Clone)]
+pub(super) struct Priced {
+    /// Elements a beat of its result.
+    pub lanes: usize,
+    /// What it uses.
+    pub used: [u64; RESOURCES],
+    /// The same as one number.
+    pub area: u64,
+    /// Most firings a frame of its modules.
+    pub work: u64,
+    /// When its result comes.
+    pub time: NodeTime,
+}
+
+/// Everything that prices depend on.
+pub(super) struct Pricer<'a> {
+    pub net: &'a IntNetwork,
+    pub realizations: &'a Realizations,
+    pub model: &'a dyn CostModel,
+    pub prices: Prices,
+    folding: Folding,
+    stats: HashMap<NodeId, WeightStats>,
+    known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
+    /// Priced operators, by the number that arcs hold.
+    pub all: Vec<Priced>,
+}
+
+impl<'a> Pricer<'a> {
+    /// Prices for designs in which every module finishes a frame in `interval` cycles.
+    pub fn new(
+        net: &'a IntNetwork,
+        realizations: &'a Realizations,
+        model: &'a dyn CostModel,
+        prices: Prices,
+        interval: u64,
+    ) -> Pricer<'a> {
+        let folding = Folding::undecided(net, interval);
+        Pricer {
+            net,
+            realizations,
+            model,
+            prices,
+            folding,
+            stats: HashMap::new(),
+            known: HashMap::new(),
+            all: Vec::new(),
+        }
+    }
+
+    /// The cycles in which every module must finish a frame.
+    pub fn interval(&self) -> u64 {
+        self.folding.interval
+    }
+
+    /// Counts of a node's weights.
+    pub fn stats(&mut self, id: NodeId, weights: &netfold_ir::hw::Matrix) -> WeightStats {
+        *self.stats.entry(id).or_insert_with(|| WeightStats::of(weights))
+    }
+
+    /// Prices an operator; `None` when a module would take longer than the interval.
+    pub fn price(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Option<usize>, Diag> {
+        let key = (id, choice, lanes.to_vec());
+        if let Some(known) = self.known.get(&key) {
+            return Ok(*known);
+        }
+        let priced = self.evaluate(id, choice, lanes)?;
+        let index = (priced.work <= self.folding.interval).then_some(self.all.len());
+        if index.is_some() {
+            self.all.push(priced);
+        }
+        self.known.insert(key, index);
+        Ok(index)
+    }
+
+    /// Prices an operator, however long it takes.
+    pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Priced, Diag> {
+        choice.apply(&mut self.folding, id);
+        let fragment = lower::fragment(self.net, self.realizations, &self.folding, id, lanes);
+        choice.remove(&mut self.folding, id);
+        let fragment = fragment?;
+        let design = &fragment.design;
+        let mut used = Resources::default();
+        let mut work = 0;
+        let result = self.net.graph.node(id).ty();
+        for module in design.modules().into_iter().skip(fragment.inputs) {
+            let kind = &design.module(module).kind;
+            let inputs: Vec<IntType> = design.inputs_of(module).iter().map(|(_, s)| s.ty).collect();
+            let mut outputs: Vec<IntType> = design.outputs_of(module).iter().map(|(_, s)| s.ty).collect();
+            outputs.resize(kind.output_lanes().len(), result);
+            let weights = weights_of(kind).map(|w| self.stats(id, w));
+            used = used + self.model.module(&ModuleSpec { kind, inputs: &inputs, outputs: &outputs, weights });
+            work = work.max(kind.firings() as u64);
+        }
+        used = design.streams().iter().map(|(_, _, s)| self.model.fifo(s)).fold(used, |a, b| a + b);
+        for _ in self.net.outputs.iter().filter(|p| p.node == id) {
+            let sink = Kind::Sink { lanes: fragment.lanes, beats: 1 };
+            used = used + self.model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
+            used = used + self.model.fifo(&lower::open_stream(result, fragment.lanes));
+        }
+        let time = NodeTime::of(&fragment)?;
+        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, time })
+    }
+}
+
+/// A choice for a stage's operator in a state.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arc {
+    /// State of the next stage.
+    pub to: u32,
+    /// Index in the stage's choices.
+    pub choice: u32,
+    /// Index in [`Pricer::all`].
+    pub priced: u32,
+}
+
+/// One operator.
+#[derive(Debug)]
+pub(super) struct Stage {
+    /// The operator.
+    pub id: NodeId,
+    /// Where its inputs are among the open tensors, by port.
+    pub inputs: Vec<usize>,
+    /// Open tensors that stay open, in the order of the next stage; the operator's result follows when it is read.
+    pub kept: Vec<usize>,
+    /// Whether its result stays open.
+    pub opens: bool,
+    /// Arcs by state.
+    pub arcs: Vec<Vec<Arc>>,
+}
+
+/// The layered graph. State 0 of stage 0 is the start; the states behind the last stage are ends.
+#[derive(Debug)]
+pub(super) struct Layered {
+    /// The operators in order.
+    pub stages: Vec<Stage>,
+    /// Number of states behind the last stage.
+    pub ends: usize,
+}
+
+/// The graph could not be built.
+pub(super) enum Blocked {
+    /// No choice of this operator finishes within the interval.
+    TooSlow(NodeId),
+    /// More arcs than this were needed.
+    TooLarge,
+    /// Lowering failed.
+    Error(Diag),
+}
+
+impl Layered {
+    /// Builds the graph of the given choices by node. `choices` must name every node.
+    pub fn build(
+        pricer: &mut Pricer<'_>,
+        choices: &HashMap<NodeId, Vec<Choice>>,
+        most_arcs: usize,
+    ) -> Result<Layered, Blocked> {
+        let net = pricer.net;
+        let order = net.graph.topological().map_err(Blocked::Error)?;
+        let mut readers: HashMap<NodeId, usize> =
+            order.iter().map(|id| (*id, net.graph.consumers(*id).len())).collect();
+        let is_output = |id: NodeId| net.outputs.iter().any(|p| p.node == id);
+        let mut open: Vec<NodeId> = Vec::new();
+        let mut states: Vec<Vec<usize>> = vec![Vec::new()];
+        let mut stages = Vec::new();
+        let mut total = 0;
+        for &id in &order {
+            let ports = net.graph.inputs(id);
+            let inputs: Vec<usize> = ports.iter().filter_map(|p| open.iter().position(|o| o == p)).collect();
+            for p in &ports {
+                if let Some(n) = readers.get_mut(p) {
+                    *n -= 1;
+                }
+            }
+            let left = |o: &NodeId| readers.get(o).is_some_and(|n| *n > 0);
+            let kept: Vec<usize> = (0..open.len()).filter(|i| left(&open[*i]) || is_output(open[*i])).collect();
+            let opens = left(&id) || is_output(id);
+            let mut next: Vec<NodeId> = kept.iter().map(|i| open[*i]).collect();
+            if opens {
+                next.push(id);
+            }
+            // The width of a tensor that nobody reads any more makes no difference.
+            let matters: Vec<bool> = next.iter().map(left).collect();
+            let mut index: HashMap<Vec<usize>, u32> = HashMap::new();
+            let mut arcs = Vec::with_capacity(states.len());
+            let mut next_states = Vec::new();
+            for state in &states {
+                let lanes: Vec<usize> = inputs.iter().map(|i| state[*i]).collect();
+                let mut here = Vec::new();
+                for (c, choice) in choices.get(&id).map_or(&[][..], Vec::as_slice).iter().enumerate() {
+                    let Some(priced) = pricer.price(id, *choice, &lanes).map_err(Blocked::Error)? else { continue };
+                    let mut after: Vec<usize> = kept.iter().map(|i| state[*i]).collect();
+                    if opens {
+                        after.push(pricer.all[priced].lanes);
+                    }
+                    after.iter_mut().zip(&matters).filter(|(_, m)| !**m).for_each(|(l, _)| *l = 0);
+                    let fresh = index.len() as u32;
+                    let to = *index.entry(after.clone()).or_insert(fresh);
+                    if to == fresh {
+                        next_states.push(after);
+                    }
+                    here.push(Arc { to, choice: c as u32, priced: priced as u32 });
+                    total += 1;
+                }
+                arcs.push(here);
+            }
+            if next_states.is_empty() {
+                return Err(Blocked::TooSlow(id));
+            }
+            if total > most_arcs {
+                return Err(Blocked::TooLarge);
+            }
+            stages.push(Stage { id, inputs, kept, opens, arcs });
+            (open, states) = (next, next_states);
+        }
+        Ok(Layered { stages, ends: states.len() })
+    }
+}
