@@ -175,6 +175,35 @@ fn generated_code_compiles_without_warnings_and_its_testbench_tells_wrong_from_r
     }
 }
 
+#[test]
+fn directives_reach_the_hls_compiler() {
+    if found(Command::new("g++").arg("--version").output()).is_none() {
+        return;
+    }
+    let home = tempfile::tempdir().unwrap();
+    write(&files(&dense("fc", [16, 32, 4, 8]), Io::Stream, Strategy::Latency), home.path());
+    for header in ["ap_int.h", "ap_fixed.h", "hls_stream.h", "type_traits"] {
+        std::fs::write(home.path().join(header), "").unwrap();
+    }
+    let expand = |flags: &[&str]| {
+        let mut command = Command::new("g++");
+        command.args(["-E", "-P", "-I", "."]).args(flags).arg("firmware/myproject.cpp").current_dir(home.path());
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let synthesis = expand(&["-D__SYNTHESIS__"]);
+    for line in [
+        "#pragma HLS PIPELINE II=1 style=flp",
+        "#pragma HLS UNROLL",
+        "#pragma HLS BIND_OP variable=result op=mul impl=dsp",
+        "#pragma HLS DEPENDENCE variable=lines type=inter direction=RAW distance=CONFIG::line_words dependent=true",
+        "#pragma HLS DATAFLOW",
+        "#pragma HLS ARRAY_PARTITION variable=mvu1_weights complete dim=2",
+    ] {
+        assert!(synthesis.lines().any(|l| l.trim() == line), "{line}");
+    }
+    assert!(!synthesis.contains("NF_PRAGMA") && !expand(&[]).contains("HLS PIPELINE"));
+}
+
 /// Runs a script of a project with the vendor's commands stubbed.
 fn tcl(dir: &Path, script: &str, arguments: &[&str]) -> (bool, String) {
     let stubs = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/hls_stubs.tcl");

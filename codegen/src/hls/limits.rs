@@ -137,6 +137,15 @@ pub(super) fn check_array(module: &Module, array: &Array) -> Result<(), Diag> {
     .help("ask for a larger interval, so that fewer elements move in a beat"))
 }
 
+/// Checks that loops count in an `int`.
+pub(super) fn check_steps(module: &Module, steps: usize) -> Result<(), Diag> {
+    if i32::try_from(steps).is_ok() {
+        return Ok(());
+    }
+    Err(beyond(module, format!("a frame takes {steps} cycles, and loops count to {}", i32::MAX))
+        .help("compute more in parallel: ask for a shorter interval"))
+}
+
 /// What keeps a design from being one pipelined function (strategy Latency with arrays); empty when nothing does.
 pub(super) fn check_unrolled(design: &Design) -> Diags {
     let mut diags = Diags::new();

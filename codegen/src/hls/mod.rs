@@ -167,11 +167,24 @@ pub fn generate(project: &HlsProject<'_>) -> Result<Files, Diags> {
     };
     diags.into_result(())?;
     let built = top::build(project, unrolled)?;
+    notes.extend(slower(design, unrolled));
+    let firmware = top::files(project, &built, &notes)?;
+    let sources = firmware.iter().map(|(path, _)| path.to_string()).collect();
     let mut files = scripts::files(project, &built)?;
-    let described = project::describe(project, &built, unrolled, &notes)?;
-    files.extend(top::files(project, &built, &notes)?);
-    files.insert(project::FILE, described);
+    files.insert(project::FILE, project::describe(project, &built, unrolled, &notes, sources)?);
+    files.extend(firmware);
     Ok(files)
+}
+
+/// Says where the C++ needs more cycles a frame than the design.
+fn slower(design: &Design, unrolled: bool) -> Option<String> {
+    let (cycles, designed) = (interval_cycles(design, unrolled), hw::timing::bottleneck(design).0);
+    (cycles > designed).then(|| {
+        format!(
+            "A frame takes {cycles} cycles where the Verilog design takes {designed}: a window unit finishes its last windows \
+             before the next frame begins"
+        )
+    })
 }
 
 /// Cycles in which a design takes a frame as an HLS project of this style: the longest loop of a process, without the few

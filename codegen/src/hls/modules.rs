@@ -264,6 +264,7 @@ fn matrix_vector(m: &Mvu, cx: &Context<'_>) -> Unit {
         Field::size("synapse_fold", sf),
         Field::size("pe", m.pe),
         Field::size("simd", m.simd),
+        Field::size("vector_banks", banks(sf)),
         multiplier(Some(&m.weights), m.multiplier),
         Field::Type("weight", weight_type(&m.weights)),
     ];

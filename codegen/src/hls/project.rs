@@ -52,8 +52,8 @@ pub struct Project {
     pub project: String,
     /// Header of the top function, relative to the project's folder.
     pub header: String,
-    /// The only other source to compile.
-    pub source: String,
+    /// All files of the C simulation, relative to the project's folder: those ending in `.cpp` are compiled.
+    pub sources: Vec<String>,
     /// Folders to search for headers.
     pub include: Vec<String>,
     /// `io_stream` or `io_parallel`.
@@ -109,11 +109,6 @@ impl Project {
     pub fn is_parallel(&self) -> bool {
         self.io == Io::Parallel.name()
     }
-
-    /// Whether a file of the project is part of its C simulation (not the testbench, data or scripts).
-    pub fn simulates(&self, path: &str) -> bool {
-        path.starts_with("firmware/")
-    }
 }
 
 /// The description as JSON text.
@@ -122,6 +117,7 @@ pub(super) fn describe(
     built: &Built,
     unrolled: bool,
     notes: &[String],
+    sources: Vec<String>,
 ) -> Result<String, Diag> {
     let design = project.design;
     let port = |a: &super::top::TopArgument| Port {
@@ -152,7 +148,7 @@ pub(super) fn describe(
     let described = Project {
         project: name.to_string(),
         header: format!("firmware/{name}.h"),
-        source: format!("firmware/{name}.cpp"),
+        sources,
         include: vec!["firmware".to_string()],
         io: project.io.name().to_string(),
         strategy: project.strategy.name().to_string(),

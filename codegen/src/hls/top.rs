@@ -153,6 +153,7 @@ pub(super) fn build(project: &HlsProject<'_>, unrolled: bool) -> Result<Built, D
     let mut diags = Diags::new();
     for id in project.design.topological().map_err(Diags::from)? {
         if let Some(instance) = b.instance(id) {
+            diags.take(limits::check_steps(project.design.module(id), instance.unit.steps));
             for array in &instance.unit.arrays {
                 diags.take(limits::check_array(project.design.module(id), array));
             }

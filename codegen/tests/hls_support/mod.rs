@@ -71,10 +71,10 @@ pub fn csim_spec(files: &Files) -> CsimSpec {
         },
         arguments: described.inputs.iter().chain(&described.outputs).map(argument).collect(),
         header: described.header.clone(),
-        sources: files
+        sources: described
+            .sources
             .iter()
-            .filter(|(path, _)| described.simulates(path))
-            .map(|(path, bytes)| SourceFile::new(path, bytes).unwrap())
+            .map(|path| SourceFile::new(path, files.get(path).unwrap()).unwrap())
             .collect(),
         include: described.include.clone(),
     }

@@ -36,15 +36,18 @@ struct sign {
 
 // y = W x for each of CONFIG::vectors vectors of a frame.
 //
-// A vector is taken while the first group of PE rows is computed and kept for the other groups. Sums are exact: the element
+// A vector is taken while the first group of PE rows is computed and kept for the other groups, in CONFIG::vector_banks parts. Sums are exact: the element
 // type of the output holds the result, and two's complement holds whatever comes on the way to it.
 template <class CONFIG, class In, class Out, class Weight>
 void matrix_vector(In& in, Out& out,
                    const Weight (&weights)[CONFIG::neuron_fold * CONFIG::synapse_fold][CONFIG::pe][CONFIG::simd]) {
     typedef typename port<In>::word in_word;
-    typename port<Out>::integer sums[CONFIG::pe];
+    typedef typename port<Out>::integer sum_type;
+    sum_type sums[CONFIG::pe];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=sums complete)
     in_word vector[CONFIG::synapse_fold];
+    NF_PRAGMA(HLS ARRAY_PARTITION variable=vector cyclic factor=CONFIG::vector_banks)
+    NF_PRAGMA(HLS DEPENDENCE variable=vector type=inter direction=RAW distance=CONFIG::synapse_fold dependent=true)
     int column = 0;
     int group = 0;
     int tile = 0;
@@ -52,16 +55,22 @@ void matrix_vector(In& in, Out& out,
     int given = 0;
     for (int step = 0; step < CONFIG::vectors * CONFIG::neuron_fold * CONFIG::synapse_fold; ++step) {
         NF_PRAGMA(HLS PIPELINE II=1 style=flp)
-        if (group == 0) vector[column] = take(in, taken++);
-        const in_word x = vector[column];
+        in_word x;
+        if (group == 0) {
+            x = take(in, taken++);
+            vector[column] = x;
+        } else {
+            x = vector[column];
+        }
         for (int p = 0; p < CONFIG::pe; ++p) {
             NF_PRAGMA(HLS UNROLL)
-            if (column == 0) sums[p] = 0;
+            sum_type sum = 0;
             for (int s = 0; s < CONFIG::simd; ++s) {
                 NF_PRAGMA(HLS UNROLL)
                 const typename CONFIG::weight w = weights[tile][p][s];
-                sums[p] += CONFIG::multiplier::product(w, raw(x[s]));
+                sum += CONFIG::multiplier::product(w, raw(x[s]));
             }
+            sums[p] = column == 0 ? sum : sum_type(sums[p] + sum);
         }
         if (column == CONFIG::synapse_fold - 1) {
             typename port<Out>::word y;
@@ -83,7 +92,8 @@ void matrix_vector(In& in, Out& out,
 template <class CONFIG, class In, class Out, class Weight>
 void depthwise(In& in, Out& out,
                const Weight (&weights)[CONFIG::channel_fold * CONFIG::tap_fold][CONFIG::pe * CONFIG::multiplicity][CONFIG::simd]) {
-    typename port<Out>::integer sums[CONFIG::pe * CONFIG::multiplicity];
+    typedef typename port<Out>::integer sum_type;
+    sum_type sums[CONFIG::pe * CONFIG::multiplicity];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=sums complete)
     int taps = 0;
     int tile = 0;
@@ -93,12 +103,13 @@ void depthwise(In& in, Out& out,
         const typename port<In>::word x = take(in, step);
         for (int row = 0; row < CONFIG::pe * CONFIG::multiplicity; ++row) {
             NF_PRAGMA(HLS UNROLL)
-            if (taps == 0) sums[row] = 0;
+            sum_type sum = 0;
             for (int s = 0; s < CONFIG::simd; ++s) {
                 NF_PRAGMA(HLS UNROLL)
                 const typename CONFIG::weight w = weights[tile][row][s];
-                sums[row] += CONFIG::multiplier::product(w, raw(x[s * CONFIG::pe + row / CONFIG::multiplicity]));
+                sum += CONFIG::multiplier::product(w, raw(x[s * CONFIG::pe + row / CONFIG::multiplicity]));
             }
+            sums[row] = taps == 0 ? sum : sum_type(sums[row] + sum);
         }
         if (taps == CONFIG::tap_fold - 1) {
             typename port<Out>::word y;

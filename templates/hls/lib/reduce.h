@@ -36,7 +36,7 @@ void global_reduce(In& in, Out& out) {
     typename operation::template total<In, Out>::type totals[CONFIG::groups][CONFIG::lanes];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=totals complete dim=2)
     NF_PRAGMA(HLS ARRAY_PARTITION variable=totals cyclic factor=CONFIG::total_banks dim=1)
-    NF_PRAGMA(HLS DEPENDENCE variable=totals type=inter direction=RAW distance=CONFIG::groups true)
+    NF_PRAGMA(HLS DEPENDENCE variable=totals type=inter direction=RAW distance=CONFIG::groups dependent=true)
     int group = 0;
     int pixel = 0;
     for (int step = 0; step < CONFIG::pixels * CONFIG::groups; ++step) {
@@ -63,19 +63,22 @@ void global_reduce(In& in, Out& out) {
 template <class CONFIG, class In, class Out>
 void vector_reduce(In& in, Out& out) {
     typedef typename CONFIG::operation operation;
-    typename operation::template total<In, Out>::type total = 0;
+    typedef typename operation::template total<In, Out>::type total_type;
+    total_type total = 0;
     int part = 0;
     int given = 0;
     for (int step = 0; step < CONFIG::vectors * CONFIG::parts; ++step) {
         NF_PRAGMA(HLS PIPELINE II=1 style=flp)
         const typename port<In>::word x = take(in, step);
-        for (int lane = 0; lane < CONFIG::lanes; ++lane) {
+        total_type of_part = raw(x[0]);
+        for (int lane = 1; lane < CONFIG::lanes; ++lane) {
             NF_PRAGMA(HLS UNROLL)
-            if (part == 0 && lane == 0) {
-                total = raw(x[lane]);
-            } else {
-                operation::add(total, raw(x[lane]));
-            }
+            operation::add(of_part, raw(x[lane]));
+        }
+        if (part == 0) {
+            total = of_part;
+        } else {
+            operation::add(total, of_part);
         }
         if (part == CONFIG::parts - 1) {
             typename port<Out>::word y;
@@ -89,21 +92,27 @@ void vector_reduce(In& in, Out& out) {
 // Index of the largest element of each vector: the first of equal ones, or the last where CONFIG::last says so.
 template <class CONFIG, class In, class Out>
 void arg_max(In& in, Out& out) {
-    typename port<In>::integer best = 0;
+    typedef typename port<In>::integer value_type;
+    value_type best = 0;
     int best_index = 0;
     int part = 0;
     int given = 0;
     for (int step = 0; step < CONFIG::vectors * CONFIG::parts; ++step) {
         NF_PRAGMA(HLS PIPELINE II=1 style=flp)
         const typename port<In>::word x = take(in, step);
-        for (int lane = 0; lane < CONFIG::lanes; ++lane) {
+        value_type best_of_part = raw(x[0]);
+        int lane_of_part = 0;
+        for (int lane = 1; lane < CONFIG::lanes; ++lane) {
             NF_PRAGMA(HLS UNROLL)
-            const typename port<In>::integer value = raw(x[lane]);
-            const bool first = part == 0 && lane == 0;
-            if (first || value > best || (CONFIG::last && value == best)) {
-                best = value;
-                best_index = part * CONFIG::lanes + lane;
+            const value_type value = raw(x[lane]);
+            if (value > best_of_part || (CONFIG::last && value == best_of_part)) {
+                best_of_part = value;
+                lane_of_part = lane;
             }
+        }
+        if (part == 0 || best_of_part > best || (CONFIG::last && best_of_part == best)) {
+            best = best_of_part;
+            best_index = part * CONFIG::lanes + lane_of_part;
         }
         if (part == CONFIG::parts - 1) {
             typename port<Out>::word y;

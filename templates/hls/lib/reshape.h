@@ -89,15 +89,24 @@ template <class CONFIG, class In, class Out>
 void select(In& in, Out& out) {
     int inner = 0;
     int index = 0;
+    int wanted = CONFIG::start;
+    int kept = 0;
     int given = 0;
     for (int step = 0; step < CONFIG::rounds * CONFIG::size * CONFIG::inner; ++step) {
         NF_PRAGMA(HLS PIPELINE II=1 style=flp)
         const typename port<In>::word x = take(in, step);
-        const int distance = index - CONFIG::start;
-        const bool kept =
-            distance >= 0 && distance % CONFIG::stride == 0 && distance / CONFIG::stride < CONFIG::count;
-        if (kept) pass(out, given++, x);
-        if (inner == CONFIG::inner - 1) advance<CONFIG::size>(index);
+        const bool keep = index == wanted && kept < CONFIG::count;
+        if (keep) pass(out, given++, x);
+        if (inner == CONFIG::inner - 1) {
+            if (index == CONFIG::size - 1) {
+                wanted = CONFIG::start;
+                kept = 0;
+            } else if (keep) {
+                wanted += CONFIG::stride;
+                ++kept;
+            }
+            advance<CONFIG::size>(index);
+        }
         advance<CONFIG::inner>(inner);
     }
 }
@@ -224,7 +233,7 @@ void upsample(In& in, Out& out) {
     word row[CONFIG::width][CONFIG::groups];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=row complete dim=2)
     NF_PRAGMA(HLS ARRAY_PARTITION variable=row cyclic factor=CONFIG::row_banks dim=1)
-    NF_PRAGMA(HLS DEPENDENCE variable=row type=inter direction=RAW distance=CONFIG::row_distance true)
+    NF_PRAGMA(HLS DEPENDENCE variable=row type=inter direction=RAW distance=CONFIG::row_distance dependent=true)
     word pixel[CONFIG::groups];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=pixel complete)
     int group = 0;

@@ -18,12 +18,12 @@ void sliding_window(In& in, Out& out, const Pad (&padding)[G][L]) {
     word lines[at_least_one(CONFIG::extent_rows - 1)][CONFIG::line_words];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=lines complete dim=1)
     NF_PRAGMA(HLS ARRAY_PARTITION variable=lines cyclic factor=CONFIG::line_banks dim=2)
-    NF_PRAGMA(HLS DEPENDENCE variable=lines type=inter direction=RAW distance=CONFIG::line_words true)
+    NF_PRAGMA(HLS DEPENDENCE variable=lines type=inter direction=RAW distance=CONFIG::line_words dependent=true)
     word history[CONFIG::kernel_rows][at_least_one(CONFIG::extent_columns - 1)][CONFIG::groups];
     NF_PRAGMA(HLS ARRAY_PARTITION variable=history complete dim=1)
     NF_PRAGMA(HLS ARRAY_PARTITION variable=history complete dim=2)
     NF_PRAGMA(HLS ARRAY_PARTITION variable=history cyclic factor=CONFIG::history_banks dim=3)
-    NF_PRAGMA(HLS DEPENDENCE variable=history type=inter direction=RAW distance=CONFIG::groups true)
+    NF_PRAGMA(HLS DEPENDENCE variable=history type=inter direction=RAW distance=CONFIG::groups dependent=true)
     int group = 0;
     int pixel = 0;
     int line_word = 0;
