@@ -1,17 +1,96 @@
-//! `size FIFOs`: depths with which the design runs at the rate of its slowest unit.
+//! `size FIFOs`: the least depths with which the design runs at the rate of its slowest unit.
+//!
+//! Depths that suffice follow from one run with unbounded FIFOs whose inputs come evenly spread over the interval
+//! ([`timing::required_depths`]). They are then trimmed with the exact simulation: all of them by a common factor, and each by
+//! bisection, the widest memories first. Firing times are monotone in depths, so bisection is exact, and a depth that was
+//! trimmed cannot be one less: the interval would grow, the first frame be later, or the design deadlock.
 
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, ModuleId, timing};
+use netfold_ir::hw::{Design, ModuleId, Stream, timing};
 
-/// Sets the depth of every stream to what a steady run at the bottleneck's interval needs.
+/// Depth that every FIFO has at least: with two places a beat can be written while the one before is taken.
+pub const LEAST_DEPTH: usize = 2;
+
+/// Firings that trimming may simulate in all; what is not trimmed by then keeps its sufficient depth.
+const EFFORT: u64 = 40_000_000;
+
+/// Sets the depth of every stream to the least that the bottleneck's interval needs.
+///
+/// # Errors
+/// None for a verified design.
 pub fn run(design: &mut Design) -> Result<(), Diag> {
+    run_with(design, EFFORT)
+}
+
+/// As [`run`], with an effort in simulated firings; 0: sufficient depths, not trimmed.
+///
+/// # Errors
+/// None for a verified design.
+pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
     let (interval, _) = timing::bottleneck(design);
-    let depths = timing::required_depths(design, interval)?;
+    let enough: Vec<usize> =
+        timing::required_depths(design, interval)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
+    let depths = trim(design, interval, enough, effort)?;
     let places: Vec<(ModuleId, usize)> = design.streams().iter().map(|(from, _, s)| (*from, s.from_port)).collect();
     for ((module, port), depth) in places.into_iter().zip(depths) {
         if let Some(stream) = design.stream_mut(module, port) {
-            stream.depth = depth.max(2);
+            stream.depth = depth;
         }
     }
     Ok(())
+}
+
+/// Least depths, one stream after the other, that keep the interval and the first frame's latency of `enough`.
+fn trim(design: &Design, interval: u64, enough: Vec<usize>, effort: u64) -> Result<Vec<usize>, Diag> {
+    // A module's firings that move nothing cost nothing: its beats are what a simulation takes.
+    let beats: u64 = design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
+    let mut trials = effort / (6 * beats.max(1));
+    if trials < 8 || enough.iter().all(|d| *d == LEAST_DEPTH) {
+        return Ok(enough);
+    }
+    let reference = timing::simulate_depths(design, &enough, false)?;
+    let latency = reference.latency_cycles;
+    let goal = interval.max(reference.interval_cycles);
+    let holds = |depths: &[usize]| -> bool {
+        timing::simulate_depths(design, depths, false)
+            .is_ok_and(|t| t.interval_cycles <= goal && t.latency_cycles <= latency)
+    };
+    // All depths as 1/16 parts of what is enough.
+    let scaled = |k: usize| -> Vec<usize> { enough.iter().map(|d| (d * k).div_ceil(16).max(LEAST_DEPTH)).collect() };
+    let (mut lo, mut hi) = (0, 16);
+    if holds(&scaled(0)) {
+        return Ok(scaled(0));
+    }
+    while hi - lo > 1 {
+        let mid = lo + (hi - lo) / 2;
+        if holds(&scaled(mid)) { hi = mid } else { lo = mid }
+    }
+    let mut depths = scaled(hi);
+    // Each stream by itself, the most bits first.
+    let widths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.width()).collect();
+    let mut order: Vec<usize> = (0..depths.len()).filter(|i| depths[*i] > LEAST_DEPTH).collect();
+    order.sort_by_key(|i| (std::cmp::Reverse(depths[*i] * widths[*i]), *i));
+    trials -= 6;
+    for i in order {
+        let (mut lo, mut hi) = (LEAST_DEPTH - 1, depths[i]);
+        // Above the shallow depths a FIFO is read later, so the search is monotone only on either side.
+        if hi > Stream::SHALLOW && trials > 0 {
+            trials -= 1;
+            let whole = std::mem::replace(&mut depths[i], Stream::SHALLOW);
+            if holds(&depths) {
+                hi = Stream::SHALLOW;
+            } else {
+                lo = Stream::SHALLOW;
+            }
+            depths[i] = whole;
+        }
+        while hi - lo > 1 && trials > 0 {
+            trials -= 1;
+            let mid = lo + (hi - lo) / 2;
+            depths[i] = mid;
+            if holds(&depths) { hi = mid } else { lo = mid }
+        }
+        depths[i] = hi;
+    }
+    Ok(depths)
 }

@@ -12,8 +12,12 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Design, timing};
 use std::collections::BTreeSet;
 
-/// Times that limits are tightened for FIFOs, and deadlines for stalls.
+/// Times that limits are tightened for FIFOs.
 const REFINEMENTS: usize = 8;
+
+/// Intervals at which a deadline is tried, and times that it is tightened at each.
+const ATTEMPTS: usize = 3;
+const TIGHTENINGS: usize = 4;
 
 /// A solver of one request.
 struct Solver<'a> {
@@ -57,8 +61,12 @@ impl Solver<'_> {
     /// Lowers a folding and sizes its FIFOs.
     fn lower(&self, folding: &Folding) -> Result<(Design, Resources), Diag> {
         let mut design = lower::run(&self.prepared.int, &self.prepared.realizations, folding)?;
-        fifo::run(&mut design)?;
-        let used = design_cost(&design, self.request.model);
+        fifo::run_with(&mut design, 0)?;
+        let mut used = design_cost(&design, self.request.model);
+        if !used.within(&self.request.limits) {
+            fifo::run(&mut design)?;
+            used = design_cost(&design, self.request.model);
+        }
         Ok((design, used))
     }
 
@@ -90,7 +98,9 @@ impl Solver<'_> {
         Ok(Err(Shortage::Together))
     }
 
-    fn finish(&self, built: Built, gap: f64) -> Result<Solution, Diag> {
+    fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
+        fifo::run(&mut built.design)?;
+        built.used = design_cost(&built.design, self.request.model);
         let timing = timing::simulate(&built.design)?;
         Ok(Solution {
             folding: built.plan.folding,
@@ -191,7 +201,7 @@ impl Solver<'_> {
 
     /// The least area whose exact latency is at most `cycles`.
     fn latency(&mut self, cycles: u64) -> Result<Solution, Diag> {
-        let (best, bound, shortage) = self.within(cycles, u64::MAX)?;
+        let (best, bound, shortage) = self.within(cycles, false)?;
         match best {
             Some(b) => {
                 let gap = gap(b.plan.area, bound);
@@ -211,24 +221,42 @@ impl Solver<'_> {
 
     /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.
     ///
-    /// Shorter intervals widen what only follows the rate, so several are tried, from the longest on; each deadline of the bound is
-    /// tightened by what the exact latency exceeds the request.
-    fn within(&mut self, cycles: u64, ceiling: u64) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
+    /// First the longest interval whose design of least area is in time: latency follows the interval where rates dominate. Then
+    /// the searches with a deadline, which balance neighbours: at the request itself and at shorter intervals (they widen what only
+    /// follows the rate), each deadline of the bound tightened by what the exact latency exceeds the request. `quick` leaves out
+    /// all but the request itself.
+    fn within(&mut self, cycles: u64, quick: bool) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
         let mut best: Option<Built> = None;
-        let mut bound = u64::MAX;
         let mut reason = None;
-        let least = self.structural()?.0;
+        let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t <= cycles).collect();
+        let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
+        while lo < hi {
+            let mid = lo + (hi - lo) / 2;
+            match self.built(all[mid], None)? {
+                Ok(b) if timing::simulate(&b.design)?.latency_cycles <= cycles => {
+                    if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
+                        best = Some(b);
+                    }
+                    lo = mid + 1;
+                }
+                // Too slow: shorter intervals. What does not fit would need longer ones.
+                Ok(_) => hi = mid,
+                Err(s) => {
+                    reason.get_or_insert(s);
+                    lo = mid + 1;
+                }
+            }
+        }
+        let mut bound = u64::MAX;
         let mut interval = cycles.max(1);
-        let mut misses = 0;
-        loop {
+        for attempt in 0..if quick { 1 } else { ATTEMPTS } {
             let mut deadline = cycles;
-            let mut found = false;
-            for round in 0..REFINEMENTS {
+            for _ in 0..TIGHTENINGS {
                 let limits = self.request.limits;
-                let below = best.as_ref().map_or(ceiling, |b| b.plan.area);
+                let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
                 let answer = self.plan(interval, &limits, Some(deadline), below)?;
-                if round == 0 {
-                    bound = bound.min(answer.bound);
+                if deadline == cycles && attempt == 0 {
+                    bound = answer.bound;
                 }
                 let plan = match answer.plan {
                     Ok(plan) => plan,
@@ -238,39 +266,35 @@ impl Solver<'_> {
                     }
                 };
                 let (design, used) = self.lower(&plan.folding)?;
-                let exact = timing::unbounded_latency(&design)?;
-                let exact = if exact > cycles { exact } else { timing::simulate(&design)?.latency_cycles };
+                let exact = timing::simulate(&design)?.latency_cycles;
                 if exact <= cycles {
                     if used.within(&limits) {
-                        found = true;
                         best = Some(Built { plan, design, used, bound: 0 });
                     }
                     break;
                 }
-                let tighter = deadline.min(plan.latency).saturating_sub((exact - cycles).div_ceil(2).max(1));
-                if tighter == 0 {
+                deadline = deadline.min(plan.latency).saturating_sub(exact - cycles);
+                if deadline == 0 {
                     break;
                 }
-                deadline = tighter;
             }
-            misses = if found { 0 } else { misses + 1 };
-            if interval <= least || (best.is_some() && misses >= 3) {
+            if interval <= all.first().copied().unwrap_or(1) {
                 break;
             }
-            interval = (interval * 2 / 3).max(least);
+            interval = interval * 2 / 3;
         }
         Ok((best, bound, reason))
     }
 
-    /// The lowest latency that fits, by bisection between the bound and a design that fits; the bound comes with it.
+    /// The lowest latency that fits, by bisection between the bound and the fastest design that fits.
     fn lowest(&mut self) -> Result<Option<(u64, Built)>, Diag> {
         let Some((_, start)) = self.shortest(1)? else { return Ok(None) };
         let mut hi = timing::simulate(&start.design)?.latency_cycles;
         let mut best = (hi, start);
         let mut lo = self.latency_bound()?.saturating_sub(1);
-        while hi - lo > (hi / 200).max(1) {
+        while hi > lo + (hi / 50).max(1) {
             let mid = lo + (hi - lo) / 2;
-            match self.within(mid, u64::MAX)?.0 {
+            match self.within(mid, true)?.0 {
                 Some(b) => {
                     hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
                     best = (hi, b);
@@ -286,7 +310,7 @@ impl Solver<'_> {
         let (_, parallel) = self.structural()?;
         let slowest = self.intervals()?.last().copied().unwrap_or(1);
         let (mut lo, mut hi) = (0, timing::unbounded_latency(&parallel)?);
-        while hi - lo > (hi / 500).max(1) {
+        while hi - lo > (hi / 50).max(1) {
             let mid = lo + (hi - lo) / 2;
             let limits = self.request.limits;
             let answer = self.plan(slowest, &limits, Some(mid), u64::MAX)?;

@@ -14,6 +14,9 @@ use super::time::Span;
 /// Labels a stage, in successive attempts.
 const WIDTHS: [usize; 4] = [100, 1_000, 10_000, 60_000];
 
+/// Likewise with a deadline, where labels differ in more ways and every request takes several searches.
+const TIMED_WIDTHS: [usize; 2] = [40, 250];
+
 /// Labels of a state that a new one is compared with.
 const COMPARED: usize = 256;
 
@@ -78,7 +81,8 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
     });
     let mut s = Search { p, bounds, main, lagrange, best, ceiling, labels: 0 };
     let mut bound = 0;
-    for width in WIDTHS {
+    let widths = if p.deadline.is_some() { &TIMED_WIDTHS[..] } else { &WIDTHS[..] };
+    for &width in widths {
         bound = s.attempt(width);
         if s.best.as_ref().is_some_and(|b| b.area <= bound) || (bound == u64::MAX) {
             break;
