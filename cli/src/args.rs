@@ -8,9 +8,9 @@ use std::path::PathBuf;
 pub enum Style {
     /// Folded units joined by streams
     Stream,
-    /// Everything in parallel, a new input every cycle
+    /// Everything in parallel, a new input every cycle where the network allows it; rates and latencies asked for are then minima
     Unrolled,
-    /// netfold chooses
+    /// As stream
     Auto,
 }
 
@@ -42,7 +42,7 @@ pub struct DesignArgs {
     /// Frames a second
     #[arg(long, value_name = "N", value_parser = positive)]
     pub fps: Option<f64>,
-    /// Style of the design
+    /// Style of the design; stream when left out
     #[arg(long, value_enum)]
     pub style: Option<Style>,
     /// Clock frequency

@@ -1,10 +1,10 @@
 //! From arguments to a prepared network and a design.
 
-use crate::args::{DesignArgs, Method};
+use crate::args::{DesignArgs, Method, Style};
 use crate::example;
 use crate::formats::{ConfigFormats, pins};
 use netfold_boards::Board;
-use netfold_frontend::config::{CalibrationMethod, Config};
+use netfold_frontend::config::{CalibrationMethod, Config, Style as Asked};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::hw::Design;
 use netfold_ir::net::{Network, eval};
@@ -242,6 +242,13 @@ fn board(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Board, Dia
 fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> Target {
     let cycles = |ns: f64| ((ns * clock_mhz / 1000.0) as u64).max(1);
     let interval = |fps: f64| ((clock_mhz * 1e6 / fps) as u64).max(1);
+    let unrolled = match (args.style, config.style) {
+        (Some(style), _) => style == Style::Unrolled,
+        (None, style) => style == Some(Asked::Unrolled),
+    };
+    if unrolled {
+        return Target::Interval(1);
+    }
     if let Some(ns) = args.latency_ns {
         return Target::Latency(cycles(ns));
     }

@@ -21,8 +21,12 @@ pub const EXP_FRACTION_BITS: i32 = 16;
 pub const LOGIT_FRACTION_BITS: i32 = 12;
 /// Entries of the reciprocal table, at most.
 pub const RECIPROCAL_ENTRIES: u64 = 4096;
-/// Most entries of the exponential table.
-const EXP_ENTRIES: i64 = 1 << 14;
+/// Most different differences to the maximum that are told apart.
+const EXP_ENTRIES: i64 = 1 << 16;
+/// Most entries of one table of exponentials; with more, two tables are multiplied.
+const EXP_TABLE: i64 = 1 << 10;
+/// Low bits of the difference that get a table of their own.
+const LOW_BITS: u32 = 8;
 
 impl Context<'_> {
     /// Softmax along the last axis.
@@ -54,12 +58,7 @@ impl Context<'_> {
         let d = add(self, "difference", difference, &[x_node, max], plain(scale.clone()))?;
         let d = self.limited_difference(name, d, &scale)?;
         let d_scale = self.int.graph.node(d).real.scale[0].clone();
-        let exp = StepFn {
-            input: plain(-d_scale),
-            functions: vec![UnaryFn::Exp],
-            quantizer: unsigned(EXP_FRACTION_BITS as u32 + 1, rat::pow2(-EXP_FRACTION_BITS)),
-        };
-        let e = add(self, "exp", IntOp::Step(exp), &[d], plain(rat::pow2(-EXP_FRACTION_BITS)))?;
+        let e = self.exponential(name, d, &d_scale)?;
         let sum_op = IntOp::VectorReduce { op: ReduceOp::Sum, length };
         let sum = add(self, "sum", sum_op, &[e], plain(rat::pow2(-EXP_FRACTION_BITS)))?;
         let (reciprocal, fraction) = self.reciprocal(name, sum, length)?;
@@ -96,6 +95,43 @@ impl Context<'_> {
         }
         let quantizer = Quantizer { ty, rounding: Rounding::HalfUp, ..unsigned(1, finest) };
         self.quantized(&format!("{name}_logits"), x, quantizer)
+    }
+
+    /// `round(2^F * exp(-d))` for differences `d` of step `scale`: one table, or the rounded product of a table for the low bits and one
+    /// for the others.
+    fn exponential(&mut self, name: &str, d: NodeId, scale: &Rat) -> Result<NodeId, Diag> {
+        let plain = |scale: Rat| Affine { scale: vec![scale], offset: vec![Rat::zero()] };
+        let table = |step: &Rat, bits: i32| {
+            IntOp::Step(StepFn {
+                input: plain(-step.clone()),
+                functions: vec![UnaryFn::Exp],
+                quantizer: unsigned(bits as u32 + 1, rat::pow2(-bits)),
+            })
+        };
+        let (_, hi) = self.int.graph.node(d).range.hull();
+        let unit = plain(rat::pow2(-EXP_FRACTION_BITS));
+        if hi < EXP_TABLE {
+            return self.int.add(&format!("{name}_exp"), name, table(scale, EXP_FRACTION_BITS), &[d], unit);
+        }
+        let coarse = scale * rat::from_i64(1 << LOW_BITS);
+        let split = |quantizer| IntOp::Step(StepFn { input: plain(scale.clone()), functions: Vec::new(), quantizer });
+        let low = Quantizer { overflow: Overflow::Wrap, ..unsigned(LOW_BITS, scale.clone()) };
+        let high_bits = IntType::containing(0, hi >> LOW_BITS).bits;
+        let high = Quantizer { rounding: Rounding::Floor, ..unsigned(high_bits, coarse.clone()) };
+        let low = self.int.add(&format!("{name}_low"), name, split(low), &[d], plain(scale.clone()))?;
+        let high = self.int.add(&format!("{name}_high"), name, split(high), &[d], plain(coarse.clone()))?;
+        let bits = EXP_FRACTION_BITS + 1;
+        let real = plain(rat::pow2(-bits));
+        let low = self.int.add(&format!("{name}_exp_low"), name, table(scale, bits), &[low], real.clone())?;
+        let high = self.int.add(&format!("{name}_exp_high"), name, table(&coarse, bits), &[high], real)?;
+        let product = plain(rat::pow2(-2 * bits));
+        let both = self.int.add(&format!("{name}_exp_product"), name, IntOp::Mul, &[low, high], product.clone())?;
+        let round = StepFn {
+            input: product,
+            functions: Vec::new(),
+            quantizer: unsigned(EXP_FRACTION_BITS as u32 + 1, rat::pow2(-EXP_FRACTION_BITS)),
+        };
+        self.int.add(&format!("{name}_exp"), name, IntOp::Step(round), &[both], unit)
     }
 
     /// The difference to the maximum, made coarser while its table would be too large, and cut off where exp rounds to zero.
