@@ -75,6 +75,38 @@ fn hostile_names_stay_data() {
 }
 
 #[test]
+fn ports_and_modules_may_have_any_names_that_identifiers_have() {
+    let names = ["double", "n_double", "myproject", "x_in", "x", "x_in", "frames", "std"];
+    let mut b = Builder::new("top", rng(11));
+    let ty = IntType::new(true, 5);
+    let sources: Vec<_> = names.iter().map(|_| b.source(ty, 2, 2)).collect();
+    let sum = b.lincomb(&sources);
+    let again = b.act(sum);
+    b.sink(again);
+    let mut design = b.finish();
+    for (port, name) in design.inputs.iter_mut().zip(names) {
+        port.id = name.into();
+    }
+    let modules = design.modules();
+    for (id, name) in modules.iter().zip(["x", "x_out", "x_out_out", "x_config", "x_t", "x_in", "myproject", "weights"])
+    {
+        design.module_mut(*id).name = name.into();
+    }
+    for io in [Io::Stream, Io::Parallel] {
+        let files = files(&design, io, Strategy::Auto);
+        let described = Project::of(&files).unwrap();
+        let ids: std::collections::HashSet<_> = described.inputs.iter().map(|p| p.id.as_str()).collect();
+        assert_eq!(ids.len(), names.len());
+        let Some(headers) = headers() else { return };
+        let home = tempfile::tempdir().unwrap();
+        write(&files, home.path());
+        let all = ["-std=c++17", "firmware/myproject.cpp", "-o", "test"];
+        compile_strictly(&headers, home.path(), "myproject_test.cpp", &all).unwrap_or_else(|e| panic!("{io:?}: {e}"));
+        assert!(Command::new(home.path().join("test")).current_dir(home.path()).output().unwrap().status.success());
+    }
+}
+
+#[test]
 fn names_of_the_project_are_checked() {
     let design = dense("fc", [4, 4, 2, 2]);
     let base = project(&design, Io::Stream, Strategy::Auto, Vectors::default());

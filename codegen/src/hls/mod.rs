@@ -10,6 +10,7 @@
 
 mod activation;
 mod array;
+mod firmware;
 mod limits;
 mod modules;
 mod names;
@@ -19,6 +20,7 @@ mod top;
 mod unit;
 
 pub use limits::{MAX_PARTS, MAX_WORD_BITS};
+pub use names::project_name;
 pub use project::{Port, Project, ProjectLayer};
 
 use crate::files::Files;
@@ -168,7 +170,7 @@ pub fn generate(project: &HlsProject<'_>) -> Result<Files, Diags> {
     diags.into_result(())?;
     let built = top::build(project, unrolled)?;
     notes.extend(slower(design, unrolled));
-    let firmware = top::files(project, &built, &notes)?;
+    let firmware = firmware::files(project, &built, &notes)?;
     let sources = firmware.iter().map(|(path, _)| path.to_string()).collect();
     let mut files = scripts::files(project, &built)?;
     files.insert(project::FILE, project::describe(project, &built, unrolled, &notes, sources)?);

@@ -6,8 +6,8 @@ use std::collections::HashSet;
 /// Longest name of a project.
 const LENGTH: usize = 64;
 
-/// Names that the generated files or the C++ library use without a qualifier, and macros of its headers.
-const TAKEN: [&str; 22] = [
+/// Names that the generated files use, and macros of the C++ library and of compilers.
+const TAKEN: [&str; 15] = [
     "hls",
     "nf",
     "std",
@@ -22,14 +22,7 @@ const TAKEN: [&str; 22] = [
     "stderr",
     "parameters",
     "defines",
-    "weights",
     "linux",
-    "unix",
-    "netfold_hls",
-    "signals",
-    "exit",
-    "abort",
-    "raw",
 ];
 
 /// Words that C++ reserves and [`crate::text::identifier`] does not know.
@@ -88,6 +81,15 @@ pub(super) fn check_project(name: &str) -> Result<(), Diag> {
     )))
 }
 
+/// A valid name of a project that resembles `name`, which may be any text: `name` itself where it is valid.
+pub fn project_name(name: &str) -> String {
+    if check_project(name).is_ok() {
+        return name.to_string();
+    }
+    let base = crate::text::identifier(name);
+    if check_project(&base).is_ok() { base } else { format!("{base}_top") }
+}
+
 /// Checks that a part's name holds nothing that a script could mistake for a command.
 pub(super) fn check_part(part: &str) -> Result<(), Diag> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_' | '/' | '+');
@@ -117,6 +119,16 @@ mod tests {
             assert!(check_part(part).is_err(), "{part:?}");
         }
         assert!(check_part("xcvu13p-flga2577-2-e").is_ok());
+    }
+
+    #[test]
+    fn any_name_becomes_a_valid_one() {
+        for name in ["jet_tagger", "MyProject"] {
+            assert_eq!(project_name(name), name);
+        }
+        for name in ["std", "errno", "a b", "", "class", "1", "nullptr", "a__b_", "défines", "linux"] {
+            assert!(check_project(&project_name(name)).is_ok(), "{name:?}: {}", project_name(name));
+        }
     }
 
     #[test]

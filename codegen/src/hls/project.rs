@@ -105,6 +105,11 @@ impl Project {
         serde_json::from_slice(bytes).map_err(|e| Diag::new(Code::Format, place, e.to_string()))
     }
 
+    /// Whether a file, by its path below the project's folder, is part of the C simulation.
+    pub fn simulates(&self, path: &str) -> bool {
+        self.sources.iter().any(|s| s == path)
+    }
+
     /// Whether tensors travel as arrays.
     pub fn is_parallel(&self) -> bool {
         self.io == Io::Parallel.name()

@@ -1,6 +1,7 @@
 //! The testbench with its data, and the scripts of the tools.
 
-use super::top::{self, Built, render};
+use super::firmware::{self, render};
+use super::top::Built;
 use super::{HlsProject, Io};
 use crate::files::Files;
 use askama::Template;
@@ -58,7 +59,7 @@ struct Synth<'a> {
 
 /// Testbench, data and scripts.
 pub(super) fn files(project: &HlsProject<'_>, built: &Built) -> Result<Files, Diag> {
-    let header = top::header(project, &[]);
+    let header = firmware::header(project, &[]);
     let header = header.as_slice();
     let (name, part) = (project.name, project.part);
     let (period, uncertainty) = (project.clock_period_ns, project.clock_uncertainty_percent);

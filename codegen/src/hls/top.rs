@@ -1,13 +1,9 @@
 //! The top function: ports, streams or arrays between the units, and the calls.
 
-use super::array::Array;
 use super::modules::{self, Context, ap_int};
 use super::names::Names;
-use super::unit::{Arguments, Field, Unit, members};
+use super::unit::{Arguments, Field, Unit};
 use super::{HlsProject, Io, Strategy, limits};
-use crate::files::Files;
-use crate::text::plain;
-use askama::Template;
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::hw::{Design, Kind, ModuleId, Stream, TopPort};
 use netfold_ir::net::Affine;
@@ -23,18 +19,6 @@ const JOIN_SLACK: usize = 32;
 const COLUMNS: usize = 120;
 /// Largest distance of the binary point from the bits of an `ap_fixed`.
 const MAX_POINT: i32 = 64;
-
-/// The header library, by name.
-const LIBRARY: [(&str, &str); 8] = [
-    ("activation.h", include_str!("../../../templates/hls/lib/activation.h")),
-    ("combine.h", include_str!("../../../templates/hls/lib/combine.h")),
-    ("common.h", include_str!("../../../templates/hls/lib/common.h")),
-    ("dense.h", include_str!("../../../templates/hls/lib/dense.h")),
-    ("layers.h", include_str!("../../../templates/hls/lib/layers.h")),
-    ("reduce.h", include_str!("../../../templates/hls/lib/reduce.h")),
-    ("reshape.h", include_str!("../../../templates/hls/lib/reshape.h")),
-    ("window.h", include_str!("../../../templates/hls/lib/window.h")),
-];
 
 /// A port of the top function.
 #[derive(Debug, Clone)]
@@ -69,9 +53,11 @@ impl TopArgument {
 
 /// A word type of `defines.h`.
 #[derive(Debug, Clone)]
-struct WordType {
-    name: String,
-    definition: String,
+pub(super) struct WordType {
+    /// Its name.
+    pub name: String,
+    /// What it stands for.
+    pub definition: String,
 }
 
 /// A module as it stands in the top function.
@@ -80,11 +66,11 @@ pub(super) struct Instance {
     /// The module.
     pub module: ModuleId,
     /// Name of its configuration.
-    config: String,
+    pub config: String,
     /// Configuration and constants.
     pub unit: Unit,
     /// Lines of the calls.
-    calls: Vec<String>,
+    pub calls: Vec<String>,
 }
 
 /// The whole project before it is text.
@@ -94,10 +80,14 @@ pub(super) struct Built {
     pub arguments: Vec<TopArgument>,
     /// Modules in the order of the calls.
     pub instances: Vec<Instance>,
-    types: Vec<WordType>,
-    locals: Vec<String>,
-    interface: Vec<String>,
-    directives: Vec<String>,
+    /// Types of words.
+    pub types: Vec<WordType>,
+    /// Declarations of streams and arrays.
+    pub locals: Vec<String>,
+    /// Directives of the ports and of the function.
+    pub interface: Vec<String>,
+    /// Directives of streams, arrays and constants.
+    pub directives: Vec<String>,
 }
 
 /// Iterations of the longest loop of a module's process.
@@ -169,12 +159,13 @@ impl Builder<'_> {
         let design = self.project.design;
         let all: Vec<(&TopPort, bool)> =
             design.inputs.iter().map(|p| (p, false)).chain(design.outputs.iter().map(|p| (p, true))).collect();
+        let mut ids = Names::default();
         for (port, output) in all {
             let streams = if output { design.inputs_of(port.module) } else { design.outputs_of(port.module) };
             let Some((_, stream)) = streams.first() else {
                 return Err(Diag::internal(&port.name, "a port without a stream"));
             };
-            let id = crate::text::identifier(&port.id);
+            let id = ids.take(crate::text::identifier(&port.id));
             let suffix = if output { "_out" } else { "_in" };
             let name = self.names.take(format!("{}{suffix}", id.strip_suffix(suffix).unwrap_or(&id)));
             let type_name = self.names.take(format!("{id}_t"));
@@ -362,65 +353,6 @@ fn moving(function: &'static str, beats: usize, lanes: usize) -> Unit {
     Unit { function, about, fields, arrays: Vec::new(), arguments: Arguments::InOut, steps: beats }
 }
 
-#[derive(Template)]
-#[template(path = "hls/project.cpp", escape = "none")]
-struct Source<'a> {
-    project: &'a str,
-    header: &'a [String],
-    arguments: String,
-    built: &'a Built,
-    steps: Vec<(String, &'a [String])>,
-}
-
-#[derive(Template)]
-#[template(path = "hls/project.h", escape = "none")]
-struct Header<'a> {
-    project: &'a str,
-    header: &'a [String],
-    guard: String,
-    arguments: String,
-}
-
-#[derive(Template)]
-#[template(path = "hls/defines.h", escape = "none")]
-struct Defines<'a> {
-    header: &'a [String],
-    guard: String,
-    sizes: Vec<(String, usize, String)>,
-    types: &'a [WordType],
-}
-
-#[derive(Template)]
-#[template(path = "hls/parameters.h", escape = "none")]
-struct Parameters<'a> {
-    header: &'a [String],
-    guard: String,
-    includes: Vec<String>,
-    blocks: Vec<Block>,
-}
-
-struct Block {
-    about: String,
-    arrays: Vec<String>,
-    name: String,
-    members: String,
-}
-
-#[derive(Template)]
-#[template(path = "hls/weights.h", escape = "none")]
-struct Weights {
-    guard: String,
-    definition: String,
-}
-
-/// A template's text, with a newline at its end.
-pub(super) fn render(template: &impl Template) -> Result<String, Diag> {
-    let mut text = template.render().map_err(|e| Diag::internal("HLS template", e.to_string()))?;
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    Ok(text)
-}
-
 /// A call, broken behind the bracket where it is long.
 fn call(function: &str, config: &str, arguments: &[String]) -> String {
     let (head, arguments) = (format!("nf::{function}<{config}>("), arguments.join(", "));
@@ -428,87 +360,5 @@ fn call(function: &str, config: &str, arguments: &[String]) -> String {
         format!("{head}{arguments});")
     } else {
         format!("{head}\n        {arguments});")
-    }
-}
-
-/// Lines at the top of every file.
-pub(super) fn header(project: &HlsProject<'_>, notes: &[String]) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{}: made by netfold {}, {}, strategy {}, {} ns clock, part {}",
-        project.name,
-        env!("CARGO_PKG_VERSION"),
-        project.io.name(),
-        project.strategy.name(),
-        project.clock_period_ns,
-        project.part
-    )];
-    lines.extend(notes.iter().map(|n| plain(n)));
-    lines
-}
-
-/// The files below `firmware/`.
-pub(super) fn files(project: &HlsProject<'_>, built: &Built, notes: &[String]) -> Result<Files, Diag> {
-    let name = project.name;
-    let header = header(project, notes);
-    let guard = |what: &str| format!("{}_{what}_H", name.to_ascii_uppercase());
-    let design = project.design;
-    let about = |i: &Instance| {
-        let layer = plain(&design.module(i.module).layer);
-        let layer = if layer.is_empty() { String::new() } else { format!("{layer}: ") };
-        format!("{layer}{}", i.unit.about)
-    };
-    let arguments: Vec<String> = built.arguments.iter().map(|a| argument(project.io, a)).collect();
-    let arguments = arguments.join(&format!(",\n{}", " ".repeat(name.len() + 6)));
-    let mut files = Files::new();
-    let steps = built.instances.iter().map(|i| (about(i), i.calls.as_slice())).collect();
-    let source = Source { project: name, header: &header, arguments: arguments.clone(), built, steps };
-    files.insert(format!("firmware/{name}.cpp"), render(&source)?);
-    let head = Header { project: name, header: &header, guard: guard("TOP"), arguments };
-    files.insert(format!("firmware/{name}.h"), render(&head)?);
-
-    let sizes = match project.io {
-        Io::Parallel => {
-            let sized = built.arguments.iter().map(|a| (a.size_name(), a.elements(), plain(&a.model_name)));
-            sized.collect()
-        }
-        Io::Stream => Vec::new(),
-    };
-    let defines = Defines { header: &header, guard: guard("DEFINES"), sizes, types: &built.types };
-    files.insert("firmware/defines.h", render(&defines)?);
-
-    let mut includes = Vec::new();
-    let mut blocks = Vec::new();
-    for instance in &built.instances {
-        let (large, small): (Vec<&Array>, Vec<&Array>) = instance.unit.arrays.iter().partition(|a| a.is_large());
-        for array in large {
-            let path = format!("weights/{}.h", array.name);
-            let guard = guard(&array.name.to_ascii_uppercase());
-            let text = render(&Weights { guard, definition: array.definition() })?;
-            files.insert(format!("firmware/{path}"), text);
-            includes.push(path);
-        }
-        blocks.push(Block {
-            about: about(instance),
-            arrays: small.iter().map(|a| a.definition()).collect(),
-            name: instance.config.clone(),
-            members: members(&instance.unit.fields, 1),
-        });
-    }
-    let parameters = Parameters { header: &header, guard: guard("PARAMETERS"), includes, blocks };
-    files.insert("firmware/parameters.h", render(&parameters)?);
-    for (file, text) in LIBRARY {
-        files.insert(format!("firmware/netfold_hls/{file}"), text);
-    }
-    Ok(files)
-}
-
-/// An argument's declaration.
-fn argument(io: Io, a: &TopArgument) -> String {
-    match io {
-        Io::Stream => format!("hls::stream<{}>& {}", a.type_name, a.name),
-        Io::Parallel => {
-            let constant = if a.output { "" } else { "const " };
-            format!("{constant}{} {}[{}]", a.type_name, a.name, a.size_name())
-        }
     }
 }
