@@ -88,8 +88,8 @@ pub fn run(net: &mut Network, formats: &dyn Formats, calibration: Option<&Calibr
 fn needed_by(net: &Network, id: NodeId) -> Option<Role> {
     match &net.graph.node(id).op {
         Op::Dense(_) | Op::Conv(_) | Op::Sum(_) | Op::Mul => Some(Role::Activation),
-        Op::Pool(p) if p.kind == PoolKind::Max => None,
-        Op::GlobalPool(PoolKind::Max) => None,
+        Op::Pool(p) if p.kind == PoolKind::Max => unless_exact(net, id),
+        Op::GlobalPool(PoolKind::Max) | Op::ArgMax(_) | Op::ReduceMax => unless_exact(net, id),
         Op::Pool(_) | Op::GlobalPool(_) => Some(Role::Activation),
         // Exact logits are rounded where their range is known, in `streamline`.
         Op::Softmax(_) => {
@@ -102,17 +102,64 @@ fn needed_by(net: &Network, id: NodeId) -> Option<Role> {
             // A quantizer right behind makes the function exact by thresholds; otherwise its argument is tabulated.
             if quantized_soon(net, id) { None } else { Some(Role::TableIndex) }
         }
-        Op::Input(_)
-        | Op::Unary(_)
-        | Op::ArgMax(_)
-        | Op::ReduceMax
+        // A scale and offset behind a function such as ReLU: without a quantizer between them the chain is one function of the
+        // wide accumulator.
+        Op::Unary(UnaryFn::Affine(_)) => {
+            (behind_function(net, id) && !chain_is_quantized(net, id)).then_some(Role::Activation)
+        }
+        Op::Concat(_) | Op::Slice(_) | Op::Pad(_) | Op::Upsample(_) => unless_exact(net, id),
+        Op::Input(_) | Op::Unary(_) | Op::Reshape(_) | Op::Transpose(_) => None,
+    }
+}
+
+/// What an operator needs that only moves or compares elements: nothing where its inputs have exact integers already.
+fn unless_exact(net: &Network, id: NodeId) -> Option<Role> {
+    let exact = net.graph.inputs(id).iter().all(|i| has_exact_integers(net, *i));
+    if exact { None } else { Some(Role::Activation) }
+}
+
+/// Whether the values are integers, or piecewise affine functions of integers.
+fn has_exact_integers(net: &Network, id: NodeId) -> bool {
+    let all = || net.graph.inputs(id).into_iter().all(|i| has_exact_integers(net, i));
+    match &net.graph.node(id).op {
+        Op::Input(_) => false,
+        Op::Unary(UnaryFn::Quant(_)) => true,
+        Op::Unary(UnaryFn::HardSwish | UnaryFn::Softsign | UnaryFn::Reciprocal) => false,
+        Op::Unary(f) => f.is_rational() && all(),
+        Op::Dense(_) | Op::Conv(_) | Op::Sum(_) | Op::Mul | Op::Pool(_) | Op::GlobalPool(_) => true,
+        Op::ArgMax(_) | Op::Softmax(_) => true,
+        Op::Reshape(_)
+        | Op::Transpose(_)
         | Op::Concat(_)
         | Op::Slice(_)
-        | Op::Reshape(_)
-        | Op::Transpose(_)
         | Op::Pad(_)
-        | Op::Upsample(_) => None,
+        | Op::Upsample(_)
+        | Op::ReduceMax => all(),
     }
+}
+
+/// Whether the input is a function of one element that is neither affine nor a quantizer.
+fn behind_function(net: &Network, id: NodeId) -> bool {
+    net.graph.inputs(id).iter().any(|i| match &net.graph.node(*i).op {
+        Op::Unary(UnaryFn::Quant(_)) => false,
+        Op::Unary(UnaryFn::Affine(_)) => behind_function(net, *i),
+        Op::Unary(_) => true,
+        Op::Pool(p) if p.kind == PoolKind::Max => behind_function(net, *i),
+        Op::Reshape(_) | Op::Transpose(_) => behind_function(net, *i),
+        _ => false,
+    })
+}
+
+/// Whether only functions of one element lie between `id` and quantizers that came with the file.
+fn chain_is_quantized(net: &Network, id: NodeId) -> bool {
+    let consumers = net.graph.consumers(id);
+    !net.outputs.iter().any(|p| p.node == id)
+        && !consumers.is_empty()
+        && consumers.iter().all(|(c, _)| match &net.graph.node(*c).op {
+            Op::Unary(UnaryFn::Quant(_)) => true,
+            Op::Unary(_) => chain_is_quantized(net, *c),
+            _ => false,
+        })
 }
 
 /// Whether only functions of one element lie between `id` and quantizers of at most 8 bits that came with the file.
@@ -380,10 +427,11 @@ fn quantize_weights(
     }
 }
 
-/// The value of `x` after quantization.
+/// The value of a constant in a format: the nearest, ties to even. The rounding mode of a format is that of hardware at work.
 fn round_to(q: &Quantizer, x: f64) -> f64 {
+    let nearest = Quantizer { rounding: Rounding::HalfEven, ..q.clone() };
     let exact = rat::from_f64(x).unwrap_or_else(Rat::zero);
-    rat::to_f64(&q.dequantize(0, q.quantize(0, &exact)))
+    rat::to_f64(&nearest.dequantize(0, nearest.quantize(0, &exact)))
 }
 
 /// Rounds weights by one quantizer for the whole tensor.
