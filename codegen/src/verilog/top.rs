@@ -112,5 +112,5 @@ pub(super) fn render(design: &Design) -> Result<String, Diag> {
     ];
     let version = env!("CARGO_PKG_VERSION");
     let top = Top { name: design.name.clone(), version, header, inputs, outputs, streams, modules };
-    top.render().map_err(|error| Diag::internal(&design.name, error.to_string()))
+    top.render().map(|text| text + "\n").map_err(|error| Diag::internal(&design.name, error.to_string()))
 }

@@ -1,12 +1,13 @@
 //! Runs designs in Verilator, many in one model, and compares them with the interpreter and the timing simulation.
 
-use netfold_codegen::Files;
 use netfold_codegen::verilog::{generate, port_specs};
+use netfold_codegen::{Files, write_atomically};
 use netfold_ir::hw::{Design, eval, timing};
 use netfold_sim::{Interface, ModelSpec, RunOptions, SourceFile, StreamPort, Verilator};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
 use std::fmt::Write;
+use std::process::Command;
 
 /// Verilator, or a visible skip; a missing tool is a failure where `CI` is `true`.
 pub fn verilator() -> Option<Verilator> {
@@ -138,6 +139,7 @@ pub fn frames(design: &Design, rng: &mut ChaCha8Rng, frames: usize) -> Vec<Vec<i
 pub fn check(designs: &[Design], rng: &mut ChaCha8Rng) {
     let Some(verilator) = verilator() else { return };
     let files = files_of(designs);
+    lint(&verilator, designs);
     let source = |name: &str, contents: &[u8]| SourceFile::new(name, contents).unwrap_or_else(|d| panic!("{d}"));
     let mut sources: Vec<SourceFile> =
         files.iter().filter(|(path, _)| path.ends_with(".sv")).map(|(path, bytes)| source(path, bytes)).collect();
@@ -195,6 +197,29 @@ pub fn check(designs: &[Design], rng: &mut ChaCha8Rng) {
         }
         assert!(faults.is_empty(), "{} faults:\n{}", faults.len(), faults.join("\n"));
     }
+}
+
+/// Checks every design on its own with all of Verilator's warnings; any is a fault.
+fn lint(verilator: &Verilator, designs: &[Design]) {
+    let one = |design: &Design| {
+        let files = files_of(std::slice::from_ref(design));
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        write_atomically(&files, &folder.path().join("d"), false).unwrap_or_else(|d| panic!("{d}"));
+        let mut command = Command::new(verilator.program());
+        command.env("VERILATOR_ROOT", verilator.root()).current_dir(folder.path().join("d/rtl"));
+        command.args(["--lint-only", "-Wall", "--top-module", &design.name]);
+        command.args(files.ending(".sv").iter().filter_map(|path| path.strip_prefix("rtl/")));
+        let output = command.output().expect("Verilator was found");
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (!output.status.success()).then(|| format!("{}: {text}\n{}", design.name, summary(design)))
+    };
+    let half = designs.len() / 2;
+    let faults: Vec<String> = std::thread::scope(|scope| {
+        let first = scope.spawn(|| designs[..half].iter().filter_map(one).collect::<Vec<_>>());
+        let second: Vec<String> = designs[half..].iter().filter_map(one).collect();
+        first.join().expect("no panic").into_iter().chain(second).collect()
+    });
+    assert!(faults.is_empty(), "{} of {} designs have warnings; :\n{}", faults.len(), designs.len(), faults.join("\n"));
 }
 
 /// Compares frame ends with the timing simulation.

@@ -30,6 +30,7 @@ module netfold_mul_add #(
         add_late <= add_reg;
         sum      <= SUM_BITS'(product) + SUM_BITS'(add_late);
       end
+      wire unused = &{1'b0, product};
     end
   endgenerate
 endmodule
