@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 /// Arrays of more entries than this go to files of their own below `weights/`.
 const INLINE_ENTRIES: usize = 128;
-/// Rows of at most so many characters share a line.
-const SHORT_ROW: usize = 24;
+/// Items of at most so many characters share a line.
+const SHORT_ITEM: usize = 24;
 /// Columns after which a line of a long row is broken.
 const COLUMNS: usize = 116;
 
@@ -68,15 +68,15 @@ fn write_level(out: &mut String, dims: &[usize], data: &mut &[i64], depth: usize
         write_row(out, row, depth);
         return;
     }
-    if let [row] = below
-        && data.len() >= row * size
-        && data[..row * size].chunks(*row).all(|r| row_text(r).len() <= SHORT_ROW)
-    {
-        let (rows, rest) = data.split_at(row * size);
-        *data = rest;
-        let rows: Vec<String> = rows.chunks(*row).map(row_text).collect();
-        write_items(out, &rows, depth);
-        return;
+    let each: usize = below.iter().product();
+    if each <= SHORT_ITEM {
+        let (items, rest) = data.split_at((each * size).min(data.len()));
+        let items: Vec<String> = items.chunks(each).map(|item| flat(below, item)).collect();
+        if items.iter().all(|item| item.len() <= SHORT_ITEM) {
+            *data = rest;
+            write_items(out, &items, depth);
+            return;
+        }
     }
     out.push_str("{\n");
     for i in 0..size {
@@ -88,10 +88,15 @@ fn write_level(out: &mut String, dims: &[usize], data: &mut &[i64], depth: usize
     out.push('}');
 }
 
-/// The numbers of a row between braces.
-fn row_text(row: &[i64]) -> String {
-    let numbers: Vec<String> = row.iter().map(|v| literal(*v)).collect();
-    format!("{{{}}}", numbers.join(", "))
+/// All of an item on one line.
+fn flat(dims: &[usize], data: &[i64]) -> String {
+    let parts: Vec<String> = match dims.split_first() {
+        Some((size, below)) if !below.is_empty() => {
+            data.chunks((data.len() / size).max(1)).map(|d| flat(below, d)).collect()
+        }
+        _ => data.iter().map(|v| literal(*v)).collect(),
+    };
+    format!("{{{}}}", parts.join(", "))
 }
 
 fn write_row(out: &mut String, row: &[i64], depth: usize) {
@@ -145,8 +150,7 @@ mod tests {
     #[test]
     fn nested_braces_follow_the_dimensions() {
         let text = array(&[2, 1, 2], &[1, -2, 3, 4]).definition();
-        let expected = "// Numbers\nstatic const signed char a[2][1][2] = {\n    {{1, -2}},\n    {{3, 4}}\n};\n";
-        assert_eq!(text, expected);
+        assert_eq!(text, "// Numbers\nstatic const signed char a[2][1][2] = {{{1, -2}}, {{3, 4}}};\n");
         let text = array(&[2, 9], &[123; 18]).definition();
         let row = "{123, 123, 123, 123, 123, 123, 123, 123, 123}";
         assert_eq!(text, format!("// Numbers\nstatic const signed char a[2][9] = {{\n    {row},\n    {row}\n}};\n"));
