@@ -73,6 +73,20 @@ fn figures_stand_beside_the_prediction() {
 }
 
 #[test]
+fn functions_of_the_tool_meet_their_modules() {
+    let report = read(&samples()).unwrap();
+    let json = r#"{"project": "p", "header": "h", "sources": [], "include": [], "io": "io_stream", "strategy": "Auto",
+        "unrolled": false, "part": "x", "clock_period_ns": 5.0, "interval_cycles": 32, "inputs": [], "outputs": [], "notes": [],
+        "layers": [{"module": "c1", "layer": "short", "kind": "mvu", "cycles": 1, "reuse": 1},
+                   {"module": "fc1", "layer": "dense", "kind": "mvu", "cycles": 32, "reuse": 32},
+                   {"module": "relu1", "layer": "relu", "kind": "thresholds", "cycles": 8, "reuse": null}]}"#;
+    let layers = report.layers(&serde_json::from_str(json).unwrap());
+    let found: Vec<_> = layers.iter().map(|l| (l.layer.as_str(), l.csynth_cycles, l.resources.lut)).collect();
+    assert_eq!(found, [("short", None, None), ("dense", Some(36), Some(1800.0)), ("relu", None, Some(120.0))]);
+    assert_eq!(layers[1].predicted_cycles, 32);
+}
+
+#[test]
 fn older_names_and_seven_series_are_known() {
     let xml = "<profile><PerformanceEstimates/><AreaEstimates><Resources><DSP48E>7</DSP48E></Resources></AreaEstimates></profile>";
     let old = parse_csynth("x", xml).unwrap();

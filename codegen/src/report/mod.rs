@@ -8,6 +8,7 @@ mod tables;
 pub use csynth::{Csynth, CsynthModule, parse as parse_csynth};
 pub use tables::{Cosim, Timing, cosim as parse_cosim, timing as parse_timing, utilization as parse_utilization};
 
+use crate::hls::Project;
 use netfold_ir::diag::{Code, Diag, Diags};
 use serde::Serialize;
 use std::fmt::Write;
@@ -91,7 +92,47 @@ pub struct Row {
     pub ratio: Option<f64>,
 }
 
+/// A module's cycles from both sides.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct LayerRow {
+    /// Instance name of the module.
+    pub module: String,
+    /// Layer of the network.
+    pub layer: String,
+    /// Cycles a frame that netfold predicts, without the filling of the pipeline.
+    pub predicted_cycles: u64,
+    /// Latency of the function in C synthesis; `None` where it is not bounded or the tool merged the function into another.
+    pub csynth_cycles: Option<u64>,
+    /// Resources in C synthesis.
+    pub resources: Resources,
+}
+
 impl Report {
+    /// The modules of a project beside their functions in C synthesis, in the order of the project. A function belongs to the
+    /// module whose configuration it is named after, the longest name where several fit.
+    pub fn layers(&self, project: &Project) -> Vec<LayerRow> {
+        let owner = |function: &str| {
+            let fits = |module: &str| function.contains(&format!("{module}_config"));
+            let named = project.layers.iter().enumerate().filter(|(_, l)| fits(&l.module));
+            named.max_by_key(|(_, l)| l.module.len()).map(|(i, _)| i)
+        };
+        let functions = self.csynth.iter().flat_map(|c| &c.modules);
+        let owned: Vec<(Option<usize>, &CsynthModule)> = functions.map(|f| (owner(&f.name), f)).collect();
+        let row = |(i, layer): (usize, &crate::hls::ProjectLayer)| {
+            // The loop inside a function is reported as a function of its own: the whole is the larger.
+            let mine = owned.iter().filter(|(o, _)| *o == Some(i)).map(|(_, f)| *f);
+            let whole = mine.max_by_key(|f| (f.latency_cycles, std::cmp::Reverse(f.name.len())));
+            LayerRow {
+                module: layer.module.clone(),
+                layer: layer.layer.clone(),
+                predicted_cycles: layer.cycles as u64,
+                csynth_cycles: whole.and_then(|f| f.latency_cycles),
+                resources: whole.map(|f| f.resources).unwrap_or_default(),
+            }
+        };
+        project.layers.iter().enumerate().map(row).collect()
+    }
+
     /// The figures side by side.
     pub fn compare(&self, prediction: &Prediction) -> Vec<Row> {
         let row = |figure, predicted: Option<f64>, csynth: Option<f64>, measured: Option<f64>| {
