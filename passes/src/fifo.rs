@@ -12,7 +12,7 @@ use netfold_ir::hw::{Design, ModuleId, Stream, timing};
 pub const LEAST_DEPTH: usize = 2;
 
 /// Firings that trimming may simulate in all; what is not trimmed by then keeps its sufficient depth.
-const EFFORT: u64 = 40_000_000;
+const EFFORT: u64 = 8_000_000;
 
 /// Sets the depth of every stream to the least that the bottleneck's interval needs.
 ///
@@ -28,9 +28,9 @@ pub fn run(design: &mut Design) -> Result<(), Diag> {
 /// None for a verified design.
 pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
     let (interval, _) = timing::bottleneck(design);
-    let enough: Vec<usize> =
-        timing::required_depths(design, interval)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
-    let depths = trim(design, interval, enough, effort)?;
+    let simulator = timing::Simulator::new(design);
+    let enough: Vec<usize> = simulator.required_depths(interval)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
+    let depths = trim(design, &simulator, interval, enough, effort)?;
     let places: Vec<(ModuleId, usize)> = design.streams().iter().map(|(from, _, s)| (*from, s.from_port)).collect();
     for ((module, port), depth) in places.into_iter().zip(depths) {
         if let Some(stream) = design.stream_mut(module, port) {
@@ -41,19 +41,24 @@ pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
 }
 
 /// Least depths, one stream after the other, that keep the interval and the first frame's latency of `enough`.
-fn trim(design: &Design, interval: u64, enough: Vec<usize>, effort: u64) -> Result<Vec<usize>, Diag> {
-    // A module's firings that move nothing cost nothing: its beats are what a simulation takes.
+fn trim(
+    design: &Design,
+    simulator: &timing::Simulator<'_>,
+    interval: u64,
+    enough: Vec<usize>,
+    effort: u64,
+) -> Result<Vec<usize>, Diag> {
+    // A module's firings that move nothing cost nothing: its beats, and setting up, are what a simulation takes.
     let beats: u64 = design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
-    let mut trials = effort / (6 * beats.max(1));
+    let mut trials = effort / (6 * beats + 20_000);
     if trials < 8 || enough.iter().all(|d| *d == LEAST_DEPTH) {
         return Ok(enough);
     }
-    let reference = timing::simulate_depths(design, &enough, false)?;
+    let reference = simulator.run(&enough, false)?;
     let latency = reference.latency_cycles;
     let goal = interval.max(reference.interval_cycles);
     let holds = |depths: &[usize]| -> bool {
-        timing::simulate_depths(design, depths, false)
-            .is_ok_and(|t| t.interval_cycles <= goal && t.latency_cycles <= latency)
+        simulator.run(depths, false).is_ok_and(|t| t.interval_cycles <= goal && t.latency_cycles <= latency)
     };
     // All depths as 1/16 parts of what is enough.
     let scaled = |k: usize| -> Vec<usize> { enough.iter().map(|d| (d * k).div_ceil(16).max(LEAST_DEPTH)).collect() };

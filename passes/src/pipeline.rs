@@ -2,10 +2,11 @@
 
 use crate::fold::{self, Budget, Folding, Pin};
 use crate::lower::{self, Realizations};
+use crate::optimize::{self, Analytic, Objective, Request, Resources};
 use crate::precision::{Calibration, Formats};
 use crate::quantize::Summary;
 use crate::{fifo, normalize, quantize, streamline};
-use netfold_ir::diag::{Code, Diag, Diags};
+use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::hw::{Design, timing};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::net::Network;
@@ -57,40 +58,50 @@ pub enum Target {
     Multipliers(usize),
 }
 
-/// Fold, lower and size the FIFOs.
+/// Fold, lower and size the FIFOs, without a device: the optimum of [`optimize::solve`] with [`optimize::Analytic`] prices, within
+/// the DSP blocks of `budget`. Where the balanced rule is known to work it also bounds every resource, so that no resource is
+/// traded for more of another one.
 pub fn build(
     prepared: &Prepared,
     target: Target,
     pins: &HashMap<String, Pin>,
     budget: Budget,
 ) -> Result<(Design, Folding), Diag> {
-    let at = |interval: u64| -> Result<(Design, Folding), Diag> {
-        let folding = fold::balanced(&prepared.int, interval, pins, budget);
-        let mut design = lower::run(&prepared.int, &prepared.realizations, &folding)?;
-        fifo::run(&mut design)?;
-        Ok((design, folding))
+    let model = Analytic::default();
+    let mut limits = Resources { dsp: budget.dsp as u64, ..Resources::UNLIMITED };
+    if !budget.block_memory {
+        limits.bram18 = 0;
+    }
+    let solve = |objective, limits| {
+        let request = Request { objective, device: Resources::UNLIMITED, limits, pins, model: &model };
+        optimize::solve(prepared, &request).map(|s| (s.design, s.folding))
     };
     match target {
-        Target::Interval(cycles) => at(cycles.max(1)),
-        Target::Multipliers(n) => at(fold::fastest_within(&prepared.int, n, pins)),
-        Target::Latency(cycles) => {
-            let latency =
-                |interval: u64| -> Result<u64, Diag> { Ok(timing::simulate(&at(interval)?.0)?.latency_cycles) };
-            let best = latency(1)?;
-            if best > cycles {
-                return Err(Diag::new(
-                    Code::DoesNotFit,
-                    &prepared.int.name,
-                    format!("a latency of {cycles} cycles cannot be reached: fully parallel it is {best} cycles"),
-                )
-                .help("ask for more time, a higher clock, or use the unrolled style"));
-            }
-            let (mut lo, mut hi) = (1, cycles.max(2));
-            while hi - lo > 1 {
-                let mid = lo + (hi - lo) / 2;
-                if latency(mid)? <= cycles { lo = mid } else { hi = mid }
-            }
-            at(lo)
+        Target::Interval(cycles) => at(prepared, cycles.max(1), pins, budget, limits, solve),
+        Target::Multipliers(n) => {
+            at(prepared, fold::fastest_within(&prepared.int, n, pins), pins, budget, limits, solve)
         }
+        Target::Latency(cycles) => solve(Objective::Latency(cycles), limits),
+    }
+}
+
+/// As [`build`] for one interval: as near to it as the network's structure allows.
+fn at(
+    prepared: &Prepared,
+    cycles: u64,
+    pins: &HashMap<String, Pin>,
+    budget: Budget,
+    limits: Resources,
+    solve: impl Fn(Objective, Resources) -> Result<(Design, Folding), Diag>,
+) -> Result<(Design, Folding), Diag> {
+    let folding = fold::balanced(&prepared.int, cycles, pins, budget);
+    let mut design = lower::run(&prepared.int, &prepared.realizations, &folding)?;
+    fifo::run(&mut design)?;
+    let used = optimize::design_cost(&design, &Analytic::default());
+    let reached = timing::bottleneck(&design).0.max(cycles);
+    let better = solve(Objective::Interval(reached), limits.zip(&used, u64::min));
+    match better.or_else(|_| solve(Objective::Interval(reached), limits)) {
+        Ok(found) => Ok(found),
+        Err(_) => Ok((design, folding)),
     }
 }

@@ -186,32 +186,30 @@ impl CostModel for Analytic {
                     BroadcastOp::Mul => self.product(&mut c, *lanes, a, b, output, Multiplier::Lut),
                 }
             }
-            Kind::LinComb { coefficients, constant, lanes, .. } => {
-                match lincomb_rows(coefficients, constant, *lanes) {
-                    Some(rows) => {
-                        let share = lanes / rows.len();
-                        for (row, constant) in rows {
-                            let digits: u32 = row.iter().map(|k| signed_digits(*k)).sum();
-                            let adds = (digits + u32::from(constant != 0)).saturating_sub(1);
-                            c.logic((share * output) as f64 * f64::from(adds), (share * output) as f64 * f64::from(adds));
-                        }
-                    }
-                    None => {
-                        let wide = |v: &[i64]| v.iter().map(|k| 65 - k.unsigned_abs().leading_zeros()).max().unwrap_or(1);
-                        for (k, v) in coefficients.iter().enumerate() {
-                            let w = wide(v) as usize;
-                            c.rom(v.len().div_ceil(*lanes), lanes * w, Memory::Lut);
-                            let x = bits(m.inputs, k);
-                            if v.iter().any(|k| *k != 1) {
-                                self.product(&mut c, *lanes, x, w, output, Multiplier::Lut);
-                            }
-                        }
-                        let w = wide(constant) as usize;
-                        c.rom(constant.len().div_ceil(*lanes), lanes * w, Memory::Lut);
-                        c.trees(*lanes as f64, coefficients.len() + 1, output as f64);
+            Kind::LinComb { coefficients, constant, lanes, .. } => match lincomb_rows(coefficients, constant, *lanes) {
+                Some(rows) => {
+                    let share = lanes / rows.len();
+                    for (row, constant) in rows {
+                        let digits: u32 = row.iter().map(|k| signed_digits(*k)).sum();
+                        let adds = (digits + u32::from(constant != 0)).saturating_sub(1);
+                        c.logic((share * output) as f64 * f64::from(adds), (share * output) as f64 * f64::from(adds));
                     }
                 }
-            }
+                None => {
+                    let wide = |v: &[i64]| v.iter().map(|k| 65 - k.unsigned_abs().leading_zeros()).max().unwrap_or(1);
+                    for (k, v) in coefficients.iter().enumerate() {
+                        let w = wide(v) as usize;
+                        c.rom(v.len().div_ceil(*lanes), lanes * w, Memory::Lut);
+                        let x = bits(m.inputs, k);
+                        if v.iter().any(|k| *k != 1) {
+                            self.product(&mut c, *lanes, x, w, output, Multiplier::Lut);
+                        }
+                    }
+                    let w = wide(constant) as usize;
+                    c.rom(constant.len().div_ceil(*lanes), lanes * w, Memory::Lut);
+                    c.trees(*lanes as f64, coefficients.len() + 1, output as f64);
+                }
+            },
             Kind::Mul { multiplier, lanes, .. } => {
                 self.product(&mut c, *lanes, input, bits(m.inputs, 1), output, *multiplier);
             }
@@ -391,10 +389,8 @@ impl Analytic {
         let sum = (input + if m.is_shift() { 1 } else { mul }) as f64;
         if constant_in_lane(period, lanes) {
             let rows: Vec<_> = m.rows().collect();
-            let adds: u32 = rows
-                .iter()
-                .map(|([k], a)| (signed_digits(*k) + u32::from(*a != 0)).saturating_sub(1))
-                .sum();
+            let adds: u32 =
+                rows.iter().map(|([k], a)| (signed_digits(*k) + u32::from(*a != 0)).saturating_sub(1)).sum();
             let each = f64::from(adds) / rows.len() as f64;
             c.logic(n * each * sum, n * each * sum * 0.6);
         } else {

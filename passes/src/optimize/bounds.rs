@@ -27,7 +27,12 @@ pub(super) struct Bounds {
 }
 
 /// A value by stage and state: what the best arc gives, from the values behind it. Dead ends give `worst`.
-pub(super) fn backward<T: Clone>(graph: &Layered, end: T, worst: T, best: impl Fn(usize, &[Arc], &[T]) -> T) -> Vec<Vec<T>> {
+pub(super) fn backward<T: Clone>(
+    graph: &Layered,
+    end: T,
+    worst: T,
+    best: impl Fn(usize, &[Arc], &[T]) -> T,
+) -> Vec<Vec<T>> {
     let mut all: Vec<Vec<T>> = vec![Vec::new(); graph.stages.len() + 1];
     all[graph.stages.len()] = vec![end; graph.ends];
     for k in (0..graph.stages.len()).rev() {
@@ -51,12 +56,20 @@ impl Bounds {
         });
         let least = backward(p.graph, [0; RESOURCES], [dead; RESOURCES], |_, arcs, next| {
             std::array::from_fn(|r| {
-                arcs.iter().map(|a| priced(a).used[r].saturating_add(next[a.to as usize][r])).min().unwrap_or(dead).min(dead)
+                arcs.iter()
+                    .map(|a| priced(a).used[r].saturating_add(next[a.to as usize][r]))
+                    .min()
+                    .unwrap_or(dead)
+                    .min(dead)
             })
         });
         let most = backward(p.graph, [0; RESOURCES], [0; RESOURCES], |_, arcs, next| {
             std::array::from_fn(|r| {
-                arcs.iter().map(|a| priced(a).used[r].saturating_add(next[a.to as usize][r])).max().unwrap_or(0).min(dead)
+                arcs.iter()
+                    .map(|a| priced(a).used[r].saturating_add(next[a.to as usize][r]))
+                    .max()
+                    .unwrap_or(0)
+                    .min(dead)
             })
         });
         let tail = if p.deadline.is_some() { tails(p) } else { Vec::new() };
@@ -181,6 +194,7 @@ pub(super) fn lagrange(
     p: &Problem<'_>,
     bounds: &Bounds,
     main: Option<&MainPath>,
+    ceiling: u64,
     mut inspect: impl FnMut(&[Arc]) -> Option<u64>,
 ) -> Lagrange {
     let mut limit = [0.0; RESOURCES + 1];
@@ -202,7 +216,7 @@ pub(super) fn lagrange(
     };
     let mut factors = [0.0; RESOURCES + 1];
     let mut best: Option<Lagrange> = None;
-    let mut target = bounds.area[0][0] as f64 * 1.2 + 1.0;
+    let mut target = if ceiling < u64::MAX / 8 { ceiling as f64 * 1.01 } else { bounds.area[0][0] as f64 * 1.2 + 1.0 };
     let mut stalled = 0;
     let mut scale = 1.0;
     for _ in 0..STEPS {
@@ -225,6 +239,9 @@ pub(super) fn lagrange(
             let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
             path.push(*a);
             state = a.to as usize;
+        }
+        if bound > ceiling as f64 {
+            return Lagrange { factors, left, bound };
         }
         if let Some(area) = inspect(&path) {
             target = target.min(area as f64);

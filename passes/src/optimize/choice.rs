@@ -121,13 +121,7 @@ fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
 }
 
 /// Foldings of a multiplying layer.
-fn compute(
-    pricer: &mut Pricer<'_>,
-    id: NodeId,
-    w: &Work,
-    pin: &Pin,
-    offer: Offer,
-) -> Result<Vec<Candidate>, Diag> {
+fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offer) -> Result<Vec<Candidate>, Diag> {
     let interval = pricer.interval();
     let mut list = Vec::new();
     let mut windows: HashMap<usize, Resources> = HashMap::new();

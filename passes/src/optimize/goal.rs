@@ -13,7 +13,10 @@ use netfold_ir::hw::{Design, timing};
 use std::collections::BTreeSet;
 
 /// Times that limits are tightened for FIFOs.
-const REFINEMENTS: usize = 8;
+const REFINEMENTS: usize = 4;
+
+/// Effort of trimming FIFOs while designs are compared; see [`fifo::run_with`].
+const SOME_EFFORT: u64 = 1_000_000;
 
 /// Intervals at which a deadline is tried, and times that it is tightened at each.
 const ATTEMPTS: usize = 3;
@@ -25,6 +28,8 @@ struct Solver<'a> {
     request: &'a Request<'a>,
     ctx: Context<'a>,
     labels: usize,
+    /// Shortest interval for which neither a folding nor a proof that there is none was found.
+    undecided: Option<u64>,
 }
 
 /// A design, before its exact cycles are known.
@@ -36,19 +41,35 @@ struct Built {
     bound: u64,
 }
 
+/// See [`super::next_faster`].
+pub(super) fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
+    let solver = solver(prepared, request);
+    let Some(shorter) = solver.intervals()?.into_iter().rfind(|t| *t < interval) else { return Ok(None) };
+    let faster = Request { objective: Objective::Interval(shorter), limits: Resources::UNLIMITED, ..*request };
+    match solve(prepared, &faster) {
+        Ok(s) => Ok(Some(s)),
+        Err(d) if d.code == Code::DoesNotFit => Ok(None),
+        Err(d) => Err(d),
+    }
+}
+
 /// See [`super::solve`].
 pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Diag> {
-    let device = &request.device;
-    let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
-    let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
-    let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer };
-    let mut solver = Solver { prepared, request, ctx, labels: 0 };
+    let mut solver = solver(prepared, request);
     match request.objective {
         Objective::Interval(cycles) => solver.interval(cycles.max(1)),
         Objective::Latency(cycles) => solver.latency(cycles),
         Objective::Fastest => solver.fastest(),
         Objective::LowestLatency => solver.lowest_latency(),
     }
+}
+
+fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
+    let device = &request.device;
+    let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
+    let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
+    let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer };
+    Solver { prepared, request, ctx, labels: 0, undecided: None }
 }
 
 impl Solver<'_> {
@@ -64,7 +85,7 @@ impl Solver<'_> {
         fifo::run_with(&mut design, 0)?;
         let mut used = design_cost(&design, self.request.model);
         if !used.within(&self.request.limits) {
-            fifo::run(&mut design)?;
+            fifo::run_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
         Ok((design, used))
@@ -79,7 +100,12 @@ impl Solver<'_> {
             let bound = *first_bound.get_or_insert(answer.bound);
             let plan = match answer.plan {
                 Ok(plan) => plan,
-                Err(shortage) => return Ok(Err(shortage)),
+                Err(shortage) => {
+                    if answer.bound != u64::MAX || limits != self.request.limits {
+                        self.undecided = Some(self.undecided.map_or(interval, |u| u.min(interval)));
+                    }
+                    return Ok(Err(shortage));
+                }
             };
             let (design, used) = self.lower(&plan.folding)?;
             if used.within(&self.request.limits) {
@@ -99,8 +125,13 @@ impl Solver<'_> {
     }
 
     fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
-        fifo::run(&mut built.design)?;
-        built.used = design_cost(&built.design, self.request.model);
+        // Trimming can move a FIFO from block memory into LUTs; then it stays as it was when LUTs are short.
+        let mut trimmed = built.design.clone();
+        fifo::run(&mut trimmed)?;
+        let used = design_cost(&trimmed, self.request.model);
+        if used.within(&self.request.limits) {
+            (built.design, built.used) = (trimmed, used);
+        }
         let timing = timing::simulate(&built.design)?;
         Ok(Solution {
             folding: built.plan.folding,
@@ -162,9 +193,8 @@ impl Solver<'_> {
     fn fastest(&mut self) -> Result<Solution, Diag> {
         match self.shortest(1)? {
             Some((t, b)) => {
-                // What fits in one cycle fewer is less than what was tried, which is proved not to fit.
-                let _ = t;
-                let gap = gap(b.plan.area, b.bound);
+                let undecided = self.undecided.filter(|u| *u < t);
+                let gap = gap(b.plan.area, b.bound).max(undecided.map_or(0.0, |u| gap(t, u)));
                 self.finish(b, gap)
             }
             None => {
@@ -309,7 +339,7 @@ impl Solver<'_> {
     fn latency_bound(&mut self) -> Result<u64, Diag> {
         let (_, parallel) = self.structural()?;
         let slowest = self.intervals()?.last().copied().unwrap_or(1);
-        let (mut lo, mut hi) = (0, timing::unbounded_latency(&parallel)?);
+        let (mut lo, mut hi) = (0, timing::Simulator::new(&parallel).unbounded_latency()?);
         while hi - lo > (hi / 50).max(1) {
             let mid = lo + (hi - lo) / 2;
             let limits = self.request.limits;
@@ -338,15 +368,17 @@ impl Solver<'_> {
             Shortage::Resource { index, least, node } => {
                 let name = RESOURCE_NAMES[*index];
                 let limit = self.request.limits.array()[*index];
-                (layer(node), format!("at least {least} {name} are needed where {limit} may be used, most of them by this layer"))
+                (
+                    layer(node),
+                    format!("at least {least} {name} are needed where {limit} may be used, most of them by this layer"),
+                )
             }
             Shortage::Deadline(least) => {
                 (self.prepared.int.name.clone(), format!("every folding takes at least {least} cycles"))
             }
-            Shortage::Together => (
-                self.prepared.int.name.clone(),
-                format!("no folding stays within {} at once", self.request.limits),
-            ),
+            Shortage::Together => {
+                (self.prepared.int.name.clone(), format!("no folding stays within {} at once", self.request.limits))
+            }
         };
         Diag::new(Code::DoesNotFit, place, format!("{asked} cannot be reached: {why}")).help(help)
     }

@@ -22,7 +22,8 @@ mod time;
 
 pub use analytic::{Analytic, bram18};
 pub use cost::{
-    CostModel, ModuleSpec, Prices, RESOURCE_NAMES, RESOURCES, Resources, WeightStats, design_cost, module_cost, weights_of,
+    CostModel, ModuleSpec, Prices, RESOURCE_NAMES, RESOURCES, Resources, WeightStats, design_cost, module_cost,
+    weights_of,
 };
 
 use crate::fold::{Folding, Pin};
@@ -73,7 +74,7 @@ pub struct Solution {
     /// Modelled area that was minimised (FIFOs of provisional depth), in the units of [`Prices`].
     pub area: u64,
     /// Proven gap: no folding has less than `(1 - gap)` times the objective's value (area; for [`Objective::LowestLatency`]
-    /// cycles). 0: proved optimal.
+    /// cycles; for [`Objective::Fastest`] the larger of area's and the interval's). 0: proved optimal.
     pub gap: f64,
     /// Labels that the exact search extended.
     pub labels: usize,
@@ -88,6 +89,15 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Dia
     goal::solve(prepared, request)
 }
 
+/// The design of least area for the next interval below `interval` that some folding has, without limits: what one step faster
+/// costs. None when `interval` is the shortest.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
+    goal::next_faster(prepared, request, interval)
+}
+
 /// Refuses a design that uses more than `limits`, before anything is written.
 ///
 /// # Errors
@@ -98,9 +108,10 @@ pub fn fits(design: &Design, limits: &Resources, model: &dyn CostModel) -> Resul
     let over: Vec<usize> = (0..RESOURCES).filter(|r| u[*r] > l[*r]).collect();
     let Some(&first) = over.first() else { return Ok(used) };
     let list: Vec<String> = over.iter().map(|r| format!("{} of {} {}", u[*r], l[*r], RESOURCE_NAMES[*r])).collect();
-    let largest =
-        design.modules().into_iter().max_by_key(|id| module_cost(design, *id, model).array()[first]);
+    let largest = design.modules().into_iter().max_by_key(|id| module_cost(design, *id, model).array()[first]);
     let place = largest.map(|id| design.module(id).layer.clone()).unwrap_or_default();
-    Err(Diag::new(Code::DoesNotFit, &design.name, format!("the design needs {}", list.join(", ")))
-        .help(format!("ask for fewer frames a second or more latency, or a larger device; {place:?} takes most {}", RESOURCE_NAMES[first])))
+    Err(Diag::new(Code::DoesNotFit, &design.name, format!("the design needs {}", list.join(", "))).help(format!(
+        "ask for fewer frames a second or more latency, or a larger device; {place:?} takes most {}",
+        RESOURCE_NAMES[first]
+    )))
 }

@@ -1,8 +1,8 @@
 //! The best folding for one interval and deadline: choices narrowed by bounds, then the exact search.
 
+use super::bounds::Problem;
 use super::choice::{Candidate, Choice, Offer, all};
 use super::cost::{CostModel, Prices, RESOURCES, Resources};
-use super::bounds::Problem;
 use super::search::{self, Outcome};
 use super::space::{Blocked, Layered, Pricer};
 use crate::fold::{Folding, Pin};
@@ -32,7 +32,7 @@ pub(super) struct Plan {
     pub folding: Folding,
     pub used: Resources,
     pub area: u64,
-    /// Bound of its latency in cycles.
+    /// Bound of its latency in cycles, when there was a deadline.
     pub latency: u64,
 }
 
@@ -68,7 +68,10 @@ pub(super) fn plan(
     ceiling: u64,
 ) -> Result<Answer, Diag> {
     let prepared = ctx.prepared;
-    let mut pricer = Pricer::new(&prepared.int, &prepared.realizations, ctx.model, ctx.prices, interval);
+    let (net, timed) = (&prepared.int, deadline.is_some());
+    let mut pricer = Pricer::new(net, &prepared.realizations, ctx.model, ctx.prices, interval, timed);
+    // Nothing within the limits has more area than all of them together.
+    let ceiling = ceiling.min(ctx.prices.area(limits).saturating_add(1));
     let candidates = all(&mut pricer, ctx.pins, ctx.offer)?;
     if let Some((id, _)) = candidates.iter().filter(|(_, c)| c.is_empty()).min_by_key(|(id, _)| **id) {
         return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0 });
@@ -115,15 +118,20 @@ pub(super) fn plan(
     let plan = match best {
         Some((area, choices)) => {
             bound = bound.min(area);
-            Ok(finish(&mut pricer, area, choices)?)
+            Ok(finish(&mut pricer, area, choices, timed)?)
         }
-        None => Err(shortage),
+        None => {
+            if bound >= ceiling {
+                bound = u64::MAX;
+            }
+            Err(shortage)
+        }
     };
     Ok(Answer { plan, bound, labels })
 }
 
 /// The folding of a set of choices, with its price and latency bound.
-fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>) -> Result<Plan, Diag> {
+fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>, timed: bool) -> Result<Plan, Diag> {
     let mut folding = Folding::undecided(pricer.net, pricer.interval());
     let single: HashMap<NodeId, Vec<Choice>> = choices.iter().map(|(id, c)| (*id, vec![*c])).collect();
     choices.iter().for_each(|(id, c)| c.apply(&mut folding, *id));
@@ -134,7 +142,7 @@ fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>) ->
     };
     let path: Vec<_> = graph.stages.iter().filter_map(|s| s.arcs.first().and_then(|a| a.first()).copied()).collect();
     let problem = Problem { graph: &graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: Some(0) };
-    let latency = search::latency(&problem, &path).max(0) as u64;
+    let latency = if timed { search::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
     Ok(Plan { folding, used, area, latency })
 }
@@ -167,9 +175,10 @@ fn attempt(
         Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), deadline: deadline.map(|d| d as i64) };
     let outcome = search::solve(&problem, ceiling);
     let short = outcome.found.is_none().then(|| super::shortage::of(&problem));
-    let choices = outcome.found.iter().flat_map(|f| {
-        f.path.iter().zip(&graph.stages).map(|(a, s)| (s.id, choices[&s.id][a.choice as usize]))
-    });
+    let choices = outcome
+        .found
+        .iter()
+        .flat_map(|f| f.path.iter().zip(&graph.stages).map(|(a, s)| (s.id, choices[&s.id][a.choice as usize])));
     let choices = choices.collect();
     Ok(Attempt::Solved { outcome, choices, short })
 }

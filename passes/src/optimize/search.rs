@@ -12,7 +12,10 @@ use super::space::Arc;
 use super::time::Span;
 
 /// Labels a stage, in successive attempts.
-const WIDTHS: [usize; 4] = [100, 1_000, 10_000, 60_000];
+const WIDTHS: [usize; 4] = [50, 500, 5_000, 50_000];
+
+/// Labels after which no wider attempt is made.
+const EFFORT: usize = 100_000;
 
 /// Likewise with a deadline, where labels differ in more ways and every request takes several searches.
 const TIMED_WIDTHS: [usize; 2] = [40, 250];
@@ -72,19 +75,22 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
         return Outcome { found: None, bound: u64::MAX, labels: 0, factors: [0.0; RESOURCES + 1] };
     }
     let mut best: Option<Found> = None;
-    let lagrange = lagrange(p, &bounds, main.as_ref(), |path| {
+    let lagrange = lagrange(p, &bounds, main.as_ref(), ceiling, |path| {
         let area = feasible(p, path)?;
         if best.as_ref().is_none_or(|b| area < b.area) {
             best = Some(Found { path: path.to_vec(), area });
         }
         Some(area)
     });
+    if best.is_none() && lagrange.bound > ceiling as f64 {
+        return Outcome { found: None, bound: u64::MAX, labels: 0, factors: lagrange.factors };
+    }
     let mut s = Search { p, bounds, main, lagrange, best, ceiling, labels: 0 };
     let mut bound = 0;
     let widths = if p.deadline.is_some() { &TIMED_WIDTHS[..] } else { &WIDTHS[..] };
     for &width in widths {
         bound = s.attempt(width);
-        if s.best.as_ref().is_some_and(|b| b.area <= bound) || (bound == u64::MAX) {
+        if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound == u64::MAX || s.labels > EFFORT {
             break;
         }
     }
@@ -229,7 +235,10 @@ impl Search<'_> {
     /// Labels that no other label of the same state dominates.
     fn undominated(&self, k: usize, mut labels: Vec<Label>) -> Vec<Label> {
         labels.sort_by(|a, b| {
-            (a.state, a.area).cmp(&(b.state, b.area)).then_with(|| a.used.cmp(&b.used)).then_with(|| a.times.cmp(&b.times))
+            (a.state, a.area)
+                .cmp(&(b.state, b.area))
+                .then_with(|| a.used.cmp(&b.used))
+                .then_with(|| a.times.cmp(&b.times))
         });
         let mut kept: Vec<Label> = Vec::new();
         let mut begin = 0;
@@ -252,4 +261,3 @@ impl Search<'_> {
         kept
     }
 }
-

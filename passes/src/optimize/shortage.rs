@@ -9,12 +9,10 @@ use super::plan::Shortage;
 pub(super) fn of(p: &Problem<'_>) -> Shortage {
     let bounds = Bounds::of(p);
     let least = bounds.least[0][0];
-    let worst = (0..RESOURCES)
-        .filter(|r| least[*r] > p.limits[*r])
-        .max_by(|a, b| {
-            let ratio = |r: usize| least[r] as f64 / p.limits[r].max(1) as f64;
-            ratio(*a).total_cmp(&ratio(*b))
-        });
+    let worst = (0..RESOURCES).filter(|r| least[*r] > p.limits[*r]).max_by(|a, b| {
+        let ratio = |r: usize| least[r] as f64 / p.limits[r].max(1) as f64;
+        ratio(*a).total_cmp(&ratio(*b))
+    });
     if let Some(index) = worst {
         let need = |k: usize| {
             let arcs = p.graph.stages[k].arcs.iter().flatten();

@@ -37,6 +37,8 @@ pub(super) struct Pricer<'a> {
     pub realizations: &'a Realizations,
     pub model: &'a dyn CostModel,
     pub prices: Prices,
+    /// Whether times are wanted.
+    timed: bool,
     folding: Folding,
     stats: HashMap<NodeId, WeightStats>,
     known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
@@ -52,6 +54,7 @@ impl<'a> Pricer<'a> {
         model: &'a dyn CostModel,
         prices: Prices,
         interval: u64,
+        timed: bool,
     ) -> Pricer<'a> {
         let folding = Folding::undecided(net, interval);
         Pricer {
@@ -59,6 +62,7 @@ impl<'a> Pricer<'a> {
             realizations,
             model,
             prices,
+            timed,
             folding,
             stats: HashMap::new(),
             known: HashMap::new(),
@@ -113,10 +117,11 @@ impl<'a> Pricer<'a> {
         used = design.streams().iter().map(|(_, _, s)| self.model.fifo(s)).fold(used, |a, b| a + b);
         for _ in self.net.outputs.iter().filter(|p| p.node == id) {
             let sink = Kind::Sink { lanes: fragment.lanes, beats: 1 };
-            used = used + self.model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
+            used =
+                used + self.model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
             used = used + self.model.fifo(&lower::open_stream(result, fragment.lanes));
         }
-        let time = NodeTime::of(&fragment)?;
+        let time = if self.timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
         Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, time })
     }
 }

@@ -1,1 +1,147 @@
-//! Tests.
+//! The solver against exhaustive search, and the model against lowering.
+
+use super::bounds::Problem;
+use super::choice::{Choice, Offer, all};
+use super::plan::{Context, plan};
+use super::space::{Layered, Pricer};
+use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, search, solve};
+use crate::lower;
+use crate::pipeline::Prepared;
+use crate::quantize::Summary;
+use crate::random::Random;
+use netfold_ir::hw::Matrix;
+use netfold_ir::int::{IntNetwork, IntOp};
+use netfold_ir::net::Affine;
+use netfold_ir::quant::IntType;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// Dense layers of the given sizes with random weights; `join`: the first two results of equal size are added.
+fn network(r: &mut Random, sizes: &[usize], join: bool) -> Prepared {
+    let mut net = IntNetwork { name: "small".into(), ..IntNetwork::default() };
+    let real = Affine::identity();
+    let mut at = net.add_input("x", vec![sizes[0]], IntType::new(true, 4), real.clone()).unwrap();
+    let mut first = None;
+    for (i, pair) in sizes.windows(2).enumerate() {
+        let data = (0..pair[0] * pair[1]).map(|_| r.between(-7, 7)).collect();
+        let weights = Arc::new(Matrix { rows: pair[1], cols: pair[0], data });
+        let name = format!("dense{i}");
+        at = net.add(&name, &name, IntOp::Dense(weights), &[at], real.clone()).unwrap();
+        match first {
+            None => first = Some(at),
+            Some(f) if join && net.graph.node(f).elements() == pair[1] => {
+                let op = IntOp::LinComb { coefficients: vec![vec![1], vec![1]], constant: vec![0] };
+                at = net.add("sum", "sum", op, &[at, f], real.clone()).unwrap();
+            }
+            Some(_) => {}
+        }
+    }
+    let shape = net.graph.node(at).shape.clone();
+    net.outputs.push(netfold_ir::int::OutputPort { name: "y".into(), node: at, shape, order: vec![], real });
+    Prepared { int: net, realizations: HashMap::new(), summary: Summary::default() }
+}
+
+/// Least area of any path within the limits, by looking at every one of them.
+fn exhaustive(p: &Problem<'_>) -> Option<u64> {
+    fn walk(p: &Problem<'_>, k: usize, state: usize, used: [u64; RESOURCES], area: u64, best: &mut Option<u64>) {
+        if (0..RESOURCES).any(|r| used[r] > p.limits[r]) {
+            return;
+        }
+        let Some(stage) = p.graph.stages.get(k) else {
+            *best = Some(best.map_or(area, |b| b.min(area)));
+            return;
+        };
+        for a in &stage.arcs[state] {
+            let priced = &p.priced[a.priced as usize];
+            let next = std::array::from_fn(|r| used[r] + priced.used[r]);
+            walk(p, k + 1, a.to as usize, next, area + priced.area, best);
+        }
+    }
+    let mut best = None;
+    walk(p, 0, 0, [0; RESOURCES], 0, &mut best);
+    best
+}
+
+#[test]
+fn the_optimum_every_time() {
+    let mut r = Random::new(2024);
+    let (mut found, mut none, mut tight) = (0, 0, 0);
+    for round in 0..150 {
+        let join = round % 3 == 0;
+        let sizes = if join { vec![3, 4, 4] } else { vec![r.pick(&[2, 3, 4]), r.pick(&[2, 4, 6]), r.pick(&[2, 3])] };
+        let prepared = network(&mut r, &sizes, join);
+        let model = Analytic::default();
+        let pins = HashMap::new();
+        let prices = Prices::of_device(&Resources { lut: 900, ff: 1800, dsp: 12, bram18: 8, uram: 0 });
+        let offer = Offer { dsp: true, block_memory: true };
+        let interval = r.pick(&[2, 4, 8, 16, 32]);
+        let mut pricer = Pricer::new(&prepared.int, &prepared.realizations, &model, prices, interval, false);
+        let choices: HashMap<_, Vec<Choice>> = all(&mut pricer, &pins, offer)
+            .unwrap()
+            .into_iter()
+            .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
+            .collect();
+        let graph = Layered::build(&mut pricer, &choices, usize::MAX);
+        let ctx = Context { prepared: &prepared, model: &model, prices, pins: &pins, offer };
+        let least = match &graph {
+            Ok(graph) => {
+                let free = Problem { graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: None };
+                search::solve(&free, u64::MAX).found
+            }
+            Err(_) => None,
+        };
+        // Limits around what the unlimited optimum uses, so that some bind.
+        let base = match (&least, &graph) {
+            (Some(f), Ok(_)) => f.path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum(),
+            _ => Resources { lut: 500, ff: 500, dsp: 4, bram18: 2, uram: 0 },
+        };
+        let mut part = |v: u64| v * r.between(8, 17) as u64 / 10;
+        let limits = Resources::from_array(base.array().map(|v| part(v) + 1));
+        let expected = match &graph {
+            Ok(graph) => exhaustive(&Problem { graph, priced: &pricer.all, limits: limits.array(), deadline: None }),
+            Err(_) => None,
+        };
+        let answer = plan(&ctx, interval, &limits, None, u64::MAX).unwrap();
+        match (expected, &answer.plan) {
+            (Some(area), Ok(plan)) => {
+                assert_eq!(plan.area, area, "round {round}: {sizes:?} at {interval} within {limits}");
+                assert!(answer.bound == area, "round {round}: not proved");
+                found += 1;
+                tight += usize::from(least.is_some_and(|l| l.area < area));
+                let design = lower::run(&prepared.int, &prepared.realizations, &plan.folding).unwrap();
+                assert_eq!(design_cost(&design, &model), plan.used, "round {round}: the model is not what is lowered");
+            }
+            (None, Err(_)) => none += 1,
+            (expected, plan) => panic!("round {round}: {expected:?} against {:?}", plan.as_ref().map(|p| p.area)),
+        }
+    }
+    assert!(found > 40 && none > 10 && tight > 5, "{found} found, {none} without, {tight} with binding limits");
+}
+
+#[test]
+fn a_hundred_layers() {
+    let mut r = Random::new(7);
+    let mut sizes = vec![16];
+    sizes.extend((0..100).map(|_| r.pick(&[8, 12, 16, 24])));
+    // Widths grow by what exact sums need, so the weights are kept sparse.
+    let mut net = network(&mut r, &[4, 4], false);
+    let real = Affine::identity();
+    let mut int = IntNetwork { name: "deep".into(), ..IntNetwork::default() };
+    let mut at = int.add_input("x", vec![sizes[0]], IntType::new(true, 4), real.clone()).unwrap();
+    for (i, pair) in sizes.windows(2).enumerate() {
+        let mut data = vec![0; pair[0] * pair[1]];
+        (0..pair[1]).for_each(|row| data[row * pair[0] + r.below(pair[0])] = 1);
+        let weights = Arc::new(Matrix { rows: pair[1], cols: pair[0], data });
+        at = int.add(&format!("d{i}"), "d", IntOp::Dense(weights), &[at], real.clone()).unwrap();
+    }
+    let shape = int.graph.node(at).shape.clone();
+    int.outputs.push(netfold_ir::int::OutputPort { name: "y".into(), node: at, shape, order: vec![], real });
+    net.int = int;
+    let pins = HashMap::new();
+    let device = Resources { lut: 53_200, ff: 106_400, dsp: 220, bram18: 280, uram: 0 };
+    let model = Analytic::default();
+    let request = Request { objective: Objective::Interval(64), device, limits: device, pins: &pins, model: &model };
+    let s = solve(&net, &request).unwrap();
+    assert_eq!(s.gap, 0.0);
+    assert!(s.timing.interval_cycles <= 64);
+}

@@ -101,7 +101,7 @@ fn period(kind: &Kind) -> Option<usize> {
 
 impl<'a> Actor<'a> {
     /// Before the first cycle.
-    pub fn new(module: &'a Module, mode: &Mode<'_>) -> Actor<'a> {
+    pub fn new(module: &'a Module, latency: u64, mode: &Mode<'_>) -> Actor<'a> {
         let kind = &module.kind;
         let schedule = match kind {
             Kind::Mvu(m) => Schedule::Mvu { sf: m.synapse_fold(), nf: m.neuron_fold(), beat: 0, group: 0 },
@@ -116,7 +116,7 @@ impl<'a> Actor<'a> {
             module,
             inputs: vec![0; kind.input_lanes().len()],
             outputs: vec![0; kind.output_lanes().len()],
-            latency: module.latency() as u64,
+            latency,
             ready: 0,
             started: None,
             ends: Vec::new(),

@@ -46,46 +46,84 @@ const FRAMES: [u64; 2] = [4, 64];
 /// A deadlock: a module that waits for space, and the module that does not take because it waits for another input.
 pub fn simulate(design: &Design) -> Result<Timing, Diag> {
     let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    simulate_depths(design, &depths, true)
+    Simulator::new(design).run(&depths, true)
 }
 
-/// As [`simulate`] with other FIFO depths, in the order of [`Design::streams`]. Without `peaks`, [`Timing::peak`] is empty and
-/// the simulation faster.
-///
-/// # Errors
-/// As [`simulate`].
-pub fn simulate_depths(design: &Design, depths: &[usize], peaks: bool) -> Result<Timing, Diag> {
-    let least = bottleneck(design).0;
-    let mut frames = FRAMES[0];
-    loop {
-        let outcome = Run::new(design, Mode { depths: Some(depths), pace: 0, frames, peaks }).finish()?;
-        let ends = &outcome.ends;
-        let gaps: Vec<u64> = ends.windows(2).map(|w| w[1] - w[0]).collect();
-        let last = gaps.last().copied().unwrap_or(0);
-        let even = gaps.len() >= 3 && gaps[gaps.len() - 3..].iter().all(|g| *g == last);
-        let steady = even && (last == least || outcome.uniform(last));
-        if steady || frames >= FRAMES[1] {
-            let half = ends.len() / 2;
-            let span = ends[ends.len() - 1] - ends[half];
-            let interval = if steady { last } else { span.div_ceil((ends.len() - 1 - half) as u64) };
-            return Ok(Timing {
-                latency_cycles: ends[0] - outcome.start,
-                interval_cycles: interval,
-                peak: outcome.peak,
-                blocked: outcome.blocked,
-            });
+/// A design to be simulated several times: what does not depend on FIFO depths is computed once.
+#[derive(Debug, Clone)]
+pub struct Simulator<'a> {
+    design: &'a Design,
+    latencies: Vec<u64>,
+    least: u64,
+}
+
+impl<'a> Simulator<'a> {
+    /// Prepares a design.
+    pub fn new(design: &'a Design) -> Simulator<'a> {
+        let latencies = design.modules().into_iter().map(|m| design.module(m).latency() as u64).collect();
+        Simulator { design, latencies, least: bottleneck(design).0 }
+    }
+
+    /// As [`simulate`] with other FIFO depths, in the order of [`Design::streams`]. Without `peaks`, [`Timing::peak`] is empty
+    /// and the simulation faster.
+    ///
+    /// # Errors
+    /// As [`simulate`].
+    pub fn run(&self, depths: &[usize], peaks: bool) -> Result<Timing, Diag> {
+        let mut frames = FRAMES[0];
+        loop {
+            let mode = Mode { depths: Some(depths), pace: 0, frames, peaks };
+            let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
+            let ends = &outcome.ends;
+            let gaps: Vec<u64> = ends.windows(2).map(|w| w[1] - w[0]).collect();
+            let last = gaps.last().copied().unwrap_or(0);
+            let even = gaps.len() >= 3 && gaps[gaps.len() - 3..].iter().all(|g| *g == last);
+            let steady = even && (last == self.least || outcome.uniform(last));
+            if steady || frames >= FRAMES[1] {
+                let half = ends.len() / 2;
+                let span = ends[ends.len() - 1] - ends[half];
+                let interval = if steady { last } else { span.div_ceil((ends.len() - 1 - half) as u64) };
+                return Ok(Timing {
+                    latency_cycles: ends[0] - outcome.start,
+                    interval_cycles: interval,
+                    peak: outcome.peak,
+                    blocked: outcome.blocked,
+                });
+            }
+            frames = (frames * 2).min(FRAMES[1]);
         }
-        frames = (frames * 2).min(FRAMES[1]);
+    }
+
+    /// See [`required_depths`].
+    ///
+    /// # Errors
+    /// None for a verified design.
+    pub fn required_depths(&self, interval: u64) -> Result<Vec<usize>, Diag> {
+        let mode = Mode { depths: None, pace: interval.max(1), frames: 4, peaks: true };
+        let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
+        Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
+    }
+
+    /// Latency with unbounded FIFOs: no depths make the first frame faster.
+    ///
+    /// # Errors
+    /// None for a verified design.
+    pub fn unbounded_latency(&self) -> Result<u64, Diag> {
+        let mode = Mode { depths: None, pace: 0, frames: 1, peaks: false };
+        let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
+        Ok(outcome.ends[0] - outcome.start)
     }
 }
 
-/// Latency with unbounded FIFOs: no depths make the first frame faster.
+/// Cycle of the last output beat of each of `frames` frames, counted from the first input beat.
 ///
 /// # Errors
-/// None for a verified design.
-pub fn unbounded_latency(design: &Design) -> Result<u64, Diag> {
-    let outcome = Run::new(design, Mode { depths: None, pace: 0, frames: 1, peaks: false }).finish()?;
-    Ok(outcome.ends[0] - outcome.start)
+/// As [`simulate`].
+pub fn frame_ends(design: &Design, frames: u64) -> Result<Vec<u64>, Diag> {
+    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    let mode = Mode { depths: Some(&depths), pace: 0, frames, peaks: false };
+    let outcome = Run::new(design, &Simulator::new(design).latencies, mode).finish()?;
+    Ok(outcome.ends.iter().map(|end| end - outcome.start).collect())
 }
 
 /// Lower bound of the interval: the most firings a frame of any module.
@@ -106,6 +144,5 @@ pub fn bottleneck(design: &Design) -> (u64, Option<ModuleId>) {
 /// # Errors
 /// None for a verified design.
 pub fn required_depths(design: &Design, interval: u64) -> Result<Vec<usize>, Diag> {
-    let outcome = Run::new(design, Mode { depths: None, pace: interval.max(1), frames: 4, peaks: true }).finish()?;
-    Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
+    Simulator::new(design).required_depths(interval)
 }

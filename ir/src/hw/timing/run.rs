@@ -160,11 +160,12 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// The initial state.
-    pub fn new(design: &'a Design, mode: Mode<'a>) -> Run<'a> {
+    /// The initial state. `latencies` are those of the modules, in order.
+    pub fn new(design: &'a Design, latencies: &[u64], mode: Mode<'a>) -> Run<'a> {
         let ids = design.modules();
         let slot = |id: ModuleId| ids.binary_search(&id).unwrap_or(0);
-        let mut actors: Vec<Actor<'a>> = ids.iter().map(|id| Actor::new(design.module(*id), &mode)).collect();
+        let mut actors: Vec<Actor<'a>> =
+            ids.iter().zip(latencies).map(|(id, l)| Actor::new(design.module(*id), *l, &mode)).collect();
         let mut fifos = Vec::new();
         for (i, (from, to, stream)) in design.streams().into_iter().enumerate() {
             let (producer, consumer) = (slot(from), slot(to));

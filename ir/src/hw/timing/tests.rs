@@ -218,7 +218,12 @@ fn equals_cycle_by_cycle_stepping() {
     for _ in 0..300 {
         let design = residual(&mut rng);
         let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-        let fast = Run::new(&design, Mode { depths: Some(&depths), pace: 0, frames: 8, peaks: false }).finish();
+        let fast = Run::new(
+            &design,
+            &Simulator::new(&design).latencies,
+            Mode { depths: Some(&depths), pace: 0, frames: 8, peaks: false },
+        )
+        .finish();
         match (fast, plain(&design, 8)) {
             (Ok(f), Some((start, ends))) => {
                 assert_eq!((f.start, f.ends), (start, ends), "{depths:?}");
@@ -253,7 +258,13 @@ fn strided_windows_flush_like_plain_stepping() {
         n.join((w, 0), (m, 0), pixels, rng.random_range(1..6));
         n.join((m, 0), (sink, 0), pixels * rows, rng.random_range(1..6));
         let depths: Vec<usize> = n.design.streams().iter().map(|(_, _, s)| s.depth).collect();
-        let f = Run::new(&n.design, Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false }).finish().unwrap();
+        let f = Run::new(
+            &n.design,
+            &Simulator::new(&n.design).latencies,
+            Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false },
+        )
+        .finish()
+        .unwrap();
         assert_eq!(Some((f.start, f.ends)), plain(&n.design, 5), "{size} {kernel} {depths:?}");
     }
 }

@@ -1,0 +1,245 @@
+//! `explore`: the trade-off between latency, throughput and area for a device, and what a design makes of its multipliers.
+//!
+//! [`front`] solves the folding for a ladder of rates and latencies and keeps the designs that no other one beats in interval,
+//! latency and area. Each point carries the command that makes it again. [`svg::plot`] draws the front, [`Report`] says for one
+//! design how busy its multipliers are.
+
+pub mod svg;
+mod utilization;
+
+pub use utilization::{Layer, NextStep, Report, utilization};
+
+use crate::optimize::{self, Objective, Prices, Request, Resources, Solution};
+use crate::pipeline::Prepared;
+use netfold_ir::diag::{Code, Diag};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+
+/// What is explored.
+#[derive(Clone, Copy)]
+pub struct Exploration<'a> {
+    /// Device, limits, pins and prices; its objective is not used.
+    pub request: Request<'a>,
+    /// Clock, for times.
+    pub clock_mhz: f64,
+    /// How the command line names the model.
+    pub model: &'a str,
+    /// How the command line names the board.
+    pub board: &'a str,
+    /// Points wanted, at most.
+    pub points: usize,
+}
+
+/// One design of the front.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Point {
+    /// First input beat to last output beat, in cycles.
+    pub latency_cycles: u64,
+    /// Between frames, in cycles.
+    pub interval_cycles: u64,
+    /// Latency in ns at the clock.
+    pub latency_ns: f64,
+    /// Frames a second at the clock.
+    pub fps: f64,
+    /// What it uses.
+    pub used: Resources,
+    /// Largest share of a resource of the device, in percent.
+    pub utilization_percent: f64,
+    /// Area in the units of [`Prices`].
+    pub area: u64,
+    /// Proven gap of the folding; 0: optimal.
+    pub gap: f64,
+    /// The command that makes this design again.
+    pub command: String,
+}
+
+/// The Pareto front, fastest first.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Front {
+    /// Model.
+    pub model: String,
+    /// Board.
+    pub board: String,
+    /// Clock in MHz.
+    pub clock_mhz: f64,
+    /// The points, by ascending interval, then latency.
+    pub points: Vec<Point>,
+}
+
+/// The Pareto front of latency, interval and area.
+///
+/// # Errors
+/// That of the fastest design when nothing fits.
+pub fn front(prepared: &Prepared, exploration: &Exploration<'_>) -> Result<Front, Diag> {
+    let solve = |objective| optimize::solve(prepared, &Request { objective, ..exploration.request });
+    let fastest = solve(Objective::Fastest)?;
+    let slowest = solve(Objective::Interval(u64::MAX >> 20))?;
+    let (lo, hi) = (fastest.timing.interval_cycles.max(1), slowest.timing.interval_cycles.max(1));
+    let steps = (exploration.points.max(3) - 1) as u32;
+    let ratio = (hi as f64 / lo as f64).powf(1.0 / f64::from(steps));
+    let mut points = vec![
+        point(exploration, &fastest, by_rate(exploration, fastest.timing.interval_cycles)),
+        point(exploration, &slowest, by_rate(exploration, slowest.timing.interval_cycles)),
+    ];
+    for i in 1..steps {
+        let interval = (lo as f64 * ratio.powi(i as i32)).round() as u64;
+        match solve(Objective::Interval(interval)) {
+            Ok(s) => points.push(point(exploration, &s, by_rate(exploration, s.timing.interval_cycles))),
+            Err(d) if d.code == Code::DoesNotFit => {}
+            Err(d) => return Err(d),
+        }
+    }
+    // Latency asked for by itself: fewer cycles than the rate's design has, and the same.
+    let latencies: Vec<u64> = points.iter().map(|p| p.latency_cycles).collect();
+    for latency in latencies {
+        for asked in [latency, latency * 3 / 4] {
+            match solve(Objective::Latency(asked.max(1))) {
+                Ok(s) => points.push(point(exploration, &s, by_latency(exploration, s.timing.latency_cycles))),
+                Err(d) if d.code == Code::DoesNotFit => {}
+                Err(d) => return Err(d),
+            }
+        }
+    }
+    Ok(Front {
+        model: exploration.model.to_string(),
+        board: exploration.board.to_string(),
+        clock_mhz: exploration.clock_mhz,
+        points: pareto(points),
+    })
+}
+
+/// Points that no other one beats or equals in interval, latency and area, by ascending interval.
+fn pareto(mut points: Vec<Point>) -> Vec<Point> {
+    points.sort_by_key(|p| (p.interval_cycles, p.latency_cycles, p.area));
+    let mut kept: Vec<Point> = Vec::new();
+    for p in points {
+        let beaten = kept.iter().any(|k| k.latency_cycles <= p.latency_cycles && k.area <= p.area);
+        if !beaten {
+            kept.push(p);
+        }
+    }
+    kept
+}
+
+fn point(e: &Exploration<'_>, s: &Solution, command: String) -> Point {
+    let device = e.request.device;
+    let prices = if device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(&device) };
+    let share = s
+        .used
+        .array()
+        .iter()
+        .zip(device.array())
+        .filter(|(_, d)| *d > 0)
+        .map(|(u, d)| *u as f64 / d as f64)
+        .fold(0.0, f64::max);
+    Point {
+        latency_cycles: s.timing.latency_cycles,
+        interval_cycles: s.timing.interval_cycles,
+        latency_ns: s.timing.latency_cycles as f64 * 1000.0 / e.clock_mhz,
+        fps: e.clock_mhz * 1e6 / s.timing.interval_cycles.max(1) as f64,
+        used: s.used,
+        utilization_percent: share * 100.0,
+        area: prices.area(&s.used),
+        gap: s.gap,
+        command,
+    }
+}
+
+/// Command for an interval: the frame rate is rounded down so that the cycles are the same.
+fn by_rate(e: &Exploration<'_>, interval: u64) -> String {
+    let fps = e.clock_mhz * 1e6 / interval.max(1) as f64;
+    let text =
+        if fps >= 1000.0 { format!("{}", fps.floor()) } else { format!("{:.3}", (fps * 1000.0).floor() / 1000.0) };
+    format!("netfold gen {} --board {} --clock-mhz {} --fps {text}", quoted(e.model), quoted(e.board), e.clock_mhz)
+}
+
+/// Command for a latency.
+fn by_latency(e: &Exploration<'_>, cycles: u64) -> String {
+    let ns = (cycles as f64 * 1000.0 / e.clock_mhz).ceil();
+    format!("netfold gen {} --board {} --clock-mhz {} --latency-ns {ns}", quoted(e.model), quoted(e.board), e.clock_mhz)
+}
+
+/// A word for a shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./+".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_string()
+    } else {
+        format!("'{}'", word.replace('\'', "'\\''"))
+    }
+}
+
+impl Front {
+    /// The front as text, a line a point.
+    pub fn table(&self) -> String {
+        let mut out = format!(
+            "{:>12} {:>12} {:>12} {:>12} {:>8} {:>8} {:>6} {:>7} {:>5} {:>6}\n",
+            "interval", "frames/s", "latency", "latency ns", "LUT", "FF", "DSP", "BRAM36", "URAM", "max %"
+        );
+        for p in &self.points {
+            let u = &p.used;
+            let _ = writeln!(
+                out,
+                "{:>12} {:>12.1} {:>12} {:>12.1} {:>8} {:>8} {:>6} {:>7} {:>5} {:>6.1}",
+                p.interval_cycles,
+                p.fps,
+                p.latency_cycles,
+                p.latency_ns,
+                u.lut,
+                u.ff,
+                u.dsp,
+                u.bram36(),
+                u.uram,
+                p.utilization_percent
+            );
+            let _ = writeln!(out, "    {}", p.command);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(interval: u64, latency: u64, area: u64) -> Point {
+        Point {
+            latency_cycles: latency,
+            interval_cycles: interval,
+            latency_ns: latency as f64,
+            fps: 1e9 / interval as f64,
+            used: Resources::default(),
+            utilization_percent: 1.0,
+            area,
+            gap: 0.0,
+            command: "netfold gen a<b".into(),
+        }
+    }
+
+    #[test]
+    fn the_front_keeps_what_nothing_beats() {
+        let all = vec![sample(10, 30, 5), sample(20, 30, 5), sample(20, 20, 9), sample(40, 60, 2), sample(10, 30, 5)];
+        let kept: Vec<_> = pareto(all).iter().map(|p| (p.interval_cycles, p.latency_cycles, p.area)).collect();
+        assert_eq!(kept, [(10, 30, 5), (20, 20, 9), (40, 60, 2)]);
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("a/b-1.onnx"), "a/b-1.onnx");
+        assert_eq!(quoted("my net's.onnx"), "'my net'\\''s.onnx'");
+    }
+
+    #[test]
+    fn plots_are_escaped_and_have_a_mark_a_point() {
+        let front = Front {
+            model: "a<b".into(),
+            board: "x".into(),
+            clock_mhz: 100.0,
+            points: vec![sample(10, 30, 5), sample(1000, 900, 2)],
+        };
+        let text = svg::plot(&front);
+        assert_eq!(text.matches("<circle").count(), 2);
+        assert!(!text.contains("a<b") && text.contains("a&lt;b"));
+        assert!(front.table().lines().count() == 5);
+    }
+}
