@@ -4,14 +4,17 @@
 //! says which, one is inserted: with the format that the configuration asks for, from calibration data, or the default. Linear
 //! results that leave the network, or only feed a comparison, stay exact.
 
+mod facts;
+
 use crate::precision::{Calibration, Formats, calibrated, default_activation, short_scale};
+use facts::Facts;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use netfold_ir::net::{Network, Op, PoolKind, UnaryFn, Weights};
 use netfold_ir::quant::{IntType, Overflow, Quantizer, Rounding};
 use netfold_ir::rat::{self, Rat};
 use num_traits::{One, Zero};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// What was decided, for the user.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -47,30 +50,39 @@ pub const TABLE_SIZE: usize = 1 << 16;
 /// Inserts quantizers and quantizes float weights.
 pub fn run(net: &mut Network, formats: &dyn Formats, calibration: Option<&Calibration>) -> Result<Summary, Diag> {
     let mut summary = Summary::default();
-    let mut points: Vec<(NodeId, Role)> = Vec::new();
+    let facts = Facts::of(net)?;
+    let mut points = Points::default();
     for id in net.graph.topological()? {
         for input in net.graph.inputs(id) {
-            if let Some(role) = needed_by(net, id) {
-                require(net, input, role, &mut points);
+            if let Some(role) = needed_by(net, id, &facts) {
+                points.require(net, input, role, &facts);
             }
         }
         if is_probability(net, id) {
-            require(net, id, Role::Probability, &mut points);
+            points.require(net, id, Role::Probability, &facts);
         }
     }
     for port in net.outputs.clone() {
-        if formats.model_default().is_some() || !is_linear(net, port.node) || asked(net, port.node, formats).is_some() {
-            require(net, port.node, Role::Output, &mut points);
+        if formats.model_default().is_some()
+            || !facts.linear.contains(&port.node)
+            || asked(net, port.node, formats).is_some()
+        {
+            points.require(net, port.node, Role::Output, &facts);
         }
     }
     // A layer whose result format was written down gets it, whether or not the hardware would need one there.
     for id in net.graph.topological()? {
         let op = &net.graph.node(id).op;
         let computes = matches!(op, Op::Dense(_) | Op::Conv(_) | Op::Unary(_) | Op::Sum(_) | Op::Mul | Op::Input(_));
-        if computes && formats.model_default().is_none() && !on_grid(net, id) && asked(net, id, formats).is_some() {
-            points.push((id, Role::Activation));
+        if computes
+            && formats.model_default().is_none()
+            && !facts.on_grid.contains(&id)
+            && asked(net, id, formats).is_some()
+        {
+            points.list.push((id, Role::Activation));
         }
     }
+    let mut points = points.list;
     let mut seen = HashMap::new();
     points.retain(|(id, _)| seen.insert(*id, ()).is_none());
     let chosen = choose(net, &points, formats, calibration, &mut summary);
@@ -85,15 +97,15 @@ pub fn run(net: &mut Network, formats: &dyn Formats, calibration: Option<&Calibr
 }
 
 /// What the operator needs of its inputs; `None` when exact values of any kind will do.
-fn needed_by(net: &Network, id: NodeId) -> Option<Role> {
+fn needed_by(net: &Network, id: NodeId, facts: &Facts) -> Option<Role> {
     match &net.graph.node(id).op {
         Op::Dense(_) | Op::Conv(_) | Op::Sum(_) | Op::Mul => Some(Role::Activation),
-        Op::Pool(p) if p.kind == PoolKind::Max => unless_exact(net, id),
-        Op::GlobalPool(PoolKind::Max) | Op::ArgMax(_) | Op::ReduceMax => unless_exact(net, id),
+        Op::Pool(p) if p.kind == PoolKind::Max => unless_exact(net, id, facts),
+        Op::GlobalPool(PoolKind::Max) | Op::ArgMax(_) | Op::ReduceMax => unless_exact(net, id, facts),
         Op::Pool(_) | Op::GlobalPool(_) => Some(Role::Activation),
         // Exact logits are rounded where their range is known, in `streamline`.
         Op::Softmax(_) => {
-            let exact = net.graph.inputs(id).iter().all(|i| is_linear(net, *i));
+            let exact = net.graph.inputs(id).iter().all(|i| facts.linear.contains(i));
             if exact { None } else { Some(Role::Logits) }
         }
         Op::Unary(f)
@@ -107,35 +119,15 @@ fn needed_by(net: &Network, id: NodeId) -> Option<Role> {
         Op::Unary(UnaryFn::Affine(_)) => {
             (behind_function(net, id) && !chain_is_quantized(net, id)).then_some(Role::Activation)
         }
-        Op::Concat(_) | Op::Slice(_) | Op::Pad(_) | Op::Upsample(_) => unless_exact(net, id),
+        Op::Concat(_) | Op::Slice(_) | Op::Pad(_) | Op::Upsample(_) => unless_exact(net, id, facts),
         Op::Input(_) | Op::Unary(_) | Op::Reshape(_) | Op::Transpose(_) => None,
     }
 }
 
 /// What an operator needs that only moves or compares elements: nothing where its inputs have exact integers already.
-fn unless_exact(net: &Network, id: NodeId) -> Option<Role> {
-    let exact = net.graph.inputs(id).iter().all(|i| has_exact_integers(net, *i));
+fn unless_exact(net: &Network, id: NodeId, facts: &Facts) -> Option<Role> {
+    let exact = net.graph.inputs(id).iter().all(|i| facts.exact.contains(i));
     if exact { None } else { Some(Role::Activation) }
-}
-
-/// Whether the values are integers, or piecewise affine functions of integers.
-fn has_exact_integers(net: &Network, id: NodeId) -> bool {
-    let all = || net.graph.inputs(id).into_iter().all(|i| has_exact_integers(net, i));
-    match &net.graph.node(id).op {
-        Op::Input(_) => false,
-        Op::Unary(UnaryFn::Quant(_)) => true,
-        Op::Unary(UnaryFn::HardSwish | UnaryFn::Softsign | UnaryFn::Reciprocal) => false,
-        Op::Unary(f) => f.is_rational() && all(),
-        Op::Dense(_) | Op::Conv(_) | Op::Sum(_) | Op::Mul | Op::Pool(_) | Op::GlobalPool(_) => true,
-        Op::ArgMax(_) | Op::Softmax(_) => true,
-        Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Concat(_)
-        | Op::Slice(_)
-        | Op::Pad(_)
-        | Op::Upsample(_)
-        | Op::ReduceMax => all(),
-    }
 }
 
 /// Whether the input is a function of one element that is neither affine nor a quantizer.
@@ -188,73 +180,43 @@ fn quantized_next(net: &Network, id: NodeId) -> bool {
         && consumers.iter().all(|(c, _)| matches!(net.graph.node(*c).op, Op::Unary(UnaryFn::Quant(_))))
 }
 
-/// Adds quantizers behind whatever makes the values of `id` that are not integers yet.
-fn require(net: &Network, id: NodeId, role: Role, points: &mut Vec<(NodeId, Role)>) {
-    if on_grid(net, id) {
-        return;
-    }
-    match &net.graph.node(id).op {
-        Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Concat(_)
-        | Op::Slice(_)
-        | Op::Pad(_)
-        | Op::Upsample(_)
-        | Op::ReduceMax
-        | Op::GlobalPool(PoolKind::Max) => {
-            net.graph.inputs(id).into_iter().for_each(|i| require(net, i, role, points));
-        }
-        Op::Pool(p) if p.kind == PoolKind::Max => {
-            net.graph.inputs(id).into_iter().for_each(|i| require(net, i, role, points));
-        }
-        Op::Softmax(_) => points.push((id, Role::Probability)),
-        Op::Input(_)
-        | Op::Dense(_)
-        | Op::Conv(_)
-        | Op::Unary(_)
-        | Op::Sum(_)
-        | Op::Mul
-        | Op::Pool(_)
-        | Op::GlobalPool(_)
-        | Op::ArgMax(_) => points.push((id, role)),
-    }
+/// Where quantizers are to be inserted.
+#[derive(Debug, Default)]
+struct Points {
+    list: Vec<(NodeId, Role)>,
+    seen: HashSet<NodeId>,
 }
 
-/// Whether all values are integers of a known format times a scale.
-fn on_grid(net: &Network, id: NodeId) -> bool {
-    let all = || net.graph.inputs(id).into_iter().all(|i| on_grid(net, i));
-    match &net.graph.node(id).op {
-        Op::Unary(UnaryFn::Quant(_)) | Op::ArgMax(_) => true,
-        Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Slice(_)
-        | Op::Concat(_)
-        | Op::Pad(_)
-        | Op::Upsample(_)
-        | Op::ReduceMax => all(),
-        Op::Pool(p) => p.kind == PoolKind::Max && all(),
-        Op::GlobalPool(kind) => *kind == PoolKind::Max && all(),
-        // A positive scale or an offset keeps the grid.
-        Op::Unary(UnaryFn::Affine(_)) => all(),
-        Op::Input(_) | Op::Dense(_) | Op::Conv(_) | Op::Unary(_) | Op::Sum(_) | Op::Mul | Op::Softmax(_) => false,
-    }
-}
-
-/// Whether the values are an exact linear combination of integers, so that they need no quantizer to leave.
-fn is_linear(net: &Network, id: NodeId) -> bool {
-    let all = || net.graph.inputs(id).into_iter().all(|i| is_linear(net, i));
-    match &net.graph.node(id).op {
-        Op::Dense(_) | Op::Conv(_) | Op::Unary(UnaryFn::Quant(_)) | Op::ArgMax(_) | Op::Sum(_) | Op::Mul => true,
-        Op::Unary(UnaryFn::Affine(_)) => all(),
-        Op::Pool(_) | Op::GlobalPool(_) => true,
-        Op::Reshape(_)
-        | Op::Transpose(_)
-        | Op::Slice(_)
-        | Op::Concat(_)
-        | Op::Pad(_)
-        | Op::Upsample(_)
-        | Op::ReduceMax => all(),
-        Op::Input(_) | Op::Unary(_) | Op::Softmax(_) => false,
+impl Points {
+    /// Adds quantizers behind whatever makes the values of `id` that are not integers yet.
+    fn require(&mut self, net: &Network, id: NodeId, role: Role, facts: &Facts) {
+        let mut open = vec![id];
+        while let Some(id) = open.pop() {
+            if facts.on_grid.contains(&id) || !self.seen.insert(id) {
+                continue;
+            }
+            match &net.graph.node(id).op {
+                Op::Reshape(_)
+                | Op::Transpose(_)
+                | Op::Concat(_)
+                | Op::Slice(_)
+                | Op::Pad(_)
+                | Op::Upsample(_)
+                | Op::ReduceMax
+                | Op::GlobalPool(PoolKind::Max) => open.extend(net.graph.inputs(id).into_iter().rev()),
+                Op::Pool(p) if p.kind == PoolKind::Max => open.extend(net.graph.inputs(id)),
+                Op::Softmax(_) => self.list.push((id, Role::Probability)),
+                Op::Input(_)
+                | Op::Dense(_)
+                | Op::Conv(_)
+                | Op::Unary(_)
+                | Op::Sum(_)
+                | Op::Mul
+                | Op::Pool(_)
+                | Op::GlobalPool(_)
+                | Op::ArgMax(_) => self.list.push((id, role)),
+            }
+        }
     }
 }
 
@@ -346,8 +308,7 @@ fn shared_scales(net: &Network, points: &[(NodeId, Role)]) -> Vec<usize> {
         if !matches!(net.graph.node(id).op, Op::Sum(_) | Op::Concat(_)) {
             continue;
         }
-        let mut sources = Vec::new();
-        net.graph.inputs(id).into_iter().for_each(|i| sources_of(net, i, &index, &mut sources));
+        let sources = sources_of(net, id, &index);
         for pair in sources.windows(2) {
             let (a, b) = (root(&parent, pair[0]), root(&parent, pair[1]));
             parent[a.max(b)] = a.min(b);
@@ -356,18 +317,30 @@ fn shared_scales(net: &Network, points: &[(NodeId, Role)]) -> Vec<usize> {
     (0..points.len()).map(|i| root(&parent, i)).collect()
 }
 
-/// Points whose values reach `id` through operators that only move elements.
-fn sources_of(net: &Network, id: NodeId, index: &HashMap<NodeId, usize>, out: &mut Vec<usize>) {
-    if let Some(&i) = index.get(&id) {
-        out.push(i);
-        return;
+/// Points whose values reach the inputs of `id` through operators that only move elements.
+fn sources_of(net: &Network, id: NodeId, index: &HashMap<NodeId, usize>) -> Vec<usize> {
+    let (mut out, mut seen) = (Vec::new(), HashSet::new());
+    let mut open = net.graph.inputs(id);
+    while let Some(id) = open.pop() {
+        if !seen.insert(id) {
+            continue;
+        }
+        if let Some(&i) = index.get(&id) {
+            out.push(i);
+        } else if matches!(
+            net.graph.node(id).op,
+            Op::Reshape(_)
+                | Op::Transpose(_)
+                | Op::Slice(_)
+                | Op::Concat(_)
+                | Op::Pad(_)
+                | Op::Upsample(_)
+                | Op::Pool(_)
+        ) {
+            open.extend(net.graph.inputs(id));
+        }
     }
-    if matches!(
-        net.graph.node(id).op,
-        Op::Reshape(_) | Op::Transpose(_) | Op::Slice(_) | Op::Concat(_) | Op::Pad(_) | Op::Upsample(_) | Op::Pool(_)
-    ) {
-        net.graph.inputs(id).into_iter().for_each(|i| sources_of(net, i, index, out));
-    }
+    out
 }
 
 /// Observed values of all points that share the scale of point `i`.

@@ -24,6 +24,14 @@ struct Line {
     hi: i64,
 }
 
+impl Line {
+    /// The value at `q`.
+    fn value(&self, rounding: Rounding, q: i64) -> i64 {
+        let v = rounding.round(&(&self.slope * rat::from_i64(q) + &self.offset));
+        v.to_i64().unwrap_or(if v.is_negative() { i64::MIN } else { i64::MAX }).clamp(self.lo, self.hi)
+    }
+}
+
 /// The pieces of channel `c` as one line and clipping bounds, when they are that on `hull`.
 fn single_line(f: &StepFn, c: usize, pieces: &[Piece], hull: (i64, i64)) -> Option<Line> {
     let ty = f.quantizer.ty;
@@ -148,13 +156,14 @@ fn exact_lines(f: &StepFn, lines: &[Line], hulls: &[(i64, i64)]) -> Option<MulSh
         mul.push(m);
         add.push(a);
     }
-    bounded(f, lines, mul, add, u32::try_from(shift).ok()?, half_even)
+    bounded(f, lines, hulls, mul, add, u32::try_from(shift).ok()?, half_even)
 }
 
 /// The lines with common clipping bounds. Bounds that differ between channels are taken where that changes nothing.
 fn bounded(
     f: &StepFn,
     lines: &[Line],
+    hulls: &[(i64, i64)],
     mut mul: Vec<i64>,
     mut add: Vec<i64>,
     shift: u32,
@@ -166,10 +175,15 @@ fn bounded(
         let modulus_low = if ty.signed { -(1i64 << (ty.bits - 1)) } else { 0 };
         (modulus_low, modulus_low + (1i64 << ty.bits) - 1)
     } else {
-        let sloped: Vec<&Line> = lines.iter().filter(|l| !l.slope.is_zero()).collect();
-        let lo = sloped.iter().map(|l| l.lo).min().unwrap_or(ty.min());
-        let hi = sloped.iter().map(|l| l.hi).max().unwrap_or(ty.max());
-        if sloped.iter().any(|l| l.lo != lo || l.hi != hi) {
+        let sloped: Vec<(&Line, (i64, i64))> =
+            lines.iter().zip(hulls).filter(|(l, _)| !l.slope.is_zero()).map(|(l, h)| (l, *h)).collect();
+        let lo = sloped.iter().map(|(l, _)| l.lo).max().unwrap_or(ty.min());
+        let hi = sloped.iter().map(|(l, _)| l.hi).min().unwrap_or(ty.max());
+        let held = |(l, hull): &(&Line, (i64, i64))| {
+            let ends = [hull.0, hull.1].map(|q| l.value(f.quantizer.rounding, q));
+            (l.lo == lo || ends[0].min(ends[1]) >= lo) && (l.hi == hi || ends[0].max(ends[1]) <= hi)
+        };
+        if !sloped.iter().all(held) {
             return None;
         }
         (lo, hi)
@@ -187,10 +201,16 @@ fn bounded(
     Some(MulShift { mul: compact(mul), add: compact(add), shift, half_even, lo, hi, wrap })
 }
 
+/// Whether every channel is one line with its clipping on its interval.
+pub(super) fn are_lines(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
+    (0..hulls.len()).all(|c| f.pieces(c).is_some_and(|p| single_line(f, c, &p, hulls[c]).is_some()))
+}
+
 /// All channels as lines whose factor is fitted to the steps; `None` when no factor of a sensible width meets all steps.
 pub(super) fn fitted(f: &StepFn, steps: &[Steps]) -> Option<MulShift> {
     let lines: Option<Vec<Line>> = (0..steps.len()).map(|c| single_line(f, c, &f.pieces(c)?, steps[c].range)).collect();
     let lines = lines?;
+    let hulls: Vec<(i64, i64)> = steps.iter().map(|s| s.range).collect();
     let slopes: Vec<f64> = lines.iter().map(|l| rat::to_f64(&l.slope).abs()).filter(|s| *s > 0.0).collect();
     let steepest = slopes.iter().copied().fold(0.0f64, f64::max);
     if steepest == 0.0 {
@@ -213,7 +233,7 @@ pub(super) fn fitted(f: &StepFn, steps: &[Steps]) -> Option<MulShift> {
                 None => continue 'shift,
             }
         }
-        return bounded(f, &lines, mul, add, shift as u32, false);
+        return bounded(f, &lines, &hulls, mul, add, shift as u32, false);
     }
     None
 }

@@ -65,8 +65,13 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
     let hull = hulls.iter().fold((i64::MAX, i64::MIN), |a, h| (a.0.min(h.0), a.1.max(h.1)));
     let width = hull.1.abs_diff(hull.0).saturating_add(1);
     if !cheap_line {
-        let levels = f.quantizer.ty.max() - f.quantizer.ty.min();
-        let steps: Option<Vec<Steps>> = (0..n).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
+        let levels = (0..n).map(|c| compiled.eval(c, hulls[c].0).abs_diff(compiled.eval(c, hulls[c].1))).max();
+        let levels = levels.map_or(0, |l| i64::try_from(l).unwrap_or(i64::MAX));
+        // Finding the steps of a wide function takes time, so only where something can be made of them.
+        let useful = levels <= THRESHOLDS || candidates.is_empty() && line::are_lines(f, &hulls);
+        let steps: Option<Vec<Steps>> =
+            (0..n).filter(|_| useful).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
+        let steps = steps.filter(|_| useful);
         if let Some(steps) = &steps {
             if candidates.is_empty()
                 && let Some(line) = line::fitted(f, steps)

@@ -8,6 +8,7 @@
 mod arrange;
 mod join;
 mod linear;
+mod pool;
 mod softmax;
 mod value;
 
@@ -15,7 +16,7 @@ use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::ReduceOp;
 use netfold_ir::int::{InputPort, IntNetwork, IntOp, OutputPort, StepFn};
-use netfold_ir::net::{Affine, Network, Op, PoolKind, UnaryFn};
+use netfold_ir::net::{Affine, Network, Op, UnaryFn};
 use netfold_ir::quant::{IntType, Overflow, Quantizer, Rounding};
 use netfold_ir::rat::{self, Rat};
 use num_traits::{One, Signed, Zero};
@@ -349,70 +350,6 @@ impl Context<'_> {
         Ok(value)
     }
 
-    /// A window reduction.
-    fn pool(&mut self, id: NodeId, name: &str, pool: &netfold_ir::net::Pool) -> Result<Value, Diag> {
-        let shape = self.net.shape(id).to_vec();
-        let x = self.input(id, 0)?;
-        let mut x = self.materialize(name, x)?;
-        let image = value::image(&x.shape);
-        let taps = (pool.window.kernel[0] * pool.window.kernel[1]) as i64;
-        let padded = pool.window.pads != [0; 4];
-        match pool.kind {
-            PoolKind::Max => {
-                if !x.real.scale.iter().all(Signed::is_positive) {
-                    x = self.common_scale(name, x)?;
-                }
-                let node = x.node()?;
-                let (lo, _) = self.int.graph.node(node).range.hull();
-                let op = IntOp::Pool { op: ReduceOp::Max, input: image, window: pool.window, pad: vec![lo] };
-                let real = value::per_channel(&x.real, image[2])?;
-                let new = self.int.add(name, name, op, &[node], real)?;
-                Ok(self.integer(new, shape))
-            }
-            PoolKind::Average { include_pad } => {
-                if padded && !value::has_integer_zero(&x.real) {
-                    x = self.common_scale(name, x)?;
-                }
-                let real = value::per_channel(&x.real, image[2])?;
-                let pad = value::zero_of(&real);
-                let node = x.node()?;
-                let op = IntOp::Pool { op: ReduceOp::Sum, input: image, window: pool.window, pad };
-                let divisor = rat::from_i64(taps);
-                let mean =
-                    Affine { scale: real.scale.iter().map(|s| s / &divisor).collect(), offset: real.offset.clone() };
-                let new = self.int.add(name, name, op, &[node], mean.clone())?;
-                let mut value = self.integer(new, shape.clone());
-                if padded && !include_pad {
-                    value.real = uneven_mean(&mean, &pool.window, image, &shape);
-                }
-                Ok(value)
-            }
-        }
-    }
-
-    /// A reduction over all pixels.
-    fn global_pool(&mut self, id: NodeId, name: &str, kind: PoolKind) -> Result<Value, Diag> {
-        let shape = self.net.shape(id).to_vec();
-        let x = self.input(id, 0)?;
-        let mut x = self.materialize(name, x)?;
-        let image = value::image(&x.shape);
-        let pixels = rat::from_i64((image[0] * image[1]) as i64);
-        if x.real.channels() > 1 && !image[2].is_multiple_of(x.real.channels())
-            || kind == PoolKind::Max && !x.real.scale.iter().all(Signed::is_positive)
-        {
-            x = self.common_scale(name, x)?;
-        }
-        let (op, real) = match kind {
-            PoolKind::Max => (ReduceOp::Max, x.real.clone()),
-            PoolKind::Average { .. } => {
-                let scale = x.real.scale.iter().map(|s| s / &pixels).collect();
-                (ReduceOp::Sum, Affine { scale, offset: x.real.offset.clone() })
-            }
-        };
-        let new = self.int.add(name, name, IntOp::GlobalReduce { op, channels: image[2] }, &[x.node()?], real)?;
-        Ok(self.integer(new, shape))
-    }
-
     /// Closes an output.
     fn output(&mut self, port: &netfold_ir::net::Port) -> Result<(), Diag> {
         let x =
@@ -468,29 +405,4 @@ fn inverse(order: &[u32]) -> Vec<u32> {
         out[o as usize] = i as u32;
     }
     out
-}
-
-/// Mean over the pixels of each window that lie inside the image: a scale per element.
-fn uneven_mean(mean: &Affine, window: &netfold_ir::net::Window, image: [usize; 3], shape: &[usize]) -> Affine {
-    let taps = (window.kernel[0] * window.kernel[1]) as i64;
-    let inside = |a: usize, o: usize| {
-        (0..window.kernel[a])
-            .filter(|k| {
-                let at = o * window.stride[a] + k * window.dilation[a];
-                (window.pads[a]..window.pads[a] + image[a]).contains(&at)
-            })
-            .count() as i64
-    };
-    let (mut scale, mut offset) = (Vec::new(), Vec::new());
-    for y in 0..shape[0] {
-        for x in 0..shape[1] {
-            let count = (inside(0, y) * inside(1, x)).max(1);
-            let factor = rat::from_i64(taps) / rat::from_i64(count);
-            for c in 0..image[2] {
-                scale.push(mean.scale_of(c) * &factor);
-                offset.push(mean.offset_of(c).clone());
-            }
-        }
-    }
-    compact_affine(Affine { scale, offset })
 }

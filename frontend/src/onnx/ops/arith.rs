@@ -18,8 +18,12 @@ pub(super) fn join(im: &mut Importer, values: &[Value], op: Op, name: &str) -> R
     let aligned: Vec<Value> = values.iter().map(|v| prepend_axes(v, rank - v.dims.len())).collect();
     let Some(first) = aligned.first() else { return Err(invalid("no inputs")) };
     if aligned.iter().any(|v| v.dims != first.dims || v.batch != first.batch) {
-        let shapes: Vec<_> = aligned.iter().map(|v| &v.dims).collect();
-        return Err(unsupported(format!("tensors of different shapes {shapes:?} that all depend on the inputs"))
+        let shape = |v: &Value| {
+            let size = |(axis, d): (usize, &usize)| if Some(axis) == v.batch { "N".into() } else { d.to_string() };
+            format!("[{}]", v.dims.iter().enumerate().map(size).collect::<Vec<String>>().join(", "))
+        };
+        let shapes = aligned.iter().map(shape).collect::<Vec<_>>().join(" and ");
+        return Err(unsupported(format!("tensors of different shapes {shapes} that all depend on the inputs"))
             .help("broadcasting is supported only where one operand is a constant"));
     }
     let natural: Vec<usize> = (0..rank).collect();
