@@ -4,7 +4,7 @@ mod common;
 
 use common::build::Builder;
 use common::{harness, rng};
-use netfold_ir::hw::Design;
+use netfold_ir::hw::{Design, Memory, Multiplier};
 
 /// Designs `<letter>0 .. <letter>n` that `make` builds.
 fn designs(letter: &str, n: u64, mut make: impl FnMut(&mut Builder)) -> Vec<Design> {
@@ -20,17 +20,23 @@ fn designs(letter: &str, n: u64, mut make: impl FnMut(&mut Builder)) -> Vec<Desi
 
 #[test]
 fn matrix_vector_units() {
-    let all = designs("m", 40, |b| {
+    let mut all = designs("m", 32, |b| {
         let x = b.any_source(12);
         let y = b.mvu(x);
         b.sink(y);
     });
+    all.extend(designs("b", 3, |b| {
+        let multiplier = if b.design.name == "b0" { Multiplier::Dsp } else { Multiplier::Lut };
+        let memory = if b.design.name == "b2" { Memory::Lut } else { Memory::Block };
+        let y = b.large_mvu(multiplier, memory);
+        b.sink(y);
+    }));
     harness::check(&all, &mut rng(1));
 }
 
 #[test]
 fn activations() {
-    let all = designs("a", 48, |b| {
+    let all = designs("a", 36, |b| {
         let x = b.any_source(14);
         let y = b.act(x);
         b.sink(y);

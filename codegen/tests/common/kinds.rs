@@ -84,6 +84,17 @@ impl Builder {
         self.add(kind, &[x], &[ty])[0]
     }
 
+    /// A matrix-vector unit whose weights and vector are too large for the source.
+    pub fn large_mvu(&mut self, multiplier: Multiplier, memory: Memory) -> Open {
+        let (rows, cols, pe, simd) = (6, 600, 2, 3);
+        let weights =
+            Matrix { rows, cols, data: (0..rows * cols).map(|_| self.rng.random_range(-128..=127)).collect() };
+        let x = self.source(IntType::new(true, 8), simd, cols / simd);
+        let ty = self.dots(&weights, x.ty);
+        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors: 1, multiplier, memory });
+        self.add(kind, &[x], &[ty])[0]
+    }
+
     /// A depthwise unit with its own source.
     pub fn vvu(&mut self) -> Open {
         let (channels, taps, multiplicity) =
@@ -109,19 +120,15 @@ impl Builder {
     /// A sliding-window unit with its own source, and perhaps a reduction of the window.
     pub fn swu(&mut self) -> Open {
         let r = &mut self.rng;
-        let window = loop {
-            let kernel = [r.random_range(1..=4), r.random_range(1..=4)];
-            let w = Window {
-                kernel,
-                stride: [r.random_range(1..=3), r.random_range(1..=3)],
-                dilation: [r.random_range(1..=2), r.random_range(1..=2)],
-                pads: [0; 4],
-            };
-            let e = w.extent();
-            let pads =
-                [r.random_range(0..e[0]), r.random_range(0..e[1]), r.random_range(0..e[0]), r.random_range(0..e[1])];
-            break Window { pads, ..w };
+        let bare = Window {
+            kernel: [r.random_range(1..=4), r.random_range(1..=4)],
+            stride: [r.random_range(1..=3), r.random_range(1..=3)],
+            dilation: [r.random_range(1..=2), r.random_range(1..=2)],
+            pads: [0; 4],
         };
+        let e = bare.extent();
+        let pads = [r.random_range(0..e[0]), r.random_range(0..e[1]), r.random_range(0..e[0]), r.random_range(0..e[1])];
+        let window = Window { pads, ..bare };
         let extent = window.extent();
         let size = [0, 1].map(|a| (extent[a] - window.pads[a]).max(1) + r.random_range(0..6));
         let channels = r.random_range(1..=4);
