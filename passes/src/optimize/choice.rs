@@ -7,7 +7,7 @@ use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Kind, Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::int::{IntNetwork, IntOp};
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 /// Widest input stream that is offered, in bits.
@@ -142,8 +142,8 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
         if lanes.is_empty() {
             continue;
         }
-        if !behind.contains_key(&pe) {
-            behind.insert(pe, chain(pricer, id, pe * w.factor)?);
+        if let Entry::Vacant(e) = behind.entry(pe) {
+            e.insert(chain(pricer, id, pe * w.factor)?);
         }
         for multiplier in multipliers(w, pin, offer) {
             for memory in memories(words, pin, offer) {

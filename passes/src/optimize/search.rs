@@ -156,11 +156,8 @@ impl Search<'_> {
                 slack = self.lagrange.factors[RESOURCES] * deadline as f64;
             }
         }
-        for r in 0..RESOURCES {
-            if self.lagrange.factors[r] > 0.0 {
-                slack += self.lagrange.factors[r] * (p.limits[r] - used[r]) as f64;
-            }
-        }
+        let left = p.limits.iter().zip(used).map(|(l, u)| (l - u) as f64);
+        slack += self.lagrange.factors.iter().zip(left).filter(|(f, _)| **f > 0.0).map(|(f, l)| f * l).sum::<f64>();
         let plain = area.saturating_add(self.bounds.area[k][state]) as f64;
         plain.max(area as f64 + self.lagrange.left[k][state] - slack)
     }
