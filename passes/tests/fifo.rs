@@ -1,5 +1,7 @@
 //! FIFO depths: full rate, and nothing to spare.
 
+#![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
+
 use netfold_ir::hw::{Design, Kind, Matrix, Memory, Module, ModuleId, Multiplier, Mvu, Stream, Swu, timing};
 use netfold_ir::net::Window;
 use netfold_ir::quant::IntType;
