@@ -34,9 +34,10 @@ pub fn generate(job: &Job, design: &Design, vectors: Vectors) -> Result<Files, D
     for note in &notes {
         crate::flow::note(note);
     }
+    let name = hls::project_name(&design.name);
     let project = HlsProject {
         design,
-        name: &design.name,
+        name: &name,
         part: &job.board.part,
         clock_period_ns: 1000.0 / job.clock_mhz,
         clock_uncertainty_percent: config.clock_uncertainty_percent.unwrap_or(CLOCK_UNCERTAINTY_PERCENT),

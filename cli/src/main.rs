@@ -34,6 +34,8 @@ enum Command {
     Sim(cmd::sim::Sim),
     /// Show what a file holds and what the passes make of it
     Inspect(cmd::inspect::Inspect),
+    /// Compare the vendor tools' reports in a generated folder with the prediction
+    Report(cmd::report::Report),
     /// Synthesize a generated folder with Yosys and count what it takes
     Synth(cmd::synth::Synth),
     /// Train, score and adapt models of resources
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Command::Estimate(c) => c.run(),
         Command::Sim(c) => c.run(),
         Command::Inspect(c) => c.run(),
+        Command::Report(c) => c.run(),
         Command::Synth(c) => c.run(),
         Command::Surrogate(c) => c.run(),
         Command::Boards(c) => c.run(),

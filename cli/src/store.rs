@@ -134,7 +134,7 @@ impl Manifest {
 }
 
 /// A JSON file of a generated folder.
-fn json<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Diag> {
+pub fn json<T: serde::de::DeserializeOwned>(dir: &Path, name: &str) -> Result<T, Diag> {
     let path = dir.join(name);
     let place = path.display().to_string();
     let text = std::fs::read_to_string(&path).map_err(|e| {

@@ -4,6 +4,7 @@ pub mod boards;
 pub mod estimate;
 pub mod r#gen;
 pub mod inspect;
+pub mod report;
 pub mod sim;
 pub mod surrogate;
 pub mod synth;
