@@ -35,7 +35,7 @@ pub(super) fn unit(c: &mut Context) -> Result<String, Diag> {
             data_unit(c, "netfold_dwc", "dwc", parameters, None, (*to, ty))
         }
         Kind::Pad { size, chunks, pads, value, lanes } => {
-            let rom = padding(c, value, *chunks, *lanes);
+            let rom = padding(c, value, *chunks, *lanes)?;
             let parameters = vec![
                 ("HEIGHT", n(size[0])),
                 ("WIDTH", n(size[1])),

@@ -1,6 +1,6 @@
 //! Sliding windows and reductions.
 
-use super::{Context, Unit, cyclic, memory_number};
+use super::{Context, Unit, cyclic, memory_number, type_range};
 use crate::verilog::rom::{Rom, RomText, Word};
 use askama::Template;
 use netfold_ir::diag::Diag;
@@ -19,7 +19,11 @@ struct WindowReduce {
 }
 
 /// The padding of every group of `lanes` channels, one word when all are the same.
-pub(super) fn padding(c: &mut Context, values: &[i64], chunks: usize, lanes: usize) -> RomText {
+pub(super) fn padding(c: &mut Context, values: &[i64], chunks: usize, lanes: usize) -> Result<RomText, Diag> {
+    let (lo, hi) = type_range(c.ins[0].ty);
+    if values.iter().any(|v| !(lo..=hi).contains(&i128::from(*v))) {
+        return Err(c.broken("padding does not fit the element type"));
+    }
     let bits = c.ins[0].ty.bits as usize;
     let chunks = if values.len() == 1 { 1 } else { chunks };
     let word = |chunk: usize| {
@@ -28,7 +32,7 @@ pub(super) fn padding(c: &mut Context, values: &[i64], chunks: usize, lanes: usi
         word
     };
     let rom = Rom::new(lanes * bits, (0..chunks).map(word).collect());
-    c.rom("padding", &rom)
+    Ok(c.rom("padding", &rom))
 }
 
 /// The numbers of a packed list parameter, 32 bits each, the last first.
@@ -55,7 +59,7 @@ pub(super) fn swu(c: &mut Context, s: &Swu) -> Result<String, Diag> {
     let lengths: Vec<usize> = points.windows(2).map(|p| p[1] - p[0]).chain([0]).collect();
     let taps: Vec<usize> = distances.iter().map(|d| points.binary_search(d).unwrap_or(0)).collect();
     let width = c.ins[0].width();
-    let pad = padding(c, &s.pad, chunks, s.lanes);
+    let pad = padding(c, &s.pad, chunks, s.lanes)?;
     let n = |v: usize| v.to_string();
     let w = &s.window;
     let parameters = vec![
