@@ -1,6 +1,8 @@
 //! Networks that others trained, when the folder with them is beside the checkout: golden against the file's own reference,
 //! and the lowered designs against golden, at several foldings.
 
+#![allow(clippy::unwrap_used)]
+
 use netfold_ir::hw;
 use netfold_ir::int::golden::Golden;
 use netfold_passes::fold::Budget;
@@ -46,7 +48,7 @@ fn check(name: &str, dir: &Path) {
     let golden = Golden::new(&prepared.int).unwrap();
     let x = golden.encode(0, &values[..per * samples]).unwrap();
     let run = std::time::Instant::now();
-    let y = golden.run(&[x.clone()], samples).unwrap();
+    let y = golden.run(std::slice::from_ref(&x), samples).unwrap();
     let run = run.elapsed();
     let real = golden.decode(0, &y[0]);
     let expected = &expected[..real.len()];
