@@ -182,7 +182,13 @@ pub struct Arrays {
 pub fn arrays(data: &[(String, PathBuf)], ports: &[(String, Vec<usize>)]) -> Result<Arrays, Diags> {
     let names = || ports.iter().map(|(n, _)| format!("{n:?}")).collect::<Vec<_>>().join(", ");
     let mut diags = Diags::new();
-    for (name, path) in data {
+    for (k, (name, path)) in data.iter().enumerate() {
+        if data[..k].iter().any(|(n, _)| n == name) {
+            diags.push(
+                Diag::new(Code::Usage, path.display().to_string(), "a second file for the same port")
+                    .help(format!("give one NAME=FILE.npy for each of {}", names())),
+            );
+        }
         if !name.is_empty() && !ports.iter().any(|(n, _)| n == name) {
             diags.push(
                 Diag::new(Code::Usage, path.display().to_string(), format!("no port is called {name:?}"))
@@ -203,7 +209,9 @@ pub fn arrays(data: &[(String, PathBuf)], ports: &[(String, Vec<usize>)]) -> Res
         let array = Array::load(path)?;
         let per: usize = shape.iter().product();
         let place = path.display().to_string();
-        if per == 0 || array.is_empty() || !array.len().is_multiple_of(per) {
+        // A batch, its samples flat or not; or one sample alone.
+        let batch = array.shape.iter().skip(1).product::<usize>() == per && !array.shape.is_empty();
+        if per == 0 || array.is_empty() || !(batch || array.len() == per) {
             return Err(Diag::new(
                 Code::Usage,
                 place,

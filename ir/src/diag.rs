@@ -94,10 +94,13 @@ impl Diag {
     }
 }
 
-/// Writes text with control characters escaped, so that names from a model cannot forge lines of a message.
+/// Writes text with control characters and those that change the direction of text escaped, so that names from a model cannot forge
+/// lines of a message.
 fn escaped(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     for c in text.chars() {
-        if c.is_control() {
+        let invisible =
+            matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
+        if c.is_control() || invisible {
             write!(f, "{}", c.escape_default())?;
         } else {
             write!(f, "{c}")?;

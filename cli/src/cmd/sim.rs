@@ -57,7 +57,7 @@ pub struct Sim {
     tolerance: Option<f64>,
     /// Only the first N samples
     #[arg(long, value_name = "N")]
-    samples: Option<usize>,
+    samples: Option<std::num::NonZeroUsize>,
     /// Stall inputs and outputs at random from this seed
     #[arg(long, value_name = "SEED")]
     stalls: Option<u64>,
@@ -132,7 +132,7 @@ impl Sim {
         let ports: Vec<(String, Vec<usize>)> = int.inputs.iter().map(|p| (p.name.clone(), p.shape.clone())).collect();
         let data: Vec<(String, PathBuf)> = self.input.iter().map(|t| flow::named(t)).collect();
         let arrays = flow::arrays(&data, &ports)?;
-        let samples = self.samples.unwrap_or(arrays.samples).min(arrays.samples);
+        let samples = self.samples.map_or(arrays.samples, |n| n.get().min(arrays.samples));
         let mut inputs = Vec::new();
         for (p, values) in arrays.values.iter().enumerate() {
             inputs.push(golden.encode(p, &values[..values.len() / arrays.samples * samples])?);

@@ -1,5 +1,6 @@
 //! Errors inside the importer: what is wrong, before the node at fault is known.
 
+use super::import::SYMBOLIC_BATCH;
 use netfold_ir::diag::{Code, Diag};
 
 /// A [`Diag`] without its place.
@@ -35,9 +36,10 @@ impl Fault {
         self
     }
 
-    /// The error at `place`; `what` (the operator, the tensor) is put before the cause.
+    /// The error at `place`; `what` (the operator, the tensor) is put before the cause. A symbolic batch size reads `N`.
     pub fn at(self, place: &str, what: &str) -> Diag {
         let cause = if what.is_empty() { self.cause } else { format!("{what}: {}", self.cause) };
+        let cause = cause.replace(&SYMBOLIC_BATCH.to_string(), "N");
         Diag::new(self.code, place, cause).help(self.help)
     }
 }
