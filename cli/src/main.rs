@@ -32,6 +32,8 @@ enum Command {
     Estimate(cmd::estimate::Estimate),
     /// Run data through the network: the golden interpreter, Verilator or a C simulation
     Sim(cmd::sim::Sim),
+    /// Show the trade-off between latency, throughput and area on a board
+    Explore(cmd::explore::Explore),
     /// Show what a file holds and what the passes make of it
     Inspect(cmd::inspect::Inspect),
     /// Compare the vendor tools' reports in a generated folder with the prediction
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Command::Gen(c) => c.run(),
         Command::Estimate(c) => c.run(),
         Command::Sim(c) => c.run(),
+        Command::Explore(c) => c.run(),
         Command::Inspect(c) => c.run(),
         Command::Report(c) => c.run(),
         Command::Synth(c) => c.run(),

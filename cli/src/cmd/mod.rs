@@ -2,6 +2,7 @@
 
 pub mod boards;
 pub mod estimate;
+pub mod explore;
 pub mod r#gen;
 pub mod inspect;
 pub mod report;

@@ -1,0 +1,76 @@
+//! `netfold explore`: the Pareto front of latency, throughput and area on a board.
+
+use crate::args::DesignArgs;
+use crate::{flow, store};
+use clap::{Args, ValueEnum};
+use netfold_ir::diag::{Code, Diag, Diags};
+use netfold_passes::explore::{self, Exploration};
+use netfold_passes::optimize::{Analytic, Objective as Goal, Request, Resources};
+use std::path::PathBuf;
+
+/// In which order the points are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Objective {
+    /// Lowest latency first
+    Latency,
+    /// Most frames a second first
+    Throughput,
+    /// Least area first
+    Area,
+}
+
+/// Show the designs of which none is better than another in latency, throughput and area at once.
+#[derive(Debug, Args)]
+pub struct Explore {
+    #[command(flatten)]
+    design: DesignArgs,
+    /// What comes first
+    #[arg(long, value_enum, default_value = "throughput")]
+    objective: Objective,
+    /// Designs at most
+    #[arg(long, value_name = "N", default_value = "12", value_parser = clap::value_parser!(u16).range(2..=100))]
+    points: u16,
+    /// Print the front as JSON
+    #[arg(long)]
+    json: bool,
+    /// Draw the front
+    #[arg(long, value_name = "F.svg")]
+    plot: Option<PathBuf>,
+}
+
+impl Explore {
+    /// Runs the subcommand.
+    pub fn run(self) -> Result<(), Diags> {
+        let job = flow::job(&self.design)?;
+        let r = &job.board.resources;
+        let dsp_bits = r.dsp.as_ref().map(|d| (d.a_bits, d.b_bits));
+        let model = dsp_bits.map_or_else(Analytic::default, |dsp_bits| Analytic { dsp_bits });
+        let device =
+            Resources { lut: r.lut, ff: r.ff, dsp: r.dsp_count(), bram18: 2 * r.bram36(), uram: r.uram_count() };
+        let limits = job.config.target.max_utilization.map_or(device, |share| device.share(share));
+        let name = self.design.model.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
+        let exploration = Exploration {
+            request: Request { objective: Goal::Fastest, device, limits, pins: &job.pins, model: &model },
+            clock_mhz: job.clock_mhz,
+            model: &name,
+            board: self.design.board.as_deref().unwrap_or(&job.board.name),
+            points: usize::from(self.points),
+        };
+        let mut front = explore::front(&job.prepared, &exploration)?;
+        match self.objective {
+            Objective::Latency => front.points.sort_by_key(|p| p.latency_cycles),
+            Objective::Throughput => front.points.sort_by_key(|p| p.interval_cycles),
+            Objective::Area => front.points.sort_by_key(|p| p.area),
+        }
+        if let Some(path) = &self.plot {
+            std::fs::write(path, explore::svg::plot(&front))
+                .map_err(|e| Diag::new(Code::Io, path.display().to_string(), format!("cannot be written: {e}")))?;
+        }
+        if self.json {
+            print!("{}", store::to_json(&front, true)?);
+        } else {
+            print!("{}", front.table());
+        }
+        Ok(())
+    }
+}
