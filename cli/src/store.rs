@@ -1,8 +1,9 @@
 //! What `gen` stores beside a design so that `sim DIR` can run it: the manifest and the integer network.
 
 use netfold_codegen::Files;
+use netfold_codegen::verilog::{PortSpec, port_specs};
 use netfold_ir::diag::{Code, Diag, Diags};
-use netfold_ir::hw::{Design, Kind, ModuleId, timing::Timing};
+use netfold_ir::hw::{Design, timing::Timing};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::int::file::NetworkFile;
 use netfold_sim::{Interface, SourceFile, StreamPort};
@@ -54,23 +55,44 @@ pub struct Manifest {
     pub interval_cycles: u64,
 }
 
+impl From<&StreamPort> for Port {
+    fn from(p: &StreamPort) -> Port {
+        Port {
+            prefix: p.prefix.clone(),
+            element_bits: p.element_bits,
+            signed: p.signed,
+            elements_per_beat: p.elements_per_beat,
+            beats_per_frame: p.beats_per_frame,
+        }
+    }
+}
+
+impl From<&Port> for StreamPort {
+    fn from(p: &Port) -> StreamPort {
+        StreamPort {
+            prefix: p.prefix.clone(),
+            element_bits: p.element_bits,
+            signed: p.signed,
+            elements_per_beat: p.elements_per_beat,
+            beats_per_frame: p.beats_per_frame,
+        }
+    }
+}
+
 /// Streams at the top of a design.
 pub fn interface(design: &Design) -> Interface {
-    let port = |prefix: String, stream: &netfold_ir::hw::Stream| StreamPort {
-        prefix,
-        element_bits: stream.ty.bits,
-        signed: stream.ty.signed,
-        elements_per_beat: stream.lanes as u32,
-        beats_per_frame: stream.beats as u32,
+    let (inputs, outputs) = port_specs(design);
+    let ports = |specs: Vec<PortSpec>| {
+        let port = |p: PortSpec| StreamPort {
+            prefix: p.prefix,
+            element_bits: p.ty.bits,
+            signed: p.ty.signed,
+            elements_per_beat: p.lanes as u32,
+            beats_per_frame: p.beats as u32,
+        };
+        specs.into_iter().map(port).collect()
     };
-    let of = |module: ModuleId| match design.module(module).kind {
-        Kind::Source { .. } => design.outputs_of(module).first().map(|(_, s)| (*s).clone()),
-        _ => design.inputs_of(module).first().map(|(_, s)| (*s).clone()),
-    };
-    let ports = |list: &[netfold_ir::hw::TopPort], side: &str| {
-        list.iter().filter_map(|p| of(p.module).map(|s| port(format!("{side}_axis_{}", p.id), &s))).collect()
-    };
-    Interface { top: design.name.clone(), inputs: ports(&design.inputs, "s"), outputs: ports(&design.outputs, "m") }
+    Interface { top: design.name.clone(), inputs: ports(inputs), outputs: ports(outputs) }
 }
 
 /// Verilog sources of a set of generated files: what is compiled, and what is read at run time.
@@ -84,17 +106,7 @@ pub fn sources(files: &Files) -> (Vec<String>, Vec<String>) {
 /// The manifest of a design.
 pub fn manifest(design: &Design, files: &Files, timing: &Timing, clock_mhz: f64, backends: &[&str]) -> Manifest {
     let interface = interface(design);
-    let ports = |list: &[StreamPort]| {
-        list.iter()
-            .map(|p| Port {
-                prefix: p.prefix.clone(),
-                element_bits: p.element_bits,
-                signed: p.signed,
-                elements_per_beat: p.elements_per_beat,
-                beats_per_frame: p.beats_per_frame,
-            })
-            .collect()
-    };
+    let ports = |list: &[StreamPort]| list.iter().map(Port::from).collect();
     let (sources, data) = sources(files);
     Manifest {
         netfold: env!("CARGO_PKG_VERSION").to_string(),
@@ -113,17 +125,7 @@ pub fn manifest(design: &Design, files: &Files, timing: &Timing, clock_mhz: f64,
 impl Manifest {
     /// Streams at the top.
     pub fn interface(&self) -> Interface {
-        let ports = |list: &[Port]| {
-            list.iter()
-                .map(|p| StreamPort {
-                    prefix: p.prefix.clone(),
-                    element_bits: p.element_bits,
-                    signed: p.signed,
-                    elements_per_beat: p.elements_per_beat,
-                    beats_per_frame: p.beats_per_frame,
-                })
-                .collect()
-        };
+        let ports = |list: &[Port]| list.iter().map(StreamPort::from).collect();
         Interface { top: self.top.clone(), inputs: ports(&self.inputs), outputs: ports(&self.outputs) }
     }
 

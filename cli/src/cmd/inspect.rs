@@ -49,12 +49,10 @@ impl Inspect {
             net.verify()?;
             return self.print(&net.dump(), None);
         }
-        let prepared = flow::prepare(&self.design, &config, &folder, &mut net)?;
-        if stop == 2 {
-            return self.print(&net.dump(), None);
-        }
-        if stop == 3 {
-            return self.print(&prepared.int.dump(), None);
+        if stop <= 3 {
+            let prepared = flow::prepare(&self.design, &config, &folder, &mut net)?;
+            let text = if stop == 2 { net.dump() } else { prepared.int.dump() };
+            return self.print(&text, None);
         }
         let job = flow::job(&self.design)?;
         if stop == 4 {
