@@ -54,8 +54,8 @@ pub(crate) fn parse(text: &str, place: &str) -> Result<Table, Diags> {
     let mut errors = Diags::new();
     for (i, entry) in entries.iter().enumerate() {
         match row(entry, i + 1, place) {
-            Ok(Ok(row)) => table.rows.push(row),
-            Ok(Err(reason)) => *table.skipped.entry(reason).or_default() += 1,
+            Ok(Outcome::Row(row)) => table.rows.push(*row),
+            Ok(Outcome::LeftOut(reason)) => *table.skipped.entry(reason).or_default() += 1,
             Err(e) => errors.push(e),
         }
         if table.part.is_empty() {
@@ -67,11 +67,19 @@ pub(crate) fn parse(text: &str, place: &str) -> Result<Table, Diags> {
     errors.into_result(table)
 }
 
+/// What becomes of an entry.
+enum Outcome {
+    /// A row of the table.
+    Row(Box<Row>),
+    /// Nothing, for this reason.
+    LeftOut(String),
+}
+
 /// A row, or the reason it is left out.
-fn row(entry: &Entry, number: usize, place: &str) -> Result<Result<Row, String>, Diag> {
+fn row(entry: &Entry, number: usize, place: &str) -> Result<Outcome, Diag> {
     let bad = |cause: String| Diag::new(Code::Format, format!("{place}: entry {number}"), cause);
     let Some(resources) = entry.resource_report.as_ref().filter(|r| !r.is_empty()) else {
-        return Ok(Err("no resource_report".into()));
+        return Ok(Outcome::LeftOut("no resource_report".into()));
     };
     let name = entry.meta_data.get("model_name").map(plain).unwrap_or_default();
     let model = entry.hls_config.get("Model").cloned().unwrap_or_default();
@@ -80,7 +88,7 @@ fn row(entry: &Entry, number: usize, place: &str) -> Result<Result<Row, String>,
     let strategy = match model.get("Strategy").map(plain).unwrap_or_default().to_ascii_lowercase().as_str() {
         "resource" => Strategy::Resource,
         "latency" | "" => Strategy::Latency,
-        other => return Ok(Err(format!("strategy {other}"))),
+        other => return Ok(Outcome::LeftOut(format!("strategy {other}"))),
     };
     let asked = model.get("ReuseFactor").and_then(whole);
     let mut layers = Vec::new();
@@ -90,7 +98,7 @@ fn row(entry: &Entry, number: usize, place: &str) -> Result<Result<Row, String>,
             if PASSED_OVER.contains(&class.as_str()) {
                 continue;
             }
-            return Ok(Err(format!("layer {class}")));
+            return Ok(Outcome::LeftOut(format!("layer {class}")));
         }
         let size = |key: &str| layer.get(key).and_then(elements);
         let n_out = layer.get("neurons").and_then(whole).or_else(|| size("output_shape"));
@@ -117,7 +125,7 @@ fn row(entry: &Entry, number: usize, place: &str) -> Result<Result<Row, String>,
             csd_digits: None,
         });
     }
-    let Some(first) = layers.first() else { return Ok(Err("no dense layer".into())) };
+    let Some(first) = layers.first() else { return Ok(Outcome::LeftOut("no dense layer".into())) };
     let mut group = first.n_in.to_string();
     for l in &layers {
         group.push_str(&format!("-{}", l.n_out));
@@ -147,7 +155,7 @@ fn row(entry: &Entry, number: usize, place: &str) -> Result<Result<Row, String>,
         ("layers".to_string(), layers.len().to_string()),
         ("strategy".to_string(), if strategy == Strategy::Latency { "latency" } else { "resource" }.to_string()),
     ]);
-    Ok(Ok(Row { group, strata, design: Design::Dense(layers), targets, line: number }))
+    Ok(Outcome::Row(Box::new(Row { group, strata, design: Design::Dense(layers), targets, line: number })))
 }
 
 /// A string without quotes, or a value as JSON.
