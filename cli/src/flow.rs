@@ -2,11 +2,11 @@
 
 use crate::args::{DesignArgs, Method, Style};
 use crate::example;
-use crate::formats::{ConfigFormats, pins};
+use crate::formats::{ConfigFormats, check_pins, pins};
 use netfold_boards::Board;
 use netfold_frontend::config::{CalibrationMethod, Config, Style as Asked};
 use netfold_ir::diag::{Code, Diag, Diags};
-use netfold_ir::hw::Design;
+use netfold_ir::hw::{Design, timing};
 use netfold_ir::net::{Network, eval};
 use netfold_passes::fold::{Budget, Folding, Pin};
 use netfold_passes::pipeline::{self, Prepared, Target};
@@ -82,9 +82,10 @@ pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     config.check_layers(&names)?.iter().for_each(|w| eprintln!("{w}"));
     let prepared = prepare(args, &config, &folder, &mut net)?;
-    let target = target(args, &config, clock_mhz, &board);
-    let reuse = !matches!(target, Target::Interval(_) | Target::Latency(_));
+    let target = target(args, &config, clock_mhz, &board)?;
+    let reuse = !matches!(target, Target::Interval(_) | Target::Near(_) | Target::Latency(_));
     let pins = pins(&config, &net, reuse);
+    check_pins(&pins, &prepared.int)?;
     Ok(Job { config, board, clock_mhz, net, prepared, pins, target })
 }
 
@@ -163,10 +164,12 @@ const CALIBRATION_SAMPLES: usize = 512;
 const CALIBRATION_VALUES: usize = 100_000;
 
 /// `NAME=FILE`, or a file for the only input.
+///
+/// A text that is the path of a file as it stands is one, whatever `=` it holds.
 pub fn named(text: &str) -> (String, PathBuf) {
     match text.split_once('=') {
-        Some((name, file)) => (name.to_string(), PathBuf::from(file)),
-        None => (String::new(), PathBuf::from(text)),
+        Some((name, file)) if !Path::new(text).exists() => (name.to_string(), PathBuf::from(file)),
+        _ => (String::new(), PathBuf::from(text)),
     }
 }
 
@@ -247,32 +250,40 @@ fn board(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Board, Dia
 }
 
 /// What the design must reach: the command line, then the configuration's target, then as fast as is sensible.
-fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> Target {
+fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> Result<Target, Diag> {
     let cycles = |ns: f64| ((ns * clock_mhz / 1000.0) as u64).max(1);
-    let interval = |fps: f64| ((clock_mhz * 1e6 / fps) as u64).max(1);
+    // A rate written as clock / cycles must give the same cycles back.
+    let interval = |fps: f64| match (clock_mhz * 1e6 / fps * (1.0 + 1e-9)) as u64 {
+        0 => {
+            let most = clock_mhz * 1e6;
+            let cause = format!("{fps} frames/s are more than one a cycle of {clock_mhz} MHz");
+            Err(Diag::new(Code::DoesNotFit, "--fps", cause).help(format!("at most {most} frames/s, or a faster clock")))
+        }
+        cycles => Ok(Target::Interval(cycles)),
+    };
     let unrolled = match (args.style, config.style) {
         (Some(style), _) => style == Style::Unrolled,
         (None, style) => style == Some(Asked::Unrolled),
     };
     if unrolled {
-        return Target::Interval(1);
+        return Ok(Target::Near(1));
     }
     if let Some(ns) = args.latency_ns {
-        return Target::Latency(cycles(ns));
+        return Ok(Target::Latency(cycles(ns)));
     }
     if let Some(fps) = args.fps {
-        return Target::Interval(interval(fps));
+        return interval(fps);
     }
     if let Some(ns) = config.target.latency_ns {
-        return Target::Latency(cycles(ns));
+        return Ok(Target::Latency(cycles(ns)));
     }
     if let Some(fps) = config.target.fps {
-        return Target::Interval(interval(fps));
+        return interval(fps);
     }
     let share = config.target.max_utilization.unwrap_or(0.5);
     let multipliers =
         (board.resources.dsp_count() as f64 * share) as usize + (board.resources.lut as f64 * share / 200.0) as usize;
-    Target::Multipliers(multipliers.max(1))
+    Ok(Target::Multipliers(multipliers.max(1)))
 }
 
 /// Limits of a board.
@@ -285,7 +296,21 @@ pub fn budget(board: &Board) -> Budget {
 
 impl Job {
     /// Folds, lowers and sizes FIFOs.
+    ///
+    /// # Errors
+    /// [`Code::DoesNotFit`] when the target cannot be reached, with the nearest one that can.
     pub fn build(&self) -> Result<(Design, Folding), Diag> {
-        pipeline::build(&self.prepared, self.target, &self.pins, budget(&self.board))
+        let build = |target| pipeline::build(&self.prepared, target, &self.pins, budget(&self.board));
+        build(self.target).map_err(|diag| match self.target {
+            Target::Interval(cycles) if diag.code == Code::DoesNotFit => match build(Target::Near(cycles)) {
+                Ok((design, _)) => {
+                    let reached = timing::bottleneck(&design).0.max(1);
+                    let fps = (self.clock_mhz * 1e9 / reached as f64).floor() / 1e3;
+                    diag.help(format!("--fps {fps} works at {} MHz; other rates need another clock", self.clock_mhz))
+                }
+                Err(_) => diag,
+            },
+            _ => diag,
+        })
     }
 }

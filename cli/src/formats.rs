@@ -1,10 +1,12 @@
 //! A configuration as the passes see it: number formats and foldings by layer.
 
 use netfold_frontend::config::{Config, Format, LayerRef, Multipliers, Precision, Source, Var, Weights};
+use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::hw::{Memory, Multiplier};
+use netfold_ir::int::IntNetwork;
 use netfold_ir::net::Network;
 use netfold_ir::quant::Quantizer;
-use netfold_passes::fold::Pin;
+use netfold_passes::fold::{Pin, Work, divisors};
 use netfold_passes::precision::Formats;
 use std::collections::HashMap;
 
@@ -107,4 +109,29 @@ pub fn pins(config: &Config, net: &Network, reuse: bool) -> HashMap<String, Pin>
         }
     }
     out
+}
+
+/// Refuses pins that no circuit of their layer has.
+///
+/// # Errors
+/// [`Code::Config`] for every `pe` or `simd` that does not divide what it folds, with the values that do.
+pub fn check_pins(pins: &HashMap<String, Pin>, int: &IntNetwork) -> Result<(), Diags> {
+    let mut diags = Diags::new();
+    for id in int.graph.ids() {
+        let node = int.graph.node(id);
+        let named = [&node.name, &node.layer].into_iter().find_map(|n| Some((n, pins.get(n)?)));
+        let (Some((name, pin)), Some(work)) = (named, Work::of(int, id)) else {
+            continue;
+        };
+        let (outputs, inputs) = if work.depthwise { ("channels", "taps") } else { ("outputs", "inputs") };
+        for (key, value, all, what) in [("pe", pin.pe, work.rows, outputs), ("simd", pin.simd, work.cols, inputs)] {
+            if let Some(value) = value.filter(|v| *v == 0 || !all.is_multiple_of(*v)) {
+                let valid: Vec<String> = divisors(all).iter().map(usize::to_string).collect();
+                let place = format!("configuration, key {:?}", format!("folding.{name}.{key}"));
+                let cause = format!("{value} does not divide the {all} {what} of {:?}", node.name);
+                diags.push(Diag::new(Code::Config, place, cause).help(format!("one of {}", valid.join(", "))));
+            }
+        }
+    }
+    diags.into_result(())
 }

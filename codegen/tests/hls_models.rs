@@ -32,7 +32,7 @@ fn models() -> Option<PathBuf> {
 /// The design for a frame every `interval` cycles.
 fn design(prepared: &Prepared, interval: u64) -> Design {
     let budget = Budget { dsp: 2000, block_memory: true };
-    pipeline::build(prepared, Target::Interval(interval), &HashMap::new(), budget).unwrap_or_else(|d| panic!("{d}")).0
+    pipeline::build(prepared, Target::Near(interval), &HashMap::new(), budget).unwrap_or_else(|d| panic!("{d}")).0
 }
 
 /// The smallest of 1, 4, 16, ... cycles whose design the tool takes.

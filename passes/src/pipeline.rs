@@ -6,7 +6,7 @@ use crate::optimize::{self, Analytic, Objective, Request, Resources};
 use crate::precision::{Calibration, Formats};
 use crate::quantize::Summary;
 use crate::{fifo, normalize, quantize, streamline};
-use netfold_ir::diag::{Diag, Diags};
+use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::hw::{Design, timing};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::net::Network;
@@ -50,8 +50,10 @@ pub fn prepare(net: &mut Network, formats: &dyn Formats, calibration: Option<&Ca
 /// What the folding must reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Target {
-    /// A frame every so many cycles or fewer.
+    /// A frame every so many cycles or fewer; refused where the network's structure does not allow it.
     Interval(u64),
+    /// A frame every so many cycles, or as near to it as the network's structure allows.
+    Near(u64),
     /// First input to last output in so many cycles or fewer.
     Latency(u64),
     /// As fast as this many multipliers allow.
@@ -77,7 +79,12 @@ pub fn build(
         optimize::solve(prepared, &request).map(|s| (s.design, s.folding))
     };
     match target {
-        Target::Interval(cycles) => at(prepared, cycles.max(1), pins, budget, limits, solve),
+        Target::Interval(cycles) => {
+            let (design, folding) = at(prepared, cycles.max(1), pins, budget, limits, solve)?;
+            reaches(&design, cycles.max(1))?;
+            Ok((design, folding))
+        }
+        Target::Near(cycles) => at(prepared, cycles.max(1), pins, budget, limits, solve),
         Target::Multipliers(n) => {
             at(prepared, fold::fastest_within(&prepared.int, n, pins), pins, budget, limits, solve)
         }
@@ -94,7 +101,7 @@ fn at(
     limits: Resources,
     solve: impl Fn(Objective, Resources) -> Result<(Design, Folding), Diag>,
 ) -> Result<(Design, Folding), Diag> {
-    let folding = fold::balanced(&prepared.int, cycles, pins, budget);
+    let mut folding = fold::balanced(&prepared.int, cycles, pins, budget);
     let mut design = lower::run(&prepared.int, &prepared.realizations, &folding)?;
     fifo::run(&mut design)?;
     let used = optimize::design_cost(&design, &Analytic::default());
@@ -102,6 +109,22 @@ fn at(
     let better = solve(Objective::Interval(reached), limits.zip(&used, u64::min));
     match better.or_else(|_| solve(Objective::Interval(reached), limits)) {
         Ok(found) => Ok(found),
-        Err(_) => Ok((design, folding)),
+        Err(_) => {
+            folding.interval = reached;
+            Ok((design, folding))
+        }
     }
+}
+
+/// # Errors
+/// [`Code::DoesNotFit`] when the slowest module needs more than `cycles` a frame, with its name and the interval that works.
+fn reaches(design: &Design, cycles: u64) -> Result<(), Diag> {
+    let (reached, slowest) = timing::bottleneck(design);
+    if reached <= cycles {
+        return Ok(());
+    }
+    let slowest = slowest.map_or(String::new(), |id| format!("; {:?} needs them all", design.module(id).name));
+    let cause = format!("a frame takes at least {reached} cycles, {cycles} were asked for{slowest}");
+    Err(Diag::new(Code::DoesNotFit, &design.name, cause)
+        .help(format!("ask for a frame every {reached} cycles, or loosen the pins of that layer in the configuration")))
 }

@@ -64,7 +64,7 @@ fn check(name: &str, dir: &Path) {
     for interval in [1u64, 1000, 1_000_000] {
         let t = std::time::Instant::now();
         let budget = Budget { dsp: 10_000, block_memory: true };
-        let (design, _) = pipeline::build(&prepared, Target::Interval(interval), &HashMap::new(), budget)
+        let (design, _) = pipeline::build(&prepared, Target::Near(interval), &HashMap::new(), budget)
             .unwrap_or_else(|d| panic!("{name} at {interval}: {d}"));
         let built = t.elapsed();
         let timing = hw::timing::simulate(&design).unwrap_or_else(|d| panic!("{name} at {interval}: {d}"));

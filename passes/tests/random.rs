@@ -48,7 +48,7 @@ fn designs_of_random_networks_compute_what_golden_computes() {
         for k in 0..3 {
             let interval = [1, 40, 100_000][k] + r.below(20) as u64;
             let budget = Budget { dsp: r.below(40), block_memory: r.once_in(2) };
-            let (design, _) = pipeline::build(&prepared, Target::Interval(interval), &HashMap::new(), budget)
+            let (design, _) = pipeline::build(&prepared, Target::Near(interval), &HashMap::new(), budget)
                 .unwrap_or_else(|d| panic!("seed {seed} at {interval}: {d}\n{}", prepared.int.dump()));
             let got = hw::eval::eval(&design, std::slice::from_ref(&x), SAMPLES)
                 .unwrap_or_else(|d| panic!("seed {seed} at {interval}: {d}"));
