@@ -19,25 +19,25 @@
 //! ```
 
 mod cost;
-mod counts;
 mod cse;
 mod error;
 mod flow;
-mod graph;
-mod interval;
 mod pipeline;
 mod program;
-mod quantizer;
 mod solve;
 mod tree;
 mod verilog;
 
+// The program that all of this makes is hardware-level data: its types, meaning and node builders live there.
+use netfold_ir::hw::program::{graph, interval, quantizer};
+
 pub use cost::{CostModel, DelayModel, adders_and_depth, graph_luts, node_luts};
 pub use error::ProgramError;
-pub use graph::{CarryBit, Field, Graph, Linear, Node, NodeId, Op, Operand};
-pub use interval::{Interval, bit_len, csd_digits, wrap_window};
-pub use pipeline::{Pipeline, PipelineOptions, pipeline};
+pub use netfold_ir::hw::program::{
+    CarryBit, Field, Graph, Interval, Linear, Node, NodeId, Op, Operand, Overflow, Pipeline, Quantizer, Rounding,
+    bit_len, csd_digits, wrap_window,
+};
+pub use pipeline::{PipelineOptions, pipeline};
 pub use program::{Layer, compile, compile_pipelined};
-pub use quantizer::{Overflow, Quantizer, Rounding};
 pub use solve::{InputSpec, Options, solve};
 pub use verilog::{VerilogOptions, emit_verilog};

@@ -3,6 +3,7 @@
 use crate::cost::DelayModel;
 use crate::flow::MinCut;
 use crate::graph::{Graph, NodeId, Op};
+use netfold_ir::hw::program::{Pipeline, root};
 
 /// What the placement is asked for.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -13,25 +14,6 @@ pub struct PipelineOptions {
     pub period: Option<f64>,
     /// Least number of stages; more than the period needs gives registers room to move.
     pub min_stages: u32,
-}
-
-/// A register placement. Inputs are registered before stage 0, outputs after the last stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Pipeline {
-    /// The stage that computes each node.
-    pub stage: Vec<u32>,
-    /// Number of stages; a result appears `stages + 1` clock edges after its input was presented.
-    pub stages: u32,
-    /// Register bits, input and output registers included.
-    pub register_bits: u64,
-}
-
-/// The node whose wire a node's value is cut from: slices are only wires.
-pub(crate) fn root(g: &Graph, mut id: NodeId) -> NodeId {
-    while let Op::Shr { src, .. } = g.node(id).op {
-        id = src;
-    }
-    id
 }
 
 /// Places the registers of a graph.
@@ -136,26 +118,4 @@ pub fn pipeline(g: &Graph, options: &PipelineOptions) -> Pipeline {
         p.register_bits += u64::from(ranks) * u64::from(node.width());
     }
     p
-}
-
-impl Pipeline {
-    /// Stage after which the last register of each node's wire sits: the latest stage that reads it (`stages` for
-    /// an output), per root node.
-    pub(crate) fn last_reads(&self, g: &Graph) -> Vec<u32> {
-        let mut last = self.stage.clone();
-        for i in 0..g.nodes.len() {
-            if matches!(g.nodes[i].op, Op::Shr { .. }) {
-                continue;
-            }
-            for o in g.operands(NodeId(i as u32)) {
-                let r = root(g, o).index();
-                last[r] = last[r].max(self.stage[i]);
-            }
-        }
-        for t in g.outputs.iter().filter_map(|o| o.term) {
-            let r = root(g, t.node).index();
-            last[r] = last[r].max(self.stages);
-        }
-        last
-    }
 }

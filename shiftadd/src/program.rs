@@ -4,9 +4,10 @@ use crate::cost::graph_luts;
 use crate::error::{ProgramError, check_layer};
 use crate::graph::{Graph, Linear, NodeId, Operand};
 use crate::interval::Interval;
-use crate::pipeline::{Pipeline, PipelineOptions, pipeline};
+use crate::pipeline::{PipelineOptions, pipeline};
 use crate::quantizer::{Quantizer, Rounding};
 use crate::solve::{InputSpec, Job, Options, append, solve_all};
+use netfold_ir::hw::program::Pipeline;
 
 /// One layer: `quantizer(matrix * x + bias)`.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use crate::graph::{Graph, NodeId, Op, Operand};
 use crate::interval::Interval;
-use crate::pipeline::{Pipeline, root};
 use crate::quantizer::{Overflow, Quantizer, Rounding};
+use netfold_ir::hw::program::{Pipeline, root};
 
 /// How the module looks.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -16,6 +16,7 @@ mod act;
 pub mod eval;
 pub mod latency;
 mod modules;
+pub mod program;
 pub mod schedule;
 pub mod timing;
 mod verify;

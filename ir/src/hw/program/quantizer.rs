@@ -1,6 +1,6 @@
 //! Per-element quantizers: ReLU, dropped bits with their rounding, and overflow.
 
-use crate::interval::Interval;
+use super::interval::Interval;
 
 /// How a quantizer rounds a value whose low bits it drops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -93,7 +93,7 @@ impl Quantizer {
 }
 
 /// The low `bits` bits of a number as a two's complement or unsigned word.
-pub(crate) fn wrap_word(v: i64, bits: u32, signed: bool) -> i64 {
+pub fn wrap_word(v: i64, bits: u32, signed: bool) -> i64 {
     let up = 64 - bits.clamp(1, 62);
     if signed { (v << up) >> up } else { ((v as u64) << up >> up) as i64 }
 }

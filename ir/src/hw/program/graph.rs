@@ -6,9 +6,9 @@
 //! The builder chooses each node's `bias` so that those constants cancel and the adder needs no constant operand;
 //! what is left over is added once, at a neuron's end ([`Linear::offset`]).
 
-use crate::counts::count;
-use crate::interval::{Interval, wrap_window};
-use crate::quantizer::{Overflow, Quantizer, wrap_word};
+use super::counts::count;
+use super::interval::{Interval, wrap_window};
+use super::quantizer::{Overflow, Quantizer, wrap_word};
 
 /// Index of a node in [`Graph::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -183,7 +183,8 @@ impl Graph {
         &self.nodes[id.index()]
     }
 
-    pub(crate) fn push(&mut self, op: Op, range: Interval, zeros: u32, depth: u32) -> NodeId {
+    /// Appends a node of which everything is known.
+    pub fn push(&mut self, op: Op, range: Interval, zeros: u32, depth: u32) -> NodeId {
         self.nodes.push(Node { op, range, zeros, depth });
         NodeId(self.nodes.len() as u32 - 1)
     }
@@ -375,6 +376,33 @@ impl Graph {
             if !n.range.contains(v) || v & ((1i64 << n.zeros.min(62)) - 1) != 0 {
                 return Err((NodeId(i as u32), v));
             }
+        }
+        Ok(())
+    }
+
+    /// Operands come before their readers, inputs are numbered from zero without gaps, and widths stay below 63 bits.
+    ///
+    /// # Errors
+    /// The broken invariant.
+    pub fn verify(&self) -> Result<(), &'static str> {
+        let mut inputs = 0;
+        for (i, n) in self.nodes.iter().enumerate() {
+            if let Op::Input(k) = n.op {
+                if k != inputs {
+                    return Err("inputs of the program are not numbered in order");
+                }
+                inputs += 1;
+            }
+            if self.operands(NodeId(i as u32)).any(|o| o.index() >= i) {
+                return Err("a node of the program reads a later one");
+            }
+            if n.width() > 62 {
+                return Err("a node of the program is wider than 62 bits");
+            }
+        }
+        let outside = |o: &Linear| o.term.is_some_and(|t| t.node.index() >= self.nodes.len());
+        if inputs != self.inputs || self.outputs.iter().any(outside) {
+            return Err("inputs or outputs of the program do not exist");
         }
         Ok(())
     }

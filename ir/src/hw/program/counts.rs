@@ -4,11 +4,11 @@
 //! in each column; the counts' three digits are added by three chains, each table seeing the chain's bit and the five
 //! counted bits. Six terms thus take three tables a column where plain adders take five; four terms take two for three.
 
-use crate::graph::{Graph, NodeId, Op, Operand};
-use crate::interval::{Interval, wrap_window};
+use super::graph::{Graph, NodeId, Op, Operand};
+use super::interval::{Interval, wrap_window};
 
 /// Adds a word to bit-sliced counts.
-pub(crate) fn count(counts: &mut [i64; 3], word: i64) {
+pub fn count(counts: &mut [i64; 3], word: i64) {
     let mut carry = word;
     for c in counts {
         let next = *c & carry;
@@ -19,7 +19,7 @@ pub(crate) fn count(counts: &mut [i64; 3], word: i64) {
 
 impl Graph {
     /// How many fields of counted terms, and constant bits, each column has.
-    pub(crate) fn column_counts(&self, xs: &[Option<Operand>], constant: i64, width: u32) -> Vec<(u32, u32)> {
+    pub fn column_counts(&self, xs: &[Option<Operand>], constant: i64, width: u32) -> Vec<(u32, u32)> {
         let mut columns: Vec<(u32, u32)> = (0..width).map(|c| (0, (constant >> c & 1) as u32)).collect();
         for x in xs.iter().flatten() {
             let f = self.field(*x);
