@@ -31,6 +31,7 @@ fn dense(text: &str, [rows, cols, pe, simd]: [usize; 4]) -> Design {
         pe,
         simd,
         vectors: 1,
+        early: 0,
         multiplier: Multiplier::Dsp,
         memory: Memory::Block,
     });

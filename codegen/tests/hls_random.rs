@@ -33,6 +33,7 @@ struct Case {
 fn modules(seed: u64) -> Case {
     let mut b = Builder::new("random", rng(9000 + seed));
     let last = match seed % 8 {
+        0 if seed.is_multiple_of(16) => b.early_mvu(),
         0 => {
             let x = b.any_source(12);
             b.mvu(x)

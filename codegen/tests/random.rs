@@ -25,10 +25,20 @@ fn matrix_vector_units() {
         let y = b.mvu(x);
         b.sink(y);
     });
-    all.extend(designs("b", 3, |b| {
-        let multiplier = if b.design.name == "b0" { Multiplier::Dsp } else { Multiplier::Lut };
-        let memory = if b.design.name == "b2" { Memory::Lut } else { Memory::Block };
-        let y = b.large_mvu(multiplier, memory);
+    all.extend(designs("n", 24, |b| {
+        let y = b.early_mvu();
+        b.sink(y);
+    }));
+    all.extend(designs("b", 6, |b| {
+        let (multiplier, memory, early) = match b.design.name.as_str() {
+            "b0" => (Multiplier::Dsp, Memory::Block, 0),
+            "b1" => (Multiplier::Lut, Memory::Block, 0),
+            "b2" => (Multiplier::Lut, Memory::Lut, 0),
+            "b3" => (Multiplier::Dsp, Memory::Block, 199),
+            "b4" => (Multiplier::Lut, Memory::Lut, 20),
+            _ => (Multiplier::Dsp, Memory::Lut, 100),
+        };
+        let y = b.large_mvu(multiplier, memory, early);
         b.sink(y);
     }));
     harness::check(&all, &mut rng(1));

@@ -118,7 +118,7 @@ fn mvu(
     let half = 1i64 << (bits - 1);
     let data = (0..rows * cols).map(|_| b.rng.random_range(-half..half)).collect();
     let weights = Arc::new(Matrix { rows, cols, data });
-    let kind = Kind::Mvu(Mvu { weights, pe, simd, vectors: 1, multiplier, memory });
+    let kind = Kind::Mvu(Mvu { weights, pe, simd, vectors: 1, early: 0, multiplier, memory });
     let bits = 8 + bits + cols.ilog2() + 1;
     let y = b.add(kind, &[x], &[IntType::new(true, bits)])[0];
     b.sink(y);

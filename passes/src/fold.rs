@@ -17,6 +17,8 @@ pub struct Compute {
     pub simd: usize,
     /// Channels a beat of the window unit in front; `None`: as many as `simd` needs.
     pub window_lanes: Option<usize>,
+    /// Input beats that are multiplied with all outputs as they come; see [`netfold_ir::hw::Mvu::early`]. 0 for depthwise layers.
+    pub early: usize,
     /// How products are built.
     pub multiplier: Multiplier,
     /// Where the weights live.
@@ -245,7 +247,7 @@ pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, bu
             let rate = (pixels * channels).div_ceil(usize::try_from(interval).unwrap_or(usize::MAX).max(1));
             super::lower::lanes_at_least(channels, rate)
         });
-        folding.layers.insert(id, Compute { pe, simd, window_lanes, multiplier, memory });
+        folding.layers.insert(id, Compute { pe, simd, window_lanes, early: 0, multiplier, memory });
     }
     for port in &net.inputs {
         let lanes = folding.source_lanes(net, port.node);
@@ -264,8 +266,8 @@ impl Folding {
 
     /// Folding of a multiplying layer.
     pub fn compute(&self, id: NodeId, rows: usize, cols: usize) -> Compute {
-        let default =
-            Compute { pe: rows, simd: cols, window_lanes: None, multiplier: Multiplier::Lut, memory: Memory::Logic };
+        let (multiplier, memory) = (Multiplier::Lut, Memory::Logic);
+        let default = Compute { pe: rows, simd: cols, window_lanes: None, early: 0, multiplier, memory };
         self.layers.get(&id).copied().unwrap_or(default)
     }
 

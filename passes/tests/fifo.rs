@@ -20,7 +20,7 @@ fn join(d: &mut Design, from: (ModuleId, usize), to: (ModuleId, usize), beats: u
 
 fn mvu(rows: usize, cols: usize, pe: usize, simd: usize, vectors: usize) -> Kind {
     let weights = Arc::new(Matrix { rows, cols, data: vec![3; rows * cols] });
-    Kind::Mvu(Mvu { weights, pe, simd, vectors, multiplier: Multiplier::Dsp, memory: Memory::Lut })
+    Kind::Mvu(Mvu { weights, pe, simd, vectors, early: 0, multiplier: Multiplier::Dsp, memory: Memory::Lut })
 }
 
 /// A convolution of 3x3 on an image of `n` squared: window and products.

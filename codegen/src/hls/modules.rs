@@ -248,23 +248,22 @@ fn store(array: &mut Array, memory: Memory, in_bram: bool) {
 fn matrix_vector(m: &Mvu, cx: &Context<'_>) -> Unit {
     let (nf, sf) = (m.neuron_fold(), m.synapse_fold());
     let mut data = Vec::with_capacity(m.weights.data.len());
-    for group in 0..nf {
-        for column in 0..sf {
-            for p in 0..m.pe {
-                data.extend_from_slice(&m.weights.row(group * m.pe + p)[column * m.simd..][..m.simd]);
-            }
+    for (group, column) in (0..nf * sf).map(|i| m.tile(i)) {
+        for p in 0..m.pe {
+            data.extend_from_slice(&m.weights.row(group * m.pe + p)[column * m.simd..][..m.simd]);
         }
     }
-    let about = format!("Weights [row group, column group][{} rows][{} columns]", m.pe, m.simd);
+    let tile = if m.early > 0 { "tile in the order of use" } else { "row group, column group" };
+    let about = format!("Weights [{tile}][{} rows][{} columns]", m.pe, m.simd);
     let mut weights = cx.array("weights", about, vec![nf * sf, m.pe, m.simd], data, 1);
     store(&mut weights, m.memory, cx.weights_in_bram);
-    let fields = vec![
+    let mut fields = vec![
         Field::size("vectors", m.vectors),
         Field::size("neuron_fold", nf),
         Field::size("synapse_fold", sf),
         Field::size("pe", m.pe),
         Field::size("simd", m.simd),
-        Field::size("vector_banks", banks(sf)),
+        Field::size("vector_banks", banks(sf - m.early)),
         multiplier(Some(&m.weights), m.multiplier),
         Field::Type("weight", weight_type(&m.weights)),
     ];
@@ -276,7 +275,11 @@ fn matrix_vector(m: &Mvu, cx: &Context<'_>) -> Unit {
         m.simd,
         nf * sf
     );
-    Unit { arrays: vec![weights], ..unit("matrix_vector", about, m.vectors * nf * sf, fields) }
+    let function = if m.early > 0 { "matrix_vector_early" } else { "matrix_vector" };
+    if m.early > 0 {
+        fields.extend([Field::size("early", m.early), Field::size("sum_banks", banks(nf))]);
+    }
+    Unit { arrays: vec![weights], ..unit(function, about, m.vectors * nf * sf, fields) }
 }
 
 fn weight_type(weights: &Matrix) -> String {

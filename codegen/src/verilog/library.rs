@@ -27,6 +27,7 @@ primitives!(
     "netfold_mul_add",
     "netfold_multiply",
     "netfold_mvu",
+    "netfold_mvu_early",
     "netfold_pad",
     "netfold_ram",
     "netfold_range",

@@ -73,25 +73,44 @@ impl Builder {
         let weights = self.matrix(rows, cols);
         let ty = self.dots(&weights, x.ty);
         let pe = divisor(&mut self.rng, rows);
+        let latest = Mvu::latest_early(rows / pe, cols / x.lanes);
+        let early = if latest > 0 && self.rng.random() { latest } else { 0 };
         let kind = Kind::Mvu(Mvu {
             weights: Arc::new(weights),
             pe,
             simd: x.lanes,
             vectors: vectors_cols / cols,
+            early,
             multiplier: pick(&mut self.rng, &[Multiplier::Dsp, Multiplier::Lut]),
             memory: pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]),
         });
         self.add(kind, &[x], &[ty])[0]
     }
 
+    /// A matrix-vector unit with early beats and its own source.
+    pub fn early_mvu(&mut self) -> Open {
+        let r = &mut self.rng;
+        let [nf, sf, pe, simd] =
+            [r.random_range(2..=5), r.random_range(2..=6), r.random_range(1..=3), r.random_range(1..=4)];
+        let (vectors, early) = (r.random_range(1..=3), r.random_range(1..sf));
+        let ty = self.ty(10);
+        let weights = self.matrix(nf * pe, sf * simd);
+        let out = self.dots(&weights, ty);
+        let x = self.source(ty, simd, sf * vectors);
+        let multiplier = pick(&mut self.rng, &[Multiplier::Dsp, Multiplier::Lut]);
+        let memory = pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]);
+        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors, early, multiplier, memory });
+        self.add(kind, &[x], &[out])[0]
+    }
+
     /// A matrix-vector unit whose weights and vector are too large for the source.
-    pub fn large_mvu(&mut self, multiplier: Multiplier, memory: Memory) -> Open {
+    pub fn large_mvu(&mut self, multiplier: Multiplier, memory: Memory, early: usize) -> Open {
         let (rows, cols, pe, simd) = (6, 600, 2, 3);
         let weights =
             Matrix { rows, cols, data: (0..rows * cols).map(|_| self.rng.random_range(-128..=127)).collect() };
         let x = self.source(IntType::new(true, 8), simd, cols / simd);
         let ty = self.dots(&weights, x.ty);
-        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors: 1, multiplier, memory });
+        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors: 1, early, multiplier, memory });
         self.add(kind, &[x], &[ty])[0]
     }
 

@@ -49,8 +49,15 @@ pub enum Memory {
 
 /// Matrix-vector unit: `y = W x` for each of `vectors` input vectors a frame.
 ///
-/// Per vector, `NF = rows / pe` row groups are computed one after the other, each in `SF = cols / simd` firings. The vector is
-/// taken during the first row group and kept for the others.
+/// Per vector, `NF = rows / pe` row groups are computed in `SF = cols / simd` firings each. In which order says [`Mvu::early`]:
+/// * The first `early` beats of the vector are multiplied with all row groups as they come, one firing a group, into one
+///   accumulator a row: a beat is taken every `NF` firings, nothing is given.
+/// * Then the row groups are finished one after the other, `SF - early` firings each. The rest of the vector is taken during the
+///   first of them and kept for the others; each gives a beat in its last firing.
+///
+/// With `early = 0` the unit is *output-first*: its first result comes after one pass over the vector, and results come evenly
+/// over all of its work. With `early = SF - 1` it is *input-first*: it takes the vector evenly over all of its work, and gives
+/// all results in the last `NF` firings. Neighbours of opposite order overlap.
 #[derive(Debug, Clone)]
 pub struct Mvu {
     /// The weights.
@@ -61,6 +68,8 @@ pub struct Mvu {
     pub simd: usize,
     /// Vectors a frame.
     pub vectors: usize,
+    /// Input beats of a vector that are multiplied with all rows as they come; less than `SF`, and 0 when `NF` is 1.
+    pub early: usize,
     /// How products are built.
     pub multiplier: Multiplier,
     /// Where the weights live.
@@ -68,6 +77,21 @@ pub struct Mvu {
 }
 
 impl Mvu {
+    /// Largest [`Mvu::early`] of a unit of so many row groups and firings a row group: input-first, where that differs.
+    pub fn latest_early(neuron_fold: usize, synapse_fold: usize) -> usize {
+        if neuron_fold > 1 { synapse_fold - 1 } else { 0 }
+    }
+
+    /// Row group and beat of the vector that firing `i` of a vector multiplies.
+    pub fn tile(&self, i: usize) -> (usize, usize) {
+        let nf = self.neuron_fold();
+        let rest = self.synapse_fold() - self.early;
+        match i.checked_sub(self.early * nf) {
+            None => (i % nf, i / nf),
+            Some(j) => (j / rest, self.early + j % rest),
+        }
+    }
+
     /// Row groups.
     pub fn neuron_fold(&self) -> usize {
         self.weights.rows / self.pe

@@ -55,8 +55,8 @@ impl Kind {
             Kind::Sink { .. } => Step { take: 1, give: 0 },
             Kind::Mvu(m) => {
                 let sf = m.synapse_fold();
-                let nf = m.neuron_fold();
-                Step { take: bit((i / sf).is_multiple_of(nf)), give: bit(i % sf == sf - 1) }
+                let (group, beat) = m.tile(i % (m.neuron_fold() * sf));
+                Step { take: bit(group == 0), give: bit(beat == sf - 1) }
             }
             Kind::Vvu(v) => {
                 let tf = v.weights.cols / v.simd;

@@ -7,7 +7,7 @@
 //! 5. FIFO depths are at least 1, element types have 1 to 62 bits.
 //! 6. A sliding window never needs a pixel that its delay line no longer or not yet holds (see [`super::Swu`]).
 
-use super::{Design, Kind, Module};
+use super::{Design, Kind, Module, Mvu};
 use crate::diag::{Diag, Diags};
 use crate::quant::IntType;
 use std::collections::HashSet;
@@ -71,6 +71,7 @@ fn parameters(module: &Module) -> Result<(), &'static str> {
             ok(m.weights.data.len() == m.weights.rows * m.weights.cols, "weights have the wrong length")?;
             ok(divides(m.pe, m.weights.rows), "PE does not divide the rows")?;
             ok(divides(m.simd, m.weights.cols), "SIMD does not divide the columns")?;
+            ok(m.early <= Mvu::latest_early(m.neuron_fold(), m.synapse_fold()), "more early beats than the order has")?;
             ok(m.vectors > 0, "no vectors")
         }
         Kind::Vvu(v) => {

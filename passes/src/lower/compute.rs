@@ -2,6 +2,7 @@
 
 use super::build::{Builder, Tap};
 use super::lanes_at_least;
+use crate::fold::Compute;
 use crate::realize::Realized;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
@@ -15,10 +16,15 @@ use std::sync::Arc;
 pub(super) fn dense(b: &mut Builder<'_>, id: NodeId, x: Tap, weights: Arc<Matrix>) -> Tap {
     let f = b.folding.compute(id, weights.rows, weights.cols);
     let vectors = x.elements / weights.cols;
-    let kind = Kind::Mvu(Mvu { weights, pe: f.pe, simd: f.simd, vectors, multiplier: f.multiplier, memory: f.memory });
-    let mvu = b.module(id, "", kind);
+    let mvu = b.module(id, "", unit(&f, weights, vectors));
     b.feed(id, x, mvu, 0);
     b.node_result(id, mvu)
+}
+
+/// A matrix-vector unit with a folding.
+fn unit(f: &Compute, weights: Arc<Matrix>, vectors: usize) -> Kind {
+    let &Compute { pe, simd, early, multiplier, memory, .. } = f;
+    Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier, memory })
 }
 
 /// A convolution: padding that a delay line cannot express, the window, the products.
@@ -53,8 +59,7 @@ pub(super) fn conv(b: &mut Builder<'_>, id: NodeId, x: Tap, conv: &IntConv) -> R
     let weights =
         if b.alone { conv.weights.clone() } else { Arc::new(window_order(&conv.weights, taps, channels, lanes)) };
     let vectors = windows.elements / cols;
-    let kind = Kind::Mvu(Mvu { weights, pe: f.pe, simd: f.simd, vectors, multiplier: f.multiplier, memory: f.memory });
-    let mvu = b.module(id, "", kind);
+    let mvu = b.module(id, "", unit(&f, weights, vectors));
     b.feed(id, windows, mvu, 0);
     Ok(b.node_result(id, mvu))
 }

@@ -114,7 +114,7 @@ fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
         .into_iter()
         .filter(|m| pin.multiplier.map_or(offer.dsp || *m == Multiplier::Lut, |p| p == *m))
         .map(|multiplier| {
-            let c = Compute { pe: 1, simd: 1, window_lanes: None, multiplier, memory: Memory::Logic };
+            let c = Compute { pe: 1, simd: 1, window_lanes: None, early: 0, multiplier, memory: Memory::Logic };
             Candidate::free(Choice::Compute(c))
         })
         .collect()
@@ -147,7 +147,7 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
         }
         for multiplier in multipliers(w, pin, offer) {
             for memory in memories(words, pin, offer) {
-                let c = Compute { pe, simd, window_lanes: None, multiplier, memory };
+                let c = Compute { pe, simd, window_lanes: None, early: 0, multiplier, memory };
                 let unit = unit_cost(pricer, id, w, &c) + behind[&pe];
                 for window_lanes in &lanes {
                     let choice = Compute { window_lanes: *window_lanes, ..c };
@@ -243,11 +243,11 @@ fn unit_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Reso
     let (Some(input), Some(weights)) = (input, matrix) else { return Resources::default() };
     let output = node.ty();
     let stats = pricer.stats(id, &weights);
-    let &Compute { pe, simd, multiplier, memory, .. } = c;
+    let &Compute { pe, simd, early, multiplier, memory, .. } = c;
     let kind = if w.depthwise {
         Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels: w.vectors, multiplier, memory })
     } else {
-        Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, multiplier, memory })
+        Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, multiplier, memory })
     };
     pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights: Some(stats) })
 }

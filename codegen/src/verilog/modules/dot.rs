@@ -29,8 +29,9 @@ struct Folded<'a> {
     memory: Memory,
     /// Rows of the matrix that are computed together, one list a row group.
     groups: Vec<Vec<usize>>,
-    /// Firings a row group, and columns in each.
-    beats: usize,
+    /// Row group and beat of the row that every firing of a vector multiplies.
+    order: Vec<(usize, usize)>,
+    /// Columns a beat.
     simd: usize,
 }
 
@@ -46,24 +47,24 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
         multiplier: m.multiplier,
         memory: m.memory,
         groups: (0..m.neuron_fold()).map(|g| (g * m.pe..(g + 1) * m.pe).collect()).collect(),
-        beats: m.synapse_fold(),
+        order: (0..m.neuron_fold() * m.synapse_fold()).map(|i| m.tile(i)).collect(),
         simd: m.simd,
     };
-    let vector = is_block(m.synapse_fold(), m.simd * ty.bits as usize);
-    let parameters = vec![
-        ("PE", m.pe),
-        ("SIMD", m.simd),
-        ("NF", m.neuron_fold()),
-        ("SF", m.synapse_fold()),
-        ("BLOCK", usize::from(vector)),
-    ];
-    dot(c, &folded, "netfold_mvu", "mvu", parameters)
+    let vector = is_block(m.synapse_fold() - m.early, m.simd * ty.bits as usize);
+    let mut parameters = vec![("PE", m.pe), ("SIMD", m.simd), ("NF", m.neuron_fold()), ("SF", m.synapse_fold())];
+    let primitive = if m.early > 0 {
+        parameters.push(("EARLY", m.early));
+        "netfold_mvu_early"
+    } else {
+        "netfold_mvu"
+    };
+    parameters.push(("BLOCK", usize::from(vector)));
+    dot(c, &folded, primitive, "mvu", parameters)
 }
 
 pub(super) fn vvu(c: &mut Context, v: &Vvu) -> Result<String, Diag> {
-    let rows_a_group = v.pe * v.multiplicity;
+    let (rows_a_group, taps) = (v.pe * v.multiplicity, v.weights.cols);
     if v.is_shift_add() {
-        let taps = v.weights.cols;
         let inputs = |r: usize| (0..taps).map(|t| t * v.pe + r / v.multiplicity).collect();
         let rows: Vec<(usize, Vec<usize>)> = (0..v.weights.rows).map(|r| (r, inputs(r))).collect();
         return shift_add(c, &v.weights, &rows);
@@ -73,11 +74,10 @@ pub(super) fn vvu(c: &mut Context, v: &Vvu) -> Result<String, Diag> {
         multiplier: v.multiplier,
         memory: v.memory,
         groups: (0..v.channels() / v.pe).map(|g| (g * rows_a_group..(g + 1) * rows_a_group).collect()).collect(),
-        beats: v.weights.cols / v.simd,
+        order: (0..v.channels() / v.pe).flat_map(|g| (0..taps / v.simd).map(move |t| (g, t))).collect(),
         simd: v.simd,
     };
-    let parameters =
-        vec![("PE", v.pe), ("MULTIPLICITY", v.multiplicity), ("SIMD", v.simd), ("TF", v.weights.cols / v.simd)];
+    let parameters = vec![("PE", v.pe), ("MULTIPLICITY", v.multiplicity), ("SIMD", v.simd), ("TF", taps / v.simd)];
     dot(c, &folded, "netfold_vvu", "vvu", parameters)
 }
 
@@ -93,16 +93,14 @@ fn dot(
     let bipolar = !dsp && folded.weights.is_bipolar();
     let weight_bits = if bipolar { 1 } else { folded.weights.weight_bits() as usize };
     let mut words = Vec::new();
-    for rows in &folded.groups {
-        for beat in 0..folded.beats {
-            let mut word = Word::new();
-            for &r in rows {
-                for w in &folded.weights.row(r)[beat * folded.simd..(beat + 1) * folded.simd] {
-                    word.push(if bipolar { i128::from(*w < 0) } else { i128::from(*w) }, weight_bits);
-                }
+    for &(group, beat) in &folded.order {
+        let mut word = Word::new();
+        for &r in &folded.groups[group] {
+            for w in &folded.weights.row(r)[beat * folded.simd..(beat + 1) * folded.simd] {
+                word.push(if bipolar { i128::from(*w < 0) } else { i128::from(*w) }, weight_bits);
             }
-            words.push(word);
         }
+        words.push(word);
     }
     let weights = Rom::new(folded.groups[0].len() * folded.simd * weight_bits, words);
     let out_bits = output.bits as usize;

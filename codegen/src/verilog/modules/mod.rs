@@ -75,7 +75,7 @@ fn text(module: &Module, template: &impl Template) -> Result<String, Diag> {
 /// Lines of the file's header: shape, folding, memory, latency.
 fn decisions(module: &Module) -> Vec<String> {
     let mut lines = match &module.kind {
-        Kind::Mvu(m) => vec![
+        Kind::Mvu(m) => [
             format!("{} x {} weights, {} vectors a frame.", m.weights.rows, m.weights.cols, m.vectors),
             format!(
                 "Folding: PE {} of {} rows, SIMD {} of {} columns; products: {}; weights: {}.",
@@ -86,7 +86,10 @@ fn decisions(module: &Module) -> Vec<String> {
                 products(m.multiplier, m.is_shift_add()),
                 memory_name(m.memory)
             ),
-        ],
+        ]
+        .into_iter()
+        .chain((m.early > 0).then(|| early(m)))
+        .collect(),
         Kind::Vvu(v) => vec![
             format!("{} channels x {} taps, {} pixels a frame.", v.channels(), v.weights.cols, v.pixels),
             format!(
@@ -117,6 +120,11 @@ fn decisions(module: &Module) -> Vec<String> {
     };
     lines.push(format!("{} firings a frame, latency {} cycles.", module.kind.firings(), module.latency()));
     lines
+}
+
+/// The order of a unit's work, where it is not row after row.
+fn early(m: &netfold_ir::hw::Mvu) -> String {
+    format!("Order: {} of {} beats are multiplied with all rows as they come.", m.early, m.synapse_fold())
 }
 
 fn products(multiplier: netfold_ir::hw::Multiplier, shift_add: bool) -> &'static str {

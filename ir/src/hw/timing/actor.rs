@@ -1,7 +1,7 @@
 //! A module as an actor: the cycles of its next firings from what its streams tell.
 
 use super::super::Module;
-use super::super::modules::{Kind, Swu};
+use super::super::modules::{Kind, Mvu, Swu};
 use super::super::schedule::Step;
 use super::run::{Fifo, Mode};
 use std::collections::VecDeque;
@@ -44,20 +44,20 @@ pub(super) struct Actor<'a> {
     firings: usize,
     /// Next firing of the frame.
     next: usize,
-    schedule: Schedule,
+    schedule: Schedule<'a>,
     /// Frames after which it stops; sources only.
     last_frame: u64,
     pace: u64,
 }
 
 /// What each firing moves.
-enum Schedule {
+enum Schedule<'a> {
     /// Firing `i` as `table[i % len]`.
     Table { table: Vec<Step>, at: usize },
     /// Computed from the firing's number.
     Computed,
-    /// Matrix-vector unit: firings a row group and row groups; idle firings are skipped.
-    Mvu { sf: usize, nf: usize, beat: usize, group: usize },
+    /// Matrix-vector unit: the next firing of the vector; firings that only compute are skipped.
+    Mvu { unit: &'a Mvu, at: usize },
     /// Sliding window: position of the window, when it moves.
     Window { window: Option<usize> },
     /// Reorder unit.
@@ -104,7 +104,7 @@ impl<'a> Actor<'a> {
     pub fn new(module: &'a Module, latency: u64, mode: &Mode<'_>) -> Actor<'a> {
         let kind = &module.kind;
         let schedule = match kind {
-            Kind::Mvu(m) => Schedule::Mvu { sf: m.synapse_fold(), nf: m.neuron_fold(), beat: 0, group: 0 },
+            Kind::Mvu(unit) => Schedule::Mvu { unit, at: 0 },
             Kind::Swu(_) => Schedule::Window { window: None },
             Kind::Reorder { .. } => Schedule::Reorder(Halves { banks: VecDeque::from([0, 0]), ..Halves::default() }),
             _ => match period(kind) {
@@ -223,36 +223,41 @@ impl<'a> Actor<'a> {
     }
 
     fn advance_mvu(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
-        let Schedule::Mvu { sf, nf, mut beat, mut group } = self.schedule else { return (0, false) };
+        let Schedule::Mvu { unit, mut at } = self.schedule else { return (0, false) };
+        let (nf, sf, early) = (unit.neuron_fold(), unit.synapse_fold(), unit.early);
+        let (apart, rest) = (early * nf, sf - early);
         let mut fired = 0;
         let more = loop {
             if fired >= most {
                 break true;
             }
+            let (group, beat) = unit.tile(at);
             let (take, give) = (u64::from(group == 0), u64::from(beat + 1 == sf));
             let Some(t) = self.when(fifos, take, give) else { break false };
             self.fire(fifos, t, take, give);
             fired += 1;
             self.next += 1;
             self.ready = t + 1;
-            beat += 1;
-            if beat == sf {
-                beat = 0;
-                group = if group + 1 == nf { 0 } else { group + 1 };
+            at += 1;
+            if at == nf * sf {
+                at = 0;
             }
             if self.next == self.firings {
                 self.next = 0;
                 self.ends.push(t);
             }
-            // Firings of later row groups before their last one only compute.
-            if group > 0 {
-                let idle = sf - 1 - beat;
-                beat += idle;
-                self.next += idle;
-                self.ready += idle as u64;
-            }
+            // Firings that neither take nor give are passed over: to the next beat that is taken early, or to the end of a row
+            // group after the first.
+            let idle = match at.checked_sub(apart) {
+                None => (nf - at % nf) % nf,
+                Some(j) if j >= rest => rest - 1 - j % rest,
+                Some(_) => 0,
+            };
+            at += idle;
+            self.next += idle;
+            self.ready += idle as u64;
         };
-        self.schedule = Schedule::Mvu { sf, nf, beat, group };
+        self.schedule = Schedule::Mvu { unit, at };
         (fired, more)
     }
 

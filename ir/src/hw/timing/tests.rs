@@ -28,8 +28,12 @@ impl Net {
 }
 
 fn mvu(rows: usize, cols: usize, pe: usize, simd: usize, vectors: usize) -> Kind {
+    early_mvu([rows, cols], [pe, simd], vectors, 0)
+}
+
+fn early_mvu([rows, cols]: [usize; 2], [pe, simd]: [usize; 2], vectors: usize, early: usize) -> Kind {
     let weights = Arc::new(Matrix { rows, cols, data: vec![3; rows * cols] });
-    Kind::Mvu(Mvu { weights, pe, simd, vectors, multiplier: Multiplier::Dsp, memory: Memory::Lut })
+    Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier: Multiplier::Dsp, memory: Memory::Lut })
 }
 
 fn swu(size: usize, kernel: usize, stride: usize, pad: usize) -> (Kind, usize) {
@@ -42,7 +46,7 @@ fn swu(size: usize, kernel: usize, stride: usize, pad: usize) -> (Kind, usize) {
 
 /// A residual block: window, two-beat products, reorder on the short way, join; and the depths as drawn.
 fn residual(rng: &mut ChaCha8Rng) -> Design {
-    let reordered = rng.random();
+    let (reordered, early) = (rng.random(), rng.random_range(0..3));
     let deepest = if rng.random() { 6 } else { 80 };
     let mut depth = move || rng.random_range(1..=deepest);
     let mut n = Net { design: Design::new("t") };
@@ -51,7 +55,7 @@ fn residual(rng: &mut ChaCha8Rng) -> Design {
     let fork = n.add("fork", Kind::Fork { outputs: 2, lanes: 1, beats: 25 });
     let w = n.add("window", window);
     let dwc = n.add("dwc", Kind::Dwc { from: 9, to: 3, elements: 9 * pixels });
-    let m = n.add("mvu", mvu(2, 9, 1, 3, pixels));
+    let m = n.add("mvu", early_mvu([2, 9], [1, 3], pixels, early));
     let narrow = n.add("narrow", Kind::Dwc { from: 1, to: 2, elements: 50 });
     let order = Arc::new((0..25u32).rev().collect::<Vec<_>>());
     let reorder = Kind::Reorder { order, lanes: 1, memory: Memory::Lut };
@@ -266,6 +270,31 @@ fn strided_windows_flush_like_plain_stepping() {
         .finish()
         .unwrap();
         assert_eq!(Some((f.start, f.ends)), plain(&n.design, 5), "{size} {kernel} {depths:?}");
+    }
+}
+
+#[test]
+fn early_units_take_and_give_like_plain_stepping() {
+    let mut rng = ChaCha8Rng::seed_from_u64(8);
+    for _ in 0..200 {
+        let [nf, sf, pe] = [rng.random_range(1..5), rng.random_range(1..6), rng.random_range(1..3)];
+        let (vectors, slow) = (rng.random_range(1..4), rng.random_range(1..4));
+        let early = rng.random_range(0..=Mvu::latest_early(nf, sf));
+        let mut n = Net { design: Design::new("t") };
+        let source = n.add("x", Kind::Source { lanes: 1, beats: sf * vectors });
+        let before = n.add("before", mvu(1, slow, 1, 1, sf * vectors));
+        let up = n.add("up", Kind::Upsample { size: [1, sf * vectors], chunks: 1, factors: [1, slow], lanes: 1 });
+        let m = n.add("mvu", early_mvu([nf * pe, sf], [pe, 1], vectors, early));
+        let sink = n.add("y", Kind::Sink { lanes: pe, beats: vectors * nf });
+        n.join((source, 0), (up, 0), sf * vectors, 2);
+        n.join((up, 0), (before, 0), sf * vectors * slow, 2);
+        n.join((before, 0), (m, 0), sf * vectors, rng.random_range(1..6));
+        n.join((m, 0), (sink, 0), vectors * nf, rng.random_range(1..4));
+        n.design.verify().unwrap();
+        let depths: Vec<usize> = n.design.streams().iter().map(|(_, _, s)| s.depth).collect();
+        let mode = Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false };
+        let f = Run::new(&n.design, &Simulator::new(&n.design).latencies, mode).finish().unwrap();
+        assert_eq!(Some((f.start, f.ends)), plain(&n.design, 5), "{nf} {sf} {early} {depths:?}");
     }
 }
 
