@@ -3,6 +3,7 @@
 use std::fmt;
 
 use crate::program::Layer;
+use crate::quantizer::Quantizer;
 use crate::solve::InputSpec;
 
 /// A program that cannot be compiled. Layers, rows and inputs are counted from zero.
@@ -58,40 +59,38 @@ impl std::error::Error for ProgramError {}
 const LIMIT: u128 = 1 << 48;
 
 /// Whether a row's terms and constant stay below 48 bits in magnitude, in any order of summation.
-pub(crate) fn check_row(
+pub(crate) fn check_terms(
     layer: usize,
     row: usize,
-    weights: &[i64],
+    terms: &[(u32, i64)],
     constant: i64,
     inputs: &[InputSpec],
 ) -> Result<(), ProgramError> {
-    if weights.len() != inputs.len() {
-        return Err(ProgramError::RowLength { layer, row, expected: inputs.len(), found: weights.len() });
-    }
     let mut sum = u128::from(constant.unsigned_abs());
-    for (w, i) in weights.iter().zip(inputs) {
-        let reach = i.range.lo.unsigned_abs().max(i.range.hi.unsigned_abs()).max(1);
+    for &(k, w) in terms {
+        let range = inputs[k as usize].range;
+        let reach = range.lo.unsigned_abs().max(range.hi.unsigned_abs()).max(1);
         // A signed-digit form reaches up to twice its number.
         sum = sum.saturating_add(2 * u128::from(w.unsigned_abs()) * u128::from(reach).next_power_of_two());
     }
     if sum < LIMIT { Ok(()) } else { Err(ProgramError::TooWide { layer, row }) }
 }
 
-/// Checks a layer against its inputs.
-pub(crate) fn check_layer(index: usize, layer: &Layer, inputs: &[InputSpec]) -> Result<(), ProgramError> {
+/// Whether a quantizer's drop and width can be built.
+pub(crate) fn check_quantizer(q: &Quantizer, layer: usize, row: usize) -> Result<(), ProgramError> {
+    if q.drop > 47 || q.bits > 48 || q.bits == 0 { Err(ProgramError::TooWide { layer, row }) } else { Ok(()) }
+}
+
+/// Checks a layer's counts and quantizers.
+pub(crate) fn check_layer(index: usize, layer: &Layer) -> Result<(), ProgramError> {
     let expected = layer.matrix.len();
     for (what, found) in [("constants", layer.bias.len()), ("quantizers", layer.quantizers.len())] {
         if found != expected {
             return Err(ProgramError::Count { layer: index, what, expected, found });
         }
     }
-    for (row, weights) in layer.matrix.iter().enumerate() {
-        check_row(index, row, weights, layer.bias[row], inputs)?;
-        if let Some(q) = layer.quantizers[row]
-            && (q.drop > 47 || q.bits > 48 || q.bits == 0)
-        {
-            return Err(ProgramError::TooWide { layer: index, row });
-        }
+    for (row, q) in layer.quantizers.iter().enumerate() {
+        q.map_or(Ok(()), |q| check_quantizer(&q, index, row))?;
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! Constant matrix-vector products and whole dense networks as shift-and-add graphs, for fully unrolled hardware.
 //!
-//! [`solve`] compiles one matrix, [`compile`] a layered program (matrix, constants, quantizers, again), and
-//! [`compile_pipelined`] also places registers for a clock. [`emit_verilog`] writes SystemVerilog; [`Graph::eval`] is the
-//! interpreter that everything else must equal.
+//! [`solve`] compiles one matrix, [`compile`] a chain of layers (matrix, constants, quantizers, again), [`ProgramBuilder`] any
+//! acyclic graph of sums and functions of values, and [`compile_pipelined`] also places registers for a clock.
+//! [`emit_verilog`] writes SystemVerilog; [`Graph::eval`] is the interpreter that everything else must equal.
 //!
 //! How a graph is found: the matrix is written in canonical signed digits; common pairs of terms over all rows become
 //! shared nodes (the `cse` module); what is left of each row is summed by six-term carry chains and adders (`tree`,
@@ -18,6 +18,7 @@
 //! # Ok::<(), netfold_shiftadd::ProgramError>(())
 //! ```
 
+mod builder;
 mod cost;
 mod cse;
 mod error;
@@ -31,6 +32,7 @@ mod verilog;
 // The program that all of this makes is hardware-level data: its types, meaning and node builders live there.
 use netfold_ir::hw::program::{graph, interval, quantizer};
 
+pub use builder::{ProgramBuilder, Value};
 pub use cost::{CostModel, DelayModel, adders_and_depth, graph_luts, node_luts};
 pub use error::ProgramError;
 pub use netfold_ir::hw::program::{

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::cost::{CostModel, graph_luts};
 use crate::cse::{Engine, Weights};
-use crate::error::{ProgramError, check_row};
+use crate::error::{ProgramError, check_terms};
 use crate::graph::{Graph, Linear, NodeId, Op, Operand};
 use crate::interval::{Interval, csd_digits};
 use crate::tree::{Goal, sum_row};
 
 /// What is known of an input: its exact interval and how many of its low bits are always zero.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct InputSpec {
     /// The exact interval.
     pub range: Interval,
@@ -48,9 +48,21 @@ impl Default for Options {
     }
 }
 
+/// The rows of a sparse matrix: per row, columns in ascending order with their weights, none of them zero.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub(crate) struct Rows(pub Vec<Vec<(u32, i64)>>);
+
+impl Rows {
+    pub fn of_matrix(matrix: &[Vec<i64>]) -> Self {
+        let nonzero = |r: &Vec<i64>| (0u32..).zip(r.iter().copied()).filter(|t| t.1 != 0).collect();
+        Self(matrix.iter().map(nonzero).collect())
+    }
+}
+
 /// A matrix with all that a solver run needs; several are solved together on all threads.
+#[derive(Clone, Copy)]
 pub(crate) struct Job<'a> {
-    pub matrix: &'a [Vec<i64>],
+    pub rows: &'a Rows,
     pub inputs: &'a [InputSpec],
     /// Constants added to the outputs; where present the outputs are exact nodes with offset zero.
     pub bias: Option<&'a [i64]>,
@@ -59,14 +71,16 @@ pub(crate) struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The exact interval of each output, constants included.
-    pub fn output_range(&self, row: usize) -> Interval {
-        let mut r = Interval::point(self.bias.map_or(0, |b| b[row]));
-        for (&c, i) in self.matrix[row].iter().zip(self.inputs) {
-            let p = Interval::new(i.range.lo * c, i.range.hi * c);
-            r = r.sum(&p);
+    /// The exact interval and the known-zero low bits of an output, constants included.
+    pub fn output_spec(&self, row: usize) -> InputSpec {
+        let bias = self.bias.map_or(0, |b| b[row]);
+        let (mut range, mut zeros) = (Interval::point(bias), bias.trailing_zeros().min(62));
+        for &(k, c) in &self.rows.0[row] {
+            let i = &self.inputs[k as usize];
+            range = range.sum(&Interval::new(i.range.lo * c, i.range.hi * c));
+            zeros = zeros.min(c.trailing_zeros() + i.zeros);
         }
-        r
+        InputSpec { range, zeros }
     }
 
     fn solve(&self, weights: Weights, cost: &CostModel) -> (f64, Graph) {
@@ -74,20 +88,21 @@ impl Job<'_> {
         for i in self.inputs {
             graph.input(i.range, i.zeros);
         }
-        let mut rows = Vec::with_capacity(self.matrix.len());
-        let mut bounds = Vec::with_capacity(self.matrix.len());
-        let mut fixed = Vec::with_capacity(self.matrix.len());
-        for (r, row) in self.matrix.iter().enumerate() {
+        let count = self.rows.0.len();
+        let mut rows = Vec::with_capacity(count);
+        let mut bounds = Vec::with_capacity(count);
+        let mut fixed = Vec::with_capacity(count);
+        for (r, row) in self.rows.0.iter().enumerate() {
             let mut terms = Vec::new();
             let mut constant = self.bias.map_or(0, |b| b[r]);
-            for (j, &c) in row.iter().enumerate() {
-                let spec = &self.inputs[j];
+            for &(j, c) in row {
+                let spec = &self.inputs[j as usize];
                 if spec.range.lo == spec.range.hi {
                     constant += c * spec.range.lo;
                     continue;
                 }
                 for (shift, neg) in csd_digits(c) {
-                    terms.push(Operand { node: NodeId(j as u32), shift, neg });
+                    terms.push(Operand { node: NodeId(j), shift, neg });
                 }
             }
             let least = usize::BITS - terms.len().max(1).next_power_of_two().leading_zeros() - 1;
@@ -164,7 +179,7 @@ impl Job<'_> {
             let goal = Goal {
                 max_depth: plan.max_depth[r],
                 constant: fixed[r] + offset,
-                exact: self.bias.map(|_| self.output_range(r)),
+                exact: self.bias.map(|_| self.output_spec(r).range),
                 pass,
                 carry_bits: cost.carry_bits,
             };
@@ -191,7 +206,7 @@ fn variants(tries: usize, pass: f32) -> Vec<Weights> {
 pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
     let mut work = Vec::new();
     for (j, job) in jobs.iter().enumerate() {
-        let digits: usize = job.matrix.iter().flatten().map(|&c| csd_digits(c).len()).sum();
+        let digits: usize = job.rows.0.iter().flatten().map(|&(_, c)| csd_digits(c).len()).sum();
         let tries = options.tries.max(1).min(1 + 40_000 / digits.max(1));
         for w in variants(tries, options.cost.pass as f32) {
             work.push((j, w));
@@ -236,10 +251,14 @@ pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
 /// # Errors
 /// A row whose length is not the number of inputs, or whose terms need more than 48 bits.
 pub fn solve(matrix: &[Vec<i64>], inputs: &[InputSpec], options: &Options) -> Result<Graph, ProgramError> {
-    for (row, weights) in matrix.iter().enumerate() {
-        check_row(0, row, weights, 0, inputs)?;
+    let rows = Rows::of_matrix(matrix);
+    for (row, (weights, terms)) in matrix.iter().zip(&rows.0).enumerate() {
+        if weights.len() != inputs.len() {
+            return Err(ProgramError::RowLength { layer: 0, row, expected: inputs.len(), found: weights.len() });
+        }
+        check_terms(0, row, terms, 0, inputs)?;
     }
-    let job = Job { matrix, inputs, bias: None, max_depth: options.max_depth, slack: options.slack };
+    let job = Job { rows: &rows, inputs, bias: None, max_depth: options.max_depth, slack: options.slack };
     Ok(solve_all(&[job], options).pop().unwrap_or_default())
 }
 

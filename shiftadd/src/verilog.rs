@@ -96,6 +96,27 @@ impl Emitter<'_> {
         concat(parts)
     }
 
+    /// The low `w` bits of `node << shift` in two's complement.
+    fn word_bits(&self, o: Operand, stage: u32, w: u32) -> String {
+        let n = self.g.node(o.node);
+        let (name, base) = self.wire(o.node, stage);
+        let full = self.g.node(root(self.g, o.node)).width();
+        let have = n.width().min(w.saturating_sub(o.shift));
+        let mut parts = Vec::new();
+        if w > have + o.shift {
+            let top = base + n.width();
+            let fill = if n.range.signed() { slice(&name, top - 1, top, full) } else { "1'b0".into() };
+            parts.push(format!("{{{}{{{fill}}}}}", w - have - o.shift));
+        }
+        if have > 0 {
+            parts.push(slice(&name, base, base + have, full));
+        }
+        if o.shift > 0 {
+            parts.push(literal(o.shift.min(w), 0));
+        }
+        concat(parts)
+    }
+
     fn add(&self, i: usize, out: &mut String) {
         let n = &self.g.nodes[i];
         let Op::Add { a, b, carry, bias } = n.op else { return };
@@ -235,6 +256,10 @@ impl Emitter<'_> {
         let f = self.g.field(a);
         let left = (bias + f.offset).rem_euclid(1i64 << w);
         let name = &self.names[i];
+        if !a.neg && bias.rem_euclid(1i64 << w) == 0 {
+            let _ = writeln!(out, "  assign {name} = {};", self.word_bits(a, s, w));
+            return;
+        }
         let field = self.field_bits(a, s, 0, w);
         if left == 0 {
             let _ = writeln!(out, "  assign {name} = {field};");

@@ -267,6 +267,12 @@ impl Graph {
         self.nodes[id.index()].range = range;
     }
 
+    /// Replaces what is known of a node that nothing reads yet by what is known from elsewhere.
+    pub fn retype(&mut self, id: NodeId, range: Interval, zeros: u32) {
+        let n = &mut self.nodes[id.index()];
+        (n.range, n.zeros) = (range, zeros);
+    }
+
     /// Appends `src >> bits`.
     pub fn shr(&mut self, src: NodeId, bits: u32) -> NodeId {
         let n = *self.node(src);

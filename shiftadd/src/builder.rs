@@ -1,0 +1,360 @@
+//! Programs: a directed acyclic graph of scalar values, each an input, a constant, a weighted sum of earlier values or a
+//! function of them. All weighted sums are solved together, on all threads, and joined to one [`Graph`].
+
+use std::collections::HashMap;
+
+use crate::cost::graph_luts;
+use crate::error::{ProgramError, check_quantizer, check_terms};
+use crate::graph::{Graph, Linear, NodeId, Operand};
+use crate::interval::Interval;
+use crate::pipeline::{PipelineOptions, pipeline};
+use crate::quantizer::{Quantizer, Rounding};
+use crate::solve::{InputSpec, Job, Options, Rows, append, solve_all};
+use netfold_ir::hw::program::Pipeline;
+
+/// One scalar value of a [`ProgramBuilder`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Value(u32);
+
+impl Value {
+    fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How a value is computed.
+#[derive(Clone, Debug)]
+enum Def {
+    Input,
+    Const(i64),
+    /// Row of a product.
+    Row {
+        product: usize,
+        row: usize,
+    },
+    Quant(Value, Quantizer),
+}
+
+/// Weighted sums that are solved together: `bias + rows * values`.
+#[derive(Clone, Debug)]
+struct Product {
+    values: Vec<Value>,
+    rows: Rows,
+    bias: Vec<i64>,
+    max_depth: Option<u32>,
+}
+
+/// What makes two products the same to the solver.
+type ProductKey<'a> = (&'a Rows, &'a [InputSpec], &'a [i64], Option<u32>);
+
+/// A program under construction: values are appended, each computed from earlier ones, and some are made outputs.
+///
+/// ```
+/// use netfold_shiftadd::{InputSpec, Options, Overflow, ProgramBuilder, Quantizer, Rounding};
+/// let mut p = ProgramBuilder::new();
+/// let x = p.inputs(&[InputSpec::word(8, true); 2]);
+/// let y = p.product(&[vec![3, -5], vec![7, 1]], &[1, 0], &x)?;
+/// let q = Quantizer { relu: true, drop: 2, rounding: Rounding::Floor, bits: 6, signed: false, overflow: Overflow::Saturate };
+/// let act = p.quantize(y[0], q)?;
+/// let sum = p.add(act, y[1])?;
+/// p.output(sum);
+/// assert_eq!(p.compile(&Options::default()).eval(&[10, -4]), [(30 + 20 + 1) / 4 + 66]);
+/// # Ok::<(), netfold_shiftadd::ProgramError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ProgramBuilder {
+    defs: Vec<Def>,
+    known: Vec<InputSpec>,
+    products: Vec<Product>,
+    outputs: Vec<Value>,
+}
+
+impl ProgramBuilder {
+    /// An empty program.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn push(&mut self, def: Def, range: Interval, zeros: u32) -> Value {
+        self.defs.push(def);
+        self.known.push(InputSpec { range, zeros });
+        Value(self.defs.len() as u32 - 1)
+    }
+
+    /// The exact interval and the known-zero low bits of a value.
+    pub fn spec(&self, value: Value) -> InputSpec {
+        self.known[value.index()]
+    }
+
+    /// Appends an input. The graph's inputs have the order of these calls.
+    pub fn input(&mut self, spec: InputSpec) -> Value {
+        self.push(Def::Input, spec.range, spec.zeros)
+    }
+
+    /// Appends one input a spec.
+    pub fn inputs(&mut self, specs: &[InputSpec]) -> Vec<Value> {
+        specs.iter().map(|&s| self.input(s)).collect()
+    }
+
+    /// Appends a constant.
+    pub fn constant(&mut self, value: i64) -> Value {
+        self.push(Def::Const(value), Interval::point(value), value.trailing_zeros().min(62))
+    }
+
+    /// Appends `matrix * xs + bias`, a row of the matrix a result. Subexpressions are shared among the rows, so what reads
+    /// the same values is best one product.
+    ///
+    /// # Errors
+    /// A row whose length is not the number of values, other than one constant a row, and sums of more than 48 bits.
+    /// Errors name the product as the layer, counted from zero.
+    pub fn product(&mut self, matrix: &[Vec<i64>], bias: &[i64], xs: &[Value]) -> Result<Vec<Value>, ProgramError> {
+        self.product_within(matrix, bias, xs, None)
+    }
+
+    /// As [`ProgramBuilder::product`], with a bound of the results' adder depth as in [`Options::max_depth`].
+    ///
+    /// # Errors
+    /// As [`ProgramBuilder::product`].
+    pub fn product_within(
+        &mut self,
+        matrix: &[Vec<i64>],
+        bias: &[i64],
+        xs: &[Value],
+        max_depth: Option<u32>,
+    ) -> Result<Vec<Value>, ProgramError> {
+        for (row, weights) in matrix.iter().enumerate() {
+            if weights.len() != xs.len() {
+                let (expected, found) = (xs.len(), weights.len());
+                return Err(ProgramError::RowLength { layer: self.products.len(), row, expected, found });
+            }
+        }
+        let rows = Rows::of_matrix(matrix);
+        self.push_product(Product { values: xs.to_vec(), rows, bias: bias.to_vec(), max_depth })
+    }
+
+    /// Appends sparse weighted sums, solved together: row `r` is `bias[r]` and the sum of its weights times values. For
+    /// element-wise additions of tensors, and for the windows of a convolution.
+    ///
+    /// # Errors
+    /// Other than one constant a row, and sums of more than 48 bits.
+    pub fn sums(&mut self, rows: &[Vec<(Value, i64)>], bias: &[i64]) -> Result<Vec<Value>, ProgramError> {
+        let mut at: HashMap<Value, u32> = HashMap::new();
+        let mut values = Vec::new();
+        let mut list = Vec::with_capacity(rows.len());
+        for row in rows {
+            let mut terms: Vec<(u32, i64)> = Vec::with_capacity(row.len());
+            for &(v, weight) in row {
+                let k = *at.entry(v).or_insert_with(|| {
+                    values.push(v);
+                    values.len() as u32 - 1
+                });
+                match terms.iter_mut().find(|t| t.0 == k) {
+                    Some(t) => t.1 += weight,
+                    None => terms.push((k, weight)),
+                }
+            }
+            terms.sort_unstable();
+            terms.retain(|t| t.1 != 0);
+            list.push(terms);
+        }
+        self.push_product(Product { values, rows: Rows(list), bias: bias.to_vec(), max_depth: None })
+    }
+
+    /// Appends `a + b`.
+    ///
+    /// # Errors
+    /// Sums of more than 48 bits.
+    pub fn add(&mut self, a: Value, b: Value) -> Result<Value, ProgramError> {
+        let rows = if a == b { vec![vec![(a, 2)]] } else { vec![vec![(a, 1), (b, 1)]] };
+        Ok(self.sums(&rows, &[0])?[0])
+    }
+
+    fn push_product(&mut self, p: Product) -> Result<Vec<Value>, ProgramError> {
+        let layer = self.products.len();
+        let expected = p.rows.0.len();
+        if p.bias.len() != expected {
+            return Err(ProgramError::Count { layer, what: "constants", expected, found: p.bias.len() });
+        }
+        let inputs: Vec<InputSpec> = p.values.iter().map(|&v| self.spec(v)).collect();
+        for (row, terms) in p.rows.0.iter().enumerate() {
+            check_terms(layer, row, terms, p.bias[row], &inputs)?;
+        }
+        let job = Job { rows: &p.rows, inputs: &inputs, bias: Some(&p.bias), max_depth: None, slack: 0 };
+        let specs: Vec<InputSpec> = (0..expected).map(|r| job.output_spec(r)).collect();
+        self.products.push(p);
+        let values = specs.into_iter().enumerate();
+        Ok(values.map(|(row, s)| self.push(Def::Row { product: layer, row }, s.range, s.zeros)).collect())
+    }
+
+    /// Appends a quantizer.
+    ///
+    /// # Errors
+    /// More than 47 dropped bits or a result of no or of more than 48 bits.
+    pub fn quantize(&mut self, x: Value, quantizer: Quantizer) -> Result<Value, ProgramError> {
+        check_quantizer(&quantizer, self.products.len().saturating_sub(1), self.row_of(x))?;
+        let range = quantizer.range(self.spec(x).range);
+        Ok(self.push(Def::Quant(x, quantizer), range, 0))
+    }
+
+    /// The row of a product's result, for errors.
+    fn row_of(&self, x: Value) -> usize {
+        if let Def::Row { row, .. } = self.defs[x.index()] { row } else { 0 }
+    }
+
+    /// Makes a value the next output of the graph.
+    pub fn output(&mut self, value: Value) {
+        self.outputs.push(value);
+    }
+
+    /// Compiles the program. The graph's outputs are exact nodes (offset zero, no shift).
+    pub fn compile(&self, options: &Options) -> Graph {
+        self.compile_slacks(options, &[options.slack]).pop().unwrap_or_default()
+    }
+
+    /// Compiles the program and places its registers. Every depth slack up to [`Options::slack`] is tried: more depth saves
+    /// lookup tables but costs stages and register bits. The result has the fewest stages (counts up to `min_stages` are
+    /// equally good), then the least of lookup tables plus half the register bits: a slice has two flip-flops a lookup
+    /// table.
+    pub fn compile_pipelined(&self, options: &Options, placement: &PipelineOptions) -> (Graph, Pipeline) {
+        let slacks: Vec<u32> = (0..=options.slack).collect();
+        let graphs = self.compile_slacks(options, &slacks);
+        let place = |g: Graph| {
+            let p = pipeline(&g, placement);
+            let score = graph_luts(&g, &options.cost) + 0.5 * p.register_bits as f64;
+            (p.stages, score, g, p)
+        };
+        let mut placed: Vec<(u32, f64, Graph, Pipeline)> = if options.threads == 1 {
+            graphs.into_iter().map(place).collect()
+        } else {
+            std::thread::scope(|s| {
+                let handles: Vec<_> = graphs.into_iter().map(|g| s.spawn(|| place(g))).collect();
+                handles.into_iter().filter_map(|h| h.join().ok()).collect()
+            })
+        };
+        placed.sort_by(|a, b| (a.0).cmp(&b.0).then(a.1.total_cmp(&b.1)));
+        let (_, _, g, p) = placed.swap_remove(0);
+        (g, p)
+    }
+
+    /// The constants of all products with the halves of rounding quantizers added, and for each value whether its
+    /// quantizer's rounding was taken into them. Rounding half up is rounding down after half a step was added, which a
+    /// sum's constant takes for nothing where nothing else reads the sum.
+    fn folded(&self) -> (Vec<Vec<i64>>, Vec<bool>) {
+        let mut readers = vec![0u32; self.defs.len()];
+        for p in &self.products {
+            p.values.iter().for_each(|v| readers[v.index()] += 1);
+        }
+        self.outputs.iter().for_each(|v| readers[v.index()] += 1);
+        for d in &self.defs {
+            if let Def::Quant(x, _) = d {
+                readers[x.index()] += 1;
+            }
+        }
+        let mut biases: Vec<Vec<i64>> = self.products.iter().map(|p| p.bias.clone()).collect();
+        let mut taken = vec![false; self.defs.len()];
+        for (i, d) in self.defs.iter().enumerate() {
+            if let Def::Quant(x, q) = d
+                && let Def::Row { product, row } = self.defs[x.index()]
+                && readers[x.index()] == 1
+                && q.rounding == Rounding::HalfUp
+                && q.drop > 0
+            {
+                biases[product][row] += 1 << (q.drop - 1);
+                taken[i] = true;
+            }
+        }
+        (biases, taken)
+    }
+
+    /// The best graph for each depth slack; all products are solved together on all threads, equal ones once.
+    fn compile_slacks(&self, options: &Options, slacks: &[u32]) -> Vec<Graph> {
+        let (biases, taken) = self.folded();
+        let specs: Vec<Vec<InputSpec>> =
+            self.products.iter().map(|p| p.values.iter().map(|&v| self.spec(v)).collect()).collect();
+        let mut first: HashMap<ProductKey, usize> = HashMap::new();
+        let mut jobs = Vec::new();
+        // The job of each product.
+        let mut job_of = Vec::with_capacity(self.products.len());
+        for ((p, inputs), bias) in self.products.iter().zip(&specs).zip(&biases) {
+            let at = *first.entry((&p.rows, inputs, bias, p.max_depth)).or_insert_with(|| {
+                let max_depth = p.max_depth.or(options.max_depth);
+                jobs.push(Job { rows: &p.rows, inputs, bias: Some(bias), max_depth, slack: 0 });
+                jobs.len() - 1
+            });
+            job_of.push(at);
+        }
+        let count = jobs.len();
+        let all: Vec<Job> = slacks.iter().flat_map(|&slack| jobs.iter().map(move |j| Job { slack, ..*j })).collect();
+        let parts = solve_all(&all, options);
+        (0..slacks.len()).map(|s| self.join(&parts[s * count..(s + 1) * count], &job_of, &taken)).collect()
+    }
+
+    /// Joins the products' graphs, with the functions between them.
+    fn join(&self, parts: &[Graph], job_of: &[usize], taken: &[bool]) -> Graph {
+        let mut g = Graph::default();
+        let mut wires: Vec<NodeId> = Vec::with_capacity(self.defs.len());
+        let mut results: Vec<Linear> = Vec::new();
+        // Rows of which only their quantizers know the exact meaning.
+        let mut taken_row = vec![false; self.defs.len()];
+        for (i, d) in self.defs.iter().enumerate() {
+            if let Def::Quant(x, _) = d
+                && taken[i]
+            {
+                taken_row[x.index()] = true;
+            }
+        }
+        for (i, def) in self.defs.iter().enumerate() {
+            let node = match def {
+                Def::Input => g.input(self.known[i].range, self.known[i].zeros),
+                Def::Const(k) => g.constant(*k),
+                Def::Row { product, row } => {
+                    if *row == 0 {
+                        let inputs: Vec<NodeId> =
+                            self.products[*product].values.iter().map(|v| wires[v.index()]).collect();
+                        results = append(&mut g, &parts[job_of[*product]], &inputs);
+                    }
+                    let out = results[*row];
+                    let node = match out.term {
+                        Some(t) if t.shift == 0 && !t.neg && out.offset == 0 => t.node,
+                        Some(t) => g.affine(t, out.offset),
+                        None => g.constant(out.offset),
+                    };
+                    // A node that other rows share may be known less exactly than the row, for which its readers were
+                    // solved.
+                    let InputSpec { range, zeros } = self.known[i];
+                    let known = g.node(node);
+                    if taken_row[i] || (known.range, known.zeros) == (range, zeros) {
+                        node
+                    } else {
+                        let id = g.affine(Operand { node, shift: 0, neg: false }, 0);
+                        g.retype(id, range, zeros);
+                        id
+                    }
+                }
+                Def::Quant(x, q) => {
+                    let mut src = wires[x.index()];
+                    let mut floor = *q;
+                    if q.rounding == Rounding::HalfUp {
+                        if q.drop > 0 && !taken[i] {
+                            src = g.affine(Operand { node: src, shift: 0, neg: false }, 1 << (q.drop - 1));
+                        }
+                        floor.rounding = Rounding::Floor;
+                    }
+                    // The sum's node may be shared and have a wider interval than the value; what reads it was solved
+                    // for the value's.
+                    let id = g.quant(src, floor);
+                    g.retype(id, self.known[i].range, 0);
+                    id
+                }
+            };
+            wires.push(node);
+        }
+        g.outputs = self
+            .outputs
+            .iter()
+            .map(|v| Linear { term: Some(Operand { node: wires[v.index()], shift: 0, neg: false }), offset: 0 })
+            .collect();
+        g.sweep();
+        g
+    }
+}
