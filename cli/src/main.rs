@@ -9,8 +9,10 @@ mod example;
 mod flow;
 mod formats;
 mod hls;
+mod models;
 mod report;
 mod store;
+mod vitis;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

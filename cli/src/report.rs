@@ -4,6 +4,7 @@ use crate::flow::Job;
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
 use netfold_passes::optimize::{Analytic, design_cost, module_cost};
+use netfold_surrogate::model::Provenance;
 use serde::Serialize;
 
 /// A layer (module) of the report.
@@ -21,14 +22,59 @@ pub struct Layer {
     pub cycles: u64,
     /// Pipeline depth in cycles.
     pub latency: u64,
-    /// Estimated lookup tables.
-    pub lut: u64,
+    /// Estimated lookup tables; none where only the whole design is estimated.
+    pub lut: Option<u64>,
     /// Estimated flip-flops.
-    pub ff: u64,
+    pub ff: Option<u64>,
     /// DSP blocks.
-    pub dsp: u64,
+    pub dsp: Option<u64>,
     /// 36 Kb block memories.
-    pub bram36: f64,
+    pub bram36: Option<f64>,
+}
+
+/// An estimate and the range in which it is expected, where nothing limits it.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Range {
+    /// Estimate.
+    pub value: f64,
+    /// Lower end of what is expected.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+}
+
+/// The learned model behind an estimate.
+#[derive(Debug, Clone, Serialize)]
+pub struct ModelInfo {
+    /// Tool whose results it has learned.
+    pub tool: String,
+    /// Part or family of these results.
+    pub part: String,
+    /// What kind of designs they are.
+    pub trained_on: String,
+    /// The tables.
+    pub data: Vec<String>,
+    /// Rows.
+    pub rows: usize,
+    /// Networks or shapes among the rows.
+    pub groups: usize,
+    /// Samples that it was adapted with to another device or tool.
+    pub adapted_rows: usize,
+}
+
+impl ModelInfo {
+    /// From what a model file says of itself.
+    pub fn new(p: &Provenance, trained_on: String) -> ModelInfo {
+        ModelInfo {
+            tool: p.tool.clone(),
+            part: p.part.clone(),
+            trained_on,
+            data: p.data.clone(),
+            rows: p.rows,
+            groups: p.groups,
+            adapted_rows: p.adapted_rows,
+        }
+    }
 }
 
 /// An amount of one resource: the estimate, the range in which it is expected, and what the device has.
@@ -59,6 +105,14 @@ pub struct ResourceReport {
     pub uram: Amount,
 }
 
+impl ResourceReport {
+    /// Whether no estimate exceeds what the device has.
+    pub fn fits(&self) -> bool {
+        let amounts = [self.lut, self.ff, self.dsp, self.bram36, self.uram];
+        amounts.iter().all(|a| a.value <= a.available as f64)
+    }
+}
+
 /// Spread of the analytic prices of logic around what synthesis gives: a factor either way. DSP blocks and memories follow from
 /// how modules are built.
 const LOGIC_SPREAD: f64 = 1.6;
@@ -74,6 +128,17 @@ pub struct TargetInfo {
     pub family: String,
 }
 
+impl TargetInfo {
+    /// The target of a job.
+    pub fn of(job: &Job) -> TargetInfo {
+        TargetInfo {
+            board: job.board.name.clone(),
+            part: job.board.part.clone(),
+            family: job.board.family.as_str().to_string(),
+        }
+    }
+}
+
 /// Figures of a design.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
@@ -81,6 +146,8 @@ pub struct Report {
     pub network: String,
     /// What it is made for.
     pub target: TargetInfo,
+    /// What would be generated: `verilog` or `vitis`.
+    pub backend: &'static str,
     /// First input beat to last output beat of a frame.
     pub latency_cycles: u64,
     /// Between frames in the steady state.
@@ -93,8 +160,19 @@ pub struct Report {
     pub fps: f64,
     /// The module that limits the rate.
     pub bottleneck: String,
-    /// Resources by analytic prices (`docs/folding.md`).
+    /// Where cycles are estimated and not computed: the range of the latency.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_cycles_range: Option<Range>,
+    /// The range of the interval, likewise.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interval_cycles_range: Option<Range>,
+    /// Resources (`docs/surrogate.md`).
     pub resources: ResourceReport,
+    /// The learned model behind the resources; none: analytic prices (`docs/folding.md`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<ModelInfo>,
+    /// In which ways the design lies outside of what the model was trained on; each widens the ranges.
+    pub outside: Vec<String>,
     /// Whether the estimates fit the device.
     pub fits: bool,
     /// Modules in the order of the data flow.
@@ -120,16 +198,15 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         bram36: exact(used.bram36(), device.bram36()),
         uram: exact(used.uram as f64, device.uram_count()),
     };
-    let amounts = [resources.lut, resources.ff, resources.dsp, resources.bram36, resources.uram];
-    let fits = amounts.iter().all(|a| a.value <= a.available as f64);
+    let fits = resources.fits();
     let layers = design.topological()?.into_iter().map(|id| {
         let m = design.module(id);
         let cost = module_cost(design, id, &model);
         Layer {
-            lut: cost.lut,
-            ff: cost.ff,
-            dsp: cost.dsp,
-            bram36: cost.bram36(),
+            lut: Some(cost.lut),
+            ff: Some(cost.ff),
+            dsp: Some(cost.dsp),
+            bram36: Some(cost.bram36()),
             name: m.name.clone(),
             layer: m.layer.clone(),
             kind: m.kind.name().to_string(),
@@ -140,18 +217,19 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
     });
     let report = Report {
         network: job.prepared.int.name.clone(),
-        target: TargetInfo {
-            board: job.board.name.clone(),
-            part: job.board.part.clone(),
-            family: job.board.family.as_str().to_string(),
-        },
+        target: TargetInfo::of(job),
+        backend: "verilog",
         latency_cycles: t.latency_cycles,
         interval_cycles: t.interval_cycles,
         clock_mhz: job.clock_mhz,
         latency_ns: t.latency_cycles as f64 * 1000.0 / job.clock_mhz,
         fps: job.clock_mhz * 1e6 / t.interval_cycles.max(1) as f64,
         bottleneck: slowest.map(|m| design.module(m).name.clone()).unwrap_or_default(),
+        latency_cycles_range: None,
+        interval_cycles_range: None,
         resources,
+        model: None,
+        outside: Vec::new(),
         fits,
         layers: layers.collect(),
     };
@@ -176,16 +254,33 @@ impl Report {
         let _ = writeln!(out, "network     {}", self.network.escape_debug());
         let _ = writeln!(out, "board       {} ({})", self.target.board, self.target.part);
         let _ = writeln!(out, "clock       {} MHz", self.clock_mhz);
-        let _ = writeln!(out, "latency     {} cycles, {:.1} ns", self.latency_cycles, self.latency_ns);
+        let span = |r: &Option<Range>| r.map_or(String::new(), |r| format!(" ({} to {})", r.low, r.high));
+        let latency = span(&self.latency_cycles_range);
+        let _ = writeln!(out, "latency     {} cycles{latency}, {:.1} ns", self.latency_cycles, self.latency_ns);
         let _ = writeln!(
             out,
-            "interval    {} cycles, {:.0} frames/s (limited by {})",
-            self.interval_cycles, self.fps, self.bottleneck
+            "interval    {} cycles{}, {:.0} frames/s (limited by {})",
+            self.interval_cycles,
+            span(&self.interval_cycles_range),
+            self.fps,
+            self.bottleneck
         );
         let r = &self.resources;
         for (name, a) in [("LUT", r.lut), ("FF", r.ff), ("DSP", r.dsp), ("BRAM36", r.bram36), ("URAM", r.uram)] {
             let range = if a.low < a.high { format!(" ({} to {})", a.low, a.high) } else { String::new() };
             let _ = writeln!(out, "{name:<11} about {}{range} of {}", a.value, a.available);
+        }
+        if let Some(m) = &self.model {
+            let adapted =
+                if m.adapted_rows > 0 { format!(", adapted with {} samples", m.adapted_rows) } else { String::new() };
+            let _ = writeln!(
+                out,
+                "model       trained on {} ({}, {}, {} rows of {} designs{adapted})",
+                m.trained_on, m.tool, m.part, m.rows, m.groups
+            );
+        }
+        for difference in &self.outside {
+            let _ = writeln!(out, "            outside of its training: {}", difference.escape_debug());
         }
         if !self.fits {
             let _ = writeln!(out, "            this does not fit the device");
@@ -195,11 +290,20 @@ impl Report {
             "{:<44} {:<14} {:>9} {:>7} {:>7} {:>5} {:>6}  FOLDING",
             "MODULE", "KIND", "CYCLES", "LUT", "FF", "DSP", "BRAM36"
         );
+        let cell = |v: Option<f64>| v.map_or_else(|| "-".to_string(), |v| v.to_string());
         for l in &self.layers {
+            let of = |v: Option<u64>| cell(v.map(|v| v as f64));
             let _ = writeln!(
                 out,
                 "{:<44} {:<14} {:>9} {:>7} {:>7} {:>5} {:>6}  {}",
-                l.name, l.kind, l.cycles, l.lut, l.ff, l.dsp, l.bram36, l.folding
+                l.name,
+                l.kind,
+                l.cycles,
+                of(l.lut),
+                of(l.ff),
+                of(l.dsp),
+                cell(l.bram36),
+                l.folding
             );
         }
         out

@@ -29,7 +29,15 @@ impl HlsTool {
             HlsTool::Vivado2020 => "Vivado HLS 2020.1",
         }
     }
+
+    /// The tool that was taught on networks of this size: single layers come from one table, chains from another.
+    pub fn for_layers(layers: usize) -> HlsTool {
+        if layers == 1 { HlsTool::Vivado2020 } else { HlsTool::Vitis2023 }
+    }
 }
+
+/// Clock period of all rows that the shipped models were trained on, in ns.
+pub const CLOCK_PERIOD_NS: f64 = 5.0;
 
 /// A model of chains of dense layers as hls4ml builds them.
 #[derive(Debug, Clone, PartialEq)]
@@ -77,6 +85,31 @@ impl HlsModel {
         }
         let design = crate::dataset::Design::Dense(layers.to_vec());
         self.model.predict(&crate::dataset::features(&self.model.schema, &design))
+    }
+
+    /// As [`HlsModel::predict`], for a request that differs from the training data in further ways, each named in words: every
+    /// one widens the intervals as an input half its range outside would.
+    pub fn predict_beyond(&self, layers: &[DenseLayer], beyond: &[String]) -> Prediction {
+        let design = crate::dataset::Design::Dense(layers.to_vec());
+        self.model.predict_beyond(&crate::dataset::features(&self.model.schema, &design), beyond)
+    }
+
+    /// The networks that the model was trained on, in words.
+    pub fn kinds(&self) -> String {
+        let range = |name: &str| self.model.schema.index(name).and_then(|i| self.model.ranges.get(i)).copied();
+        let span = |(low, high): (f32, f32)| if low == high { format!("{low}") } else { format!("{low} to {high}") };
+        let mut out = match range("layers") {
+            Some((1.0, 1.0)) => "single dense layers".to_string(),
+            Some(r) => format!("networks of {} dense layers", span(r)),
+            None => "dense networks".to_string(),
+        };
+        if let Some(r) = range("weight_bits") {
+            out.push_str(&format!(", {}-bit weights", span(r)));
+        }
+        if let Some(r) = range("max.reuse") {
+            out.push_str(&format!(", largest reuse factor {}", span(r)));
+        }
+        out
     }
 
     /// What the model was trained on.

@@ -1,11 +1,11 @@
 //! `netfold surrogate`: trains, scores and adapts models of resources.
 
-use crate::store;
+use crate::{models, store};
 use clap::{Args, Subcommand};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_surrogate::dataset;
 use netfold_surrogate::eval::{self, Report};
-use netfold_surrogate::model::{Surrogate as Model, format};
+use netfold_surrogate::model::format;
 use netfold_surrogate::train::{TrainOptions, train};
 use netfold_surrogate::{adapt, hls};
 use std::path::{Path, PathBuf};
@@ -79,7 +79,7 @@ impl Surrogate {
                         let (a, b) = (fits(vitis), fits(vivado));
                         if worst(&a) <= worst(&b) { a } else { b }
                     }
-                    Some(path) => eval::evaluate(&load(&path)?, &table),
+                    Some(path) => eval::evaluate(&models::load(&path)?, &table),
                     None => eval::cross_validate(&table, &TrainOptions::default(), FOLDS.0, FOLDS.1)?,
                 };
                 if json {
@@ -92,7 +92,7 @@ impl Surrogate {
             Action::Adapt { samples, output, from } => {
                 let table = dataset::read(&samples)?;
                 let source = match from {
-                    Some(path) => load(&path)?,
+                    Some(path) => models::load(&path)?,
                     None => hls::HlsModel::shipped(hls::HlsTool::Vitis2023)?.surrogate().clone(),
                 };
                 let (model, adapted) = adapt::adapt(&source, &table)?;
@@ -113,13 +113,6 @@ fn shipped() -> Result<[(hls::HlsTool, &'static hls::HlsModel); 2], Diag> {
 /// Largest SMAPE of a report.
 fn worst(report: &Report) -> f64 {
     report.targets.values().map(|s| s.smape).fold(0.0, f64::max)
-}
-
-/// Reads a model file.
-fn load(path: &Path) -> Result<Model, Diag> {
-    let place = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|e| Diag::new(Code::Io, &place, format!("cannot be read: {e}")))?;
-    format::from_bytes(&bytes, &place)
 }
 
 /// Writes a file through a temporary one beside it.

@@ -247,6 +247,9 @@ pub struct Surrogate {
     pub(crate) bins: Bins,
 }
 
+/// Relative distance to the training data that a difference without a column counts for.
+const BEYOND: f64 = 0.5;
+
 /// All estimates of one design.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Prediction {
@@ -267,7 +270,15 @@ impl Surrogate {
     /// Predicts every target of a design given as features in the order of [`Surrogate::schema`]. Missing columns count
     /// as zero.
     pub fn predict(&self, x: &[f32]) -> Prediction {
-        let (outside, out_of_range) = self.outside(x);
+        self.predict_beyond(x, &[])
+    }
+
+    /// As [`Surrogate::predict`], where the design differs from the training data in further ways that no column holds: each is
+    /// named in the prediction and widens the intervals as an input half its range outside would.
+    pub fn predict_beyond(&self, x: &[f32], beyond: &[String]) -> Prediction {
+        let (mut outside, mut out_of_range) = self.outside(x);
+        outside += BEYOND * beyond.len() as f64;
+        out_of_range.extend(beyond.iter().cloned());
         let mut scratch = Vec::new();
         let estimates = self.targets.iter().map(|t| (t.target, t.estimate(x, outside, &mut scratch))).collect();
         Prediction { estimates, out_of_range }

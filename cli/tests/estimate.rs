@@ -1,0 +1,65 @@
+//! `netfold estimate`: the HLS answer, many files at once, the exit status.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+mod common;
+
+use common::{json, netfold, number, root};
+use serde_json::Value;
+
+#[test]
+fn the_vitis_backend_says_what_it_learned_and_what_is_outside_of_it() {
+    let model = root().join("examples/jet_tagger/model.onnx");
+    let near = json(netfold().arg("estimate").arg(&model).args(["--backend", "vitis", "--clock-mhz", "200"]));
+    assert_eq!(near["backend"], "vitis");
+    assert_eq!(near["model"]["tool"], "Vitis HLS 2023.2");
+    assert_eq!(number(&near["model"], "rows"), 1724);
+    assert!(near["model"]["trained_on"].as_str().unwrap().contains("dense layers"));
+    let outside: Vec<&str> = near["outside"].as_array().unwrap().iter().map(|v| v.as_str().unwrap()).collect();
+    assert!(outside.iter().any(|t| t.starts_with("part:")), "{outside:?}");
+    assert!(!outside.iter().any(|t| t.starts_with("clock")), "{outside:?}");
+    // A further difference widens the interval.
+    let far = json(netfold().arg("estimate").arg(&model).args(["--backend", "vitis", "--clock-mhz", "50"]));
+    let width =
+        |v: &Value| v["resources"]["lut"]["high"].as_f64().unwrap() - v["resources"]["lut"]["low"].as_f64().unwrap();
+    assert!(
+        far["outside"].as_array().unwrap().iter().any(|t| t.as_str().unwrap().starts_with("clock period: 20.0 ns"))
+    );
+    assert!(width(&far) > width(&near));
+}
+
+#[test]
+fn many_models_give_a_line_each_and_a_bad_one_the_exit_status() {
+    let folder = tempfile::tempdir().unwrap();
+    let copy = |from: &str, to: &str| std::fs::copy(root().join(from), folder.path().join(to)).unwrap();
+    copy("examples/jet_tagger/model.onnx", "a.onnx");
+    copy("examples/digits_mlp/model.onnx", "b.onnx");
+    std::fs::write(folder.path().join("c.onnx"), b"no model").unwrap();
+    std::fs::write(folder.path().join("d.yaml"), "clock_mhz: 100\n").unwrap();
+    std::fs::write(folder.path().join("ignored.txt"), b"").unwrap();
+    let output = netfold().arg("estimate").arg(folder.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<Value> = text.lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    assert_eq!(lines.len(), 4);
+    for (line, name) in lines.iter().zip(["a.onnx", "b.onnx", "c.onnx", "d.yaml"]) {
+        assert!(line["file"].as_str().unwrap().ends_with(name));
+    }
+    assert!(lines[0]["interval_cycles"].is_u64() && lines[1]["resources"]["lut"]["value"].is_f64());
+    assert!(lines[0]["errors"].is_null());
+    assert_eq!(lines[2]["errors"][0]["code"], "E02");
+    assert_eq!(lines[3]["errors"][0]["code"], "E05");
+    // The same figures as alone.
+    let alone = json(netfold().arg("estimate").arg(folder.path().join("b.onnx")));
+    assert_eq!(alone["resources"], lines[1]["resources"]);
+    let good =
+        netfold().arg("estimate").args([folder.path().join("a.onnx"), folder.path().join("b.onnx")]).output().unwrap();
+    assert_eq!(good.status.code(), Some(0));
+}
+
+#[test]
+fn a_model_file_of_the_users_answers_for_hls() {
+    let shipped = root().join("surrogate/weights/vivado_hls_2020_1.nfsm");
+    let model = root().join("examples/jet_tagger/model.onnx");
+    let answer = json(netfold().arg("estimate").arg(model).args(["--backend", "vitis", "--surrogate"]).arg(shipped));
+    assert_eq!(answer["model"]["tool"], "Vivado HLS 2020.1");
+}
