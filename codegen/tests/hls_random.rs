@@ -32,8 +32,8 @@ struct Case {
 /// Random modules and chains of modules, as no network needs to have them.
 fn modules(seed: u64) -> Case {
     let mut b = Builder::new("random", rng(9000 + seed));
-    let last = match seed % 8 {
-        0 if seed.is_multiple_of(16) => b.early_mvu(),
+    let last = match seed % 9 {
+        0 if seed.is_multiple_of(2) => b.early_mvu(),
         0 => {
             let x = b.any_source(12);
             b.mvu(x)
@@ -46,6 +46,12 @@ fn modules(seed: u64) -> Case {
         4 => b.vvu(),
         5 => b.vectors(),
         6 => b.image(),
+        7 => {
+            let mut outputs = b.program();
+            let last = outputs.swap_remove(0);
+            outputs.into_iter().for_each(|y| b.sink(y));
+            last
+        }
         _ => {
             let mut x = b.any_source(8);
             for _ in 0..4 {

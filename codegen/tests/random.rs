@@ -108,6 +108,16 @@ fn movers_of_elements() {
 }
 
 #[test]
+fn programs() {
+    let all = designs("p", 24, |b| {
+        for y in b.program() {
+            b.sink(y);
+        }
+    });
+    harness::check(&all, &mut rng(7));
+}
+
+#[test]
 fn chains_forks_and_joins() {
     let all = designs("c", 24, |b| {
         let mut x = b.any_source(8);

@@ -18,11 +18,19 @@ pub struct VerilogOptions {
     pub input_bits: Vec<u32>,
     /// No clock and no registers: outputs follow inputs.
     pub combinational: bool,
+    /// No registers behind the last stage: what reads the outputs has them.
+    pub open_outputs: bool,
 }
 
 impl Default for VerilogOptions {
     fn default() -> Self {
-        Self { module: "shiftadd".into(), valid: false, input_bits: Vec::new(), combinational: false }
+        Self {
+            module: "shiftadd".into(),
+            valid: false,
+            input_bits: Vec::new(),
+            combinational: false,
+            open_outputs: false,
+        }
     }
 }
 
@@ -360,7 +368,8 @@ impl Emitter<'_> {
             } else if floor == -(1i64 << (q.bits - 1)) {
                 format!("{neg} & ~(&{})", slice(&word, low + q.bits - 1, high - 1, size))
             } else {
-                format!("$signed({}) < $signed({})", slice(&word, low, high, size), literal(rw, floor))
+                let (x, b) = (slice(&word, low, high, size), literal(rw, floor));
+                if signed { format!("$signed({x}) < $signed({b})") } else { format!("{x} < {b}") }
             };
             text = format!("{} ? {} : {text}", paren(&cond), literal(w, floor));
         }
@@ -401,7 +410,7 @@ fn range_note(n: &crate::graph::Node) -> String {
 /// Emits a graph as one module with one port an input (`x0`, `x1`, ...) and an output (`y0`, ...).
 ///
 /// Outputs must be plain nodes (no shift, sign or offset), as [`crate::compile`] makes them. A port of a signed value is
-/// two's complement. The outputs follow the inputs by `stages + 1` rising clock edges.
+/// two's complement. The outputs follow the inputs by `stages + 1` rising clock edges, or `stages` where they are open.
 pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String {
     let mut names = Vec::with_capacity(g.nodes.len());
     for (i, n) in g.nodes.iter().enumerate() {
@@ -414,7 +423,8 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         });
     }
     let e = Emitter { g, p, names };
-    let last = p.last_reads(g);
+    let output_stage = if options.open_outputs { p.stages - 1 } else { p.stages };
+    let last = p.last_reads_before(g, output_stage);
     let mut ports = Vec::new();
     if !options.combinational {
         ports.push("  input  wire clk".to_string());
@@ -493,7 +503,7 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         p.register_bits
     );
     if !options.combinational {
-        let _ = writeln!(text, "// A new input vector every cycle; results after {} rising edges.", p.stages + 1);
+        let _ = writeln!(text, "// A new input vector every cycle; results after {} rising edges.", output_stage + 1);
     }
     let _ = writeln!(text, "module {} (\n{}\n);", options.module, ports.join(",\n"));
     text.push_str("  // Sums keep the bits that only decide carries.\n  // verilator lint_off UNUSEDSIGNAL\n");
@@ -502,7 +512,7 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
     for (j, o) in g.outputs.iter().enumerate() {
         let value = match o.term {
             Some(t) => {
-                let stage = if options.combinational { p.stage[root(g, t.node).index()] } else { p.stages };
+                let stage = if options.combinational { p.stage[root(g, t.node).index()] } else { output_stage };
                 let (name, base) = e.wire(t.node, stage);
                 let w = g.node(t.node).width().max(1);
                 slice(&name, base, base + w, g.node(root(g, t.node)).width().max(1))
@@ -515,7 +525,7 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         if options.combinational {
             text.push_str("  assign out_valid = in_valid;\n");
         } else {
-            let n = p.stages + 1;
+            let n = output_stage + 1;
             let _ = writeln!(text, "  reg [{}:0] valid = 0;\n  assign out_valid = valid[{}];", n - 1, n - 1);
             let next = if n == 1 { "in_valid".to_string() } else { format!("{{valid[{}:0], in_valid}}", n - 2) };
             let _ = writeln!(regs, "    valid <= {next};");

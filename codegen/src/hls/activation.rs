@@ -47,7 +47,7 @@ pub(super) fn unit(function: &Realization, lanes: usize, beats: usize, cx: &Cont
         }
     };
     let about = format!("{about}, {}", a_beat(lanes));
-    Unit { function: name, about, fields, arrays, arguments: Arguments::InOut, steps: beats }
+    Unit { function: name, about, fields, arrays, arguments: Arguments::InOut, steps: beats, program: None }
 }
 
 /// Factors and addends.

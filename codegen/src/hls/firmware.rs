@@ -10,12 +10,13 @@ use askama::Template;
 use netfold_ir::diag::Diag;
 
 /// The header library, by name.
-const LIBRARY: [(&str, &str); 8] = [
+const LIBRARY: [(&str, &str); 9] = [
     ("activation.h", include_str!("../../../templates/hls/lib/activation.h")),
     ("combine.h", include_str!("../../../templates/hls/lib/combine.h")),
     ("common.h", include_str!("../../../templates/hls/lib/common.h")),
     ("dense.h", include_str!("../../../templates/hls/lib/dense.h")),
     ("layers.h", include_str!("../../../templates/hls/lib/layers.h")),
+    ("program.h", include_str!("../../../templates/hls/lib/program.h")),
     ("reduce.h", include_str!("../../../templates/hls/lib/reduce.h")),
     ("reshape.h", include_str!("../../../templates/hls/lib/reshape.h")),
     ("window.h", include_str!("../../../templates/hls/lib/window.h")),
@@ -134,6 +135,13 @@ pub(super) fn files(project: &HlsProject<'_>, built: &Built, notes: &[String]) -
             let guard = guard(&array.name.to_ascii_uppercase());
             let text = render(&Weights { guard, definition: array.definition() })?;
             files.insert(format!("firmware/{path}"), text);
+            includes.push(path);
+        }
+        if let Some(members) = &instance.unit.program {
+            let path = format!("programs/{}.h", instance.config);
+            let guard = guard(&instance.config.to_ascii_uppercase());
+            let definition = format!("// {}\nstruct {}_body {{\n{members}}};\n", about(instance), instance.config);
+            files.insert(format!("firmware/{path}"), render(&Weights { guard, definition })?);
             includes.push(path);
         }
         blocks.push(Block {

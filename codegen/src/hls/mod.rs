@@ -14,6 +14,7 @@ mod firmware;
 mod limits;
 mod modules;
 mod names;
+mod program;
 mod project;
 mod scripts;
 mod top;

@@ -1,8 +1,8 @@
 //! Modules that compute or move elements, as units of the HLS library.
 
-use super::activation;
 use super::array::Array;
 use super::unit::{Arguments, Field, Unit};
+use super::{activation, program};
 use netfold_ir::hw::{BroadcastOp, Kind, Matrix, Memory, Multiplier, Mvu, ReduceOp, Stream, Swu, Vvu};
 use netfold_ir::quant::IntType;
 
@@ -78,7 +78,7 @@ fn multiplier(weights: Option<&Matrix>, multiplier: Multiplier) -> Field {
 }
 
 fn unit(function: &'static str, about: String, steps: usize, fields: Vec<Field>) -> Unit {
-    Unit { function, about, fields, arrays: Vec::new(), arguments: Arguments::InOut, steps }
+    Unit { function, about, fields, arrays: Vec::new(), arguments: Arguments::InOut, steps, program: None }
 }
 
 /// The unit of a module. Sources, sinks and reorder units are not units: the top function spells them out.
@@ -86,6 +86,7 @@ pub(super) fn of(kind: &Kind, cx: &Context<'_>) -> Option<Unit> {
     let steps = kind.firings();
     Some(match kind {
         Kind::Source { .. } | Kind::Sink { .. } | Kind::Reorder { .. } => return None,
+        Kind::Program(p) => program::unit(p),
         Kind::Mvu(m) => matrix_vector(m, cx),
         Kind::Vvu(v) => depthwise(v, cx),
         Kind::Swu(s) => sliding_window(s, cx),

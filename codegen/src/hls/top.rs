@@ -306,6 +306,9 @@ impl Builder<'_> {
             }
         }
         let config = self.names.take(format!("{}_config", module.name));
+        if unit.program.is_some() {
+            unit.fields.push(Field::Type("body", format!("{config}_body")));
+        }
         let call = |function: &str, arguments: &[String]| call(function, &config, arguments);
         let constants: Vec<String> = unit.arrays.iter().map(|a| a.name.clone()).collect();
         let calls = match &module.kind {
@@ -350,7 +353,7 @@ fn moving(function: &'static str, beats: usize, lanes: usize) -> Unit {
         "gather" => format!("permutation of {beats} words"),
         _ => format!("{} elements, {lanes} at a time", beats * lanes),
     };
-    Unit { function, about, fields, arrays: Vec::new(), arguments: Arguments::InOut, steps: beats }
+    Unit { function, about, fields, arrays: Vec::new(), arguments: Arguments::InOut, steps: beats, program: None }
 }
 
 /// A call, broken behind the bracket where it is long.

@@ -72,4 +72,6 @@ pub(super) struct Unit {
     pub arguments: Arguments,
     /// Iterations of its pipelined loop a frame.
     pub steps: usize,
+    /// Members of the struct of its operations, for a program.
+    pub program: Option<String>,
 }

@@ -4,6 +4,7 @@
 pub mod build;
 pub mod harness;
 pub mod kinds;
+pub mod programs;
 
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;

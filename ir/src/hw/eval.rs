@@ -98,6 +98,7 @@ impl Kind {
         let single = match self {
             Kind::Source { .. } | Kind::Sink { .. } => return Ok(Vec::new()),
             Kind::Fork { outputs, .. } => return Ok(vec![x.to_vec(); *outputs]),
+            Kind::Program(p) => return Ok(p.eval(ins)),
             Kind::Mvu(m) => mvu(m, x)?,
             Kind::Vvu(v) => vvu(v, x)?,
             Kind::Swu(s) => swu(s, x),

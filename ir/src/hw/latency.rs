@@ -87,6 +87,7 @@ impl Module {
             Kind::Mul { multiplier: Multiplier::Lut, .. } => 4,
             Kind::Reorder { .. } => 1,
             Kind::Upsample { .. } => 1,
+            Kind::Program(p) => p.latency(),
         }
     }
 }

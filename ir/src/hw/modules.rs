@@ -3,6 +3,7 @@
 //! "Elements per beat" of every port follows from the parameters: see [`Kind::input_lanes`] and [`Kind::output_lanes`].
 
 use super::act::Realization;
+use super::program::Program;
 use crate::net::Window;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -362,6 +363,8 @@ pub enum Kind {
         /// Elements a beat.
         lanes: usize,
     },
+    /// An unrolled part of the network.
+    Program(Program),
     /// Nearest-neighbour upsampling.
     Upsample {
         /// Input height and width.
@@ -398,6 +401,7 @@ impl Kind {
             Kind::Dwc { .. } => "dwc",
             Kind::Reorder { .. } => "reorder",
             Kind::Pad { .. } => "pad",
+            Kind::Program(_) => "program",
             Kind::Upsample { .. } => "upsample",
         }
     }
@@ -406,6 +410,7 @@ impl Kind {
     pub fn input_lanes(&self) -> Vec<usize> {
         match self {
             Kind::Source { .. } => vec![],
+            Kind::Program(p) => p.inputs.clone(),
             Kind::Mvu(m) => vec![m.simd],
             Kind::Vvu(v) => vec![v.simd * v.pe],
             Kind::WindowReduce { taps, lanes, .. } => vec![taps * lanes],
@@ -432,6 +437,7 @@ impl Kind {
     pub fn output_lanes(&self) -> Vec<usize> {
         match self {
             Kind::Sink { .. } => vec![],
+            Kind::Program(p) => p.outputs.clone(),
             Kind::Mvu(m) => vec![m.pe],
             Kind::Vvu(v) => vec![v.pe * v.multiplicity],
             Kind::Swu(s) => vec![s.lanes * s.taps()],

@@ -119,6 +119,7 @@ fn parameters(module: &Module) -> Result<(), &'static str> {
             let all = order.iter().all(|&w| seen.get_mut(w as usize).is_some_and(|s| !std::mem::replace(s, true)));
             ok(all, "not a permutation")
         }
+        Kind::Program(p) => p.verify(),
         Kind::Source { .. }
         | Kind::Sink { .. }
         | Kind::WindowReduce { .. }
@@ -159,6 +160,7 @@ impl Kind {
             Kind::Dwc { from, to, elements } => (vec![elements / from], vec![elements / to]),
             Kind::Pad { size, chunks, .. } => (vec![size[0] * size[1] * chunks], vec![self.firings()]),
             Kind::Upsample { size, chunks, .. } => (vec![size[0] * size[1] * chunks], vec![self.firings()]),
+            Kind::Program(p) => (vec![p.beats; p.inputs.len()], vec![p.beats; p.outputs.len()]),
             Kind::Source { beats, .. } => (vec![], vec![*beats]),
             Kind::Sink { beats, .. } => (vec![*beats], vec![]),
             Kind::Act { beats, .. } | Kind::WindowReduce { beats, .. } => (vec![*beats], vec![*beats]),

@@ -12,6 +12,7 @@
 use super::cost::{CostModel, ModuleSpec, Resources, WeightStats};
 use netfold_ir::hw::latency::{self, constant_in_lane, levels, lincomb_rows, search_steps, signed_digits};
 use netfold_ir::hw::{BroadcastOp, Kind, Memory, MulShift, Multiplier, Realization, Stream, Swu};
+use netfold_shiftadd::{self as shiftadd, graph_luts};
 
 /// The prices of the module doc.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,6 +222,10 @@ impl CostModel for Analytic {
                 c.counter(*size);
                 c.counter(*inner);
                 c.logic(6.0, 2.0);
+            }
+            Kind::Program(p) => {
+                let shallow = if p.combinational { 0 } else { p.pipeline.register_bits };
+                c.logic(graph_luts(&p.graph, &shiftadd::CostModel::default()), shallow as f64);
             }
             Kind::Dwc { from, to, .. } => {
                 let (narrow, wide) = (*from.min(to), *from.max(to));

@@ -5,6 +5,7 @@ mod arrange;
 mod dot;
 mod join;
 mod lookup;
+mod program;
 mod window;
 
 use super::linear::Input;
@@ -116,6 +117,11 @@ fn decisions(module: &Module) -> Vec<String> {
         Kind::Act { function, lanes, .. } => {
             vec![format!("{} elements a beat; parameters repeat after {} elements.", lanes, function.period())]
         }
+        Kind::Program(p) => {
+            let how =
+                if p.combinational { "no registers".to_string() } else { format!("{} stages", p.pipeline.stages) };
+            vec![format!("Straight-line program of {} operations, {how}; a new beat every cycle.", p.graph.nodes.len())]
+        }
         _ => Vec::new(),
     };
     lines.push(format!("{} firings a frame, latency {} cycles.", module.kind.firings(), module.latency()));
@@ -149,6 +155,7 @@ fn body(c: &mut Context) -> Result<String, Diag> {
     let module = c.module;
     match &module.kind {
         Kind::Source { .. } | Kind::Sink { .. } => Err(Diag::internal(&module.name, "ports have no module file")),
+        Kind::Program(p) => program::program(c, p),
         Kind::Mvu(m) => dot::mvu(c, m),
         Kind::Vvu(v) => dot::vvu(c, v),
         Kind::Swu(s) => window::swu(c, s),

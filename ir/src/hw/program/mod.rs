@@ -17,10 +17,10 @@ pub use quantizer::{Overflow, Quantizer, Rounding};
 use std::sync::Arc;
 
 /// A straight-line program as a module: input 0's beat is the first elements of the graph's inputs, input 1's the next ones, and
-/// so on; the output's beat is the graph's outputs.
+/// so on; likewise outputs.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// The operations. Outputs are plain nodes (no shift, sign or offset) or constants.
+    /// The operations. Outputs are plain nodes: no shift, sign or offset.
     pub graph: Arc<Graph>,
     /// The stage of each node.
     pub pipeline: Arc<Pipeline>,
@@ -28,7 +28,9 @@ pub struct Program {
     pub combinational: bool,
     /// Elements a beat of each input.
     pub inputs: Vec<usize>,
-    /// Beats a frame of every input and of the output.
+    /// Elements a beat of each output.
+    pub outputs: Vec<usize>,
+    /// Beats a frame of every input and output.
     pub beats: usize,
 }
 
@@ -39,16 +41,22 @@ impl Program {
         if self.combinational { 0 } else { self.pipeline.stages as usize }
     }
 
-    /// The results for every beat of a frame, given the elements of each input in stream order.
-    pub fn eval(&self, ins: &[&[i64]]) -> Vec<i64> {
-        let mut out = Vec::with_capacity(self.beats * self.graph.outputs.len());
+    /// The elements of every output for a frame, given those of each input, in stream order.
+    pub fn eval(&self, ins: &[&[i64]]) -> Vec<Vec<i64>> {
+        let mut out = vec![Vec::new(); self.outputs.len()];
         let mut x = Vec::with_capacity(self.graph.inputs);
         for beat in 0..self.beats {
             x.clear();
             for (data, lanes) in ins.iter().zip(&self.inputs) {
                 x.extend_from_slice(&data[beat * lanes..(beat + 1) * lanes]);
             }
-            out.extend(self.graph.eval(&x));
+            let y = self.graph.eval(&x);
+            let mut rest = y.as_slice();
+            for (out, lanes) in out.iter_mut().zip(&self.outputs) {
+                let (own, others) = rest.split_at((*lanes).min(rest.len()));
+                out.extend_from_slice(own);
+                rest = others;
+            }
         }
         out
     }
@@ -58,19 +66,20 @@ impl Program {
     /// # Errors
     /// The first broken invariant.
     pub fn verify(&self) -> Result<(), &'static str> {
-        if self.inputs.iter().sum::<usize>() != self.graph.inputs || self.inputs.is_empty() {
+        if self.inputs.iter().sum::<usize>() != self.graph.inputs {
             return Err("the program's inputs are not its beats' elements");
         }
-        if self.beats == 0 || self.graph.outputs.is_empty() {
-            return Err("the program gives nothing");
+        let ports = 1..=64;
+        if self.outputs.iter().sum::<usize>() != self.graph.outputs.len() || !ports.contains(&self.outputs.len()) {
+            return Err("the program's outputs are not its beats' elements");
+        }
+        if self.beats == 0 || !ports.contains(&self.inputs.len()) {
+            return Err("a program of no beats or of more than 64 inputs");
         }
         if self.combinational && self.pipeline.stages != 1 {
             return Err("a combinational program has stages");
         }
-        let plain = |o: &Linear| match o.term {
-            Some(t) => t.shift == 0 && !t.neg && o.offset == 0,
-            None => true,
-        };
+        let plain = |o: &Linear| o.offset == 0 && o.term.is_some_and(|t| t.shift == 0 && !t.neg);
         if !self.graph.outputs.iter().all(plain) {
             return Err("an output of the program is not a plain node");
         }

@@ -25,6 +25,11 @@ impl Pipeline {
     /// Stage after which the last register of each node's wire sits: the latest stage that reads it (`stages` for
     /// an output), per root node.
     pub fn last_reads(&self, g: &Graph) -> Vec<u32> {
+        self.last_reads_before(g, self.stages)
+    }
+
+    /// As [`Pipeline::last_reads`], with the outputs read in stage `output`.
+    pub fn last_reads_before(&self, g: &Graph, output: u32) -> Vec<u32> {
         let mut last = self.stage.clone();
         for i in 0..g.nodes.len() {
             if matches!(g.nodes[i].op, Op::Shr { .. }) {
@@ -37,7 +42,7 @@ impl Pipeline {
         }
         for t in g.outputs.iter().filter_map(|o| o.term) {
             let r = root(g, t.node).index();
-            last[r] = last[r].max(self.stages);
+            last[r] = last[r].max(output);
         }
         last
     }

@@ -20,6 +20,13 @@ pub enum Overflow {
     Saturate,
     /// Clips to the symmetric ends: a signed word never takes its most negative value (`AP_SAT_SYM`).
     SaturateSymmetric,
+    /// Clips to these bounds, which the word holds.
+    Clamp {
+        /// Smallest result.
+        lo: i64,
+        /// Largest result, not below `lo`.
+        hi: i64,
+    },
     /// Keeps the low bits (`AP_WRAP`).
     Wrap,
 }
@@ -47,6 +54,7 @@ impl Quantizer {
         let word = Interval::of_word(self.bits, self.signed);
         match self.overflow {
             Overflow::SaturateSymmetric if self.signed => Interval::new(-word.hi, word.hi),
+            Overflow::Clamp { lo, hi } => Interval { lo, hi },
             _ => word,
         }
     }

@@ -85,6 +85,7 @@ fn period(kind: &Kind) -> Option<usize> {
         | Kind::WindowReduce { .. }
         | Kind::LinComb { .. }
         | Kind::Mul { .. }
+        | Kind::Program(_)
         | Kind::Fork { .. } => 1,
         Kind::Vvu(v) => v.weights.cols / v.simd,
         Kind::VectorReduce { length, lanes, .. }
