@@ -336,6 +336,15 @@ def qdq_cnn(g):
     return [quantize(g.op("Gemm", g.op("Flatten", x), weights(5, 8), transB=1), 0.0507, 100, np.uint8)]
 
 
+@case
+def wide_function(g):
+    """Steps that are no powers of two behind a wide sum, then a function: its argument needs a format of its own."""
+    g.tolerance = 0.0015
+    x = g.quant(g.input("x", 8), 0.003, 12)
+    w = g.quant(g.const(g.random(8, 6) * 0.5), 0.001, 12)
+    return [g.quant(g.op("Tanh", g.op("MatMul", x, w)), 1 / 2047, 12)]
+
+
 def main(root):
     for seed, make in enumerate(CASES):
         g = Graph(seed)

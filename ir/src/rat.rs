@@ -31,6 +31,19 @@ pub fn to_f64(x: &Rat) -> f64 {
     x.to_f64().unwrap_or(f64::NAN)
 }
 
+/// The number of at most `bits` significant binary digits nearest to `x`, ties away from zero.
+pub fn round_significant(x: &Rat, bits: i32) -> Rat {
+    if x.is_zero() {
+        return x.clone();
+    }
+    let size = |v: &BigInt| i32::try_from(v.bits()).unwrap_or(i32::MAX / 4);
+    // |x| lies between 2^(exponent - 1) and 2^(exponent + 1).
+    let exponent = size(x.numer()) - size(x.denom());
+    let top = if x.abs() < pow2(exponent) { exponent } else { exponent + 1 };
+    let unit = pow2(top - bits);
+    (x / &unit).round() * unit
+}
+
 /// `Some(e)` when `x` is exactly `2^e`.
 pub fn log2_exact(x: &Rat) -> Option<i32> {
     if !x.is_positive() {
@@ -80,6 +93,19 @@ mod tests {
     fn gcd_of_dyadics_divides_both() {
         let (a, b) = (from_f64(0.75).unwrap(), from_f64(-0.125).unwrap());
         assert_eq!(gcd(&a, &b), pow2(-3));
+    }
+
+    #[test]
+    fn significant_bits_are_kept_and_no_more() {
+        let (short, third) = (from_f64(-0.6875).unwrap(), Rat::new(1.into(), 3.into()));
+        assert_eq!(round_significant(&short, 4), short);
+        assert_eq!(round_significant(&third, 4), from_f64(0.34375).unwrap());
+        assert_eq!(round_significant(&from_i64(255), 4), from_i64(256));
+        for (n, d) in [(1, 7), (1000, 3), (-5, 11), (4095, 4096)] {
+            let x = Rat::new(n.into(), d.into());
+            let error = (round_significant(&x, 16) - &x).abs() / x.abs();
+            assert!(error <= pow2(-16), "{n}/{d}");
+        }
     }
 
     #[test]

@@ -42,7 +42,7 @@ pub fn prepare(net: &mut Network, formats: &dyn Formats, calibration: Option<&Ca
     net.verify()?;
     let summary = quantize::run(net, formats, calibration)?;
     net.verify()?;
-    let int = streamline::run(net)?;
+    let int = streamline::run(net, &summary.inserted)?;
     let realizations = lower::realize_all(&int)?;
     Ok(Prepared { int, realizations, summary })
 }

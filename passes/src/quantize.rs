@@ -27,6 +27,8 @@ pub struct Summary {
     pub calibrated: usize,
     /// Weight tensors that were quantized here.
     pub weights: usize,
+    /// Names of the quantizers that were inserted.
+    pub inserted: HashSet<String>,
 }
 
 /// What a quantizer to be inserted is for.
@@ -35,7 +37,10 @@ enum Role {
     /// Operand of a multiplication, sum or pool.
     Activation,
     /// Argument of a function that becomes a table.
-    TableIndex,
+    TableIndex {
+        /// Whether the function hardly changes beyond a few units from zero.
+        flat: bool,
+    },
     /// Logits of a softmax.
     Logits,
     /// Result of a softmax.
@@ -88,7 +93,8 @@ pub fn run(net: &mut Network, formats: &dyn Formats, calibration: Option<&Calibr
     let chosen = choose(net, &points, formats, calibration, &mut summary);
     for ((id, _), quantizer) in points.iter().zip(chosen) {
         let name = format!("{}_quant", net.graph.node(*id).name);
-        net.insert_after(*id, &name, Op::Unary(UnaryFn::Quant(quantizer)))?;
+        let new = net.insert_after(*id, &name, Op::Unary(UnaryFn::Quant(quantizer)))?;
+        summary.inserted.insert(net.graph.node(new).name.clone());
     }
     for id in net.graph.ids() {
         quantize_weights(net, id, formats, calibration, &mut summary);
@@ -112,7 +118,8 @@ fn needed_by(net: &Network, id: NodeId, facts: &Facts) -> Option<Role> {
             if !f.is_rational() || matches!(f, UnaryFn::HardSwish | UnaryFn::Softsign | UnaryFn::Reciprocal) =>
         {
             // A quantizer right behind makes the function exact by thresholds; otherwise its argument is tabulated.
-            if quantized_soon(net, id) { None } else { Some(Role::TableIndex) }
+            let flat = matches!(f, UnaryFn::Sigmoid | UnaryFn::Tanh);
+            if quantized_soon(net, id) { None } else { Some(Role::TableIndex { flat }) }
         }
         // A scale and offset behind a function such as ReLU: without a quantizer between them the chain is one function of the
         // wide accumulator.
@@ -249,7 +256,7 @@ fn choose(
         let names = names_of(net, *id);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let kind = net.graph.node(*id).op.kind();
-        let special = matches!(role, Role::Logits | Role::Probability | Role::TableIndex);
+        let special = matches!(role, Role::Logits | Role::Probability | Role::TableIndex { .. });
         let by_layer = formats.result(&names, kind);
         let configured = by_layer.or_else(|| if special { None } else { formats.model_default() });
         let quantizer = if let Some(q) = configured {
@@ -262,15 +269,18 @@ fn choose(
             let bits = formats.activation_bits().unwrap_or(c.bits);
             match role {
                 Role::Probability => probability(),
-                Role::Logits | Role::TableIndex => calibrated(&values, (bits + 4).max(10), c.method),
+                Role::Logits | Role::TableIndex { .. } => calibrated(&values, (bits + 4).max(10), c.method),
                 Role::Activation | Role::Output => calibrated(&values, bits, c.method),
             }
         } else {
-            summary.defaulted += usize::from(matches!(role, Role::Activation | Role::Output | Role::TableIndex));
+            summary.defaulted += usize::from(matches!(role, Role::Activation | Role::Output | Role::TableIndex { .. }));
             match role {
                 Role::Probability => probability(),
                 Role::Logits => Quantizer::fixed(true, 20, 8, Rounding::HalfUp, Overflow::Saturate),
-                Role::TableIndex => limit_table(default_activation(), *role, formats.table_size(&names, kind)),
+                Role::TableIndex { flat } => {
+                    let q = if *flat { default_activation() } else { table_argument(formats.model_default()) };
+                    limit_table(q, *role, formats.table_size(&names, kind))
+                }
                 Role::Activation | Role::Output => formats.model_default().unwrap_or_else(default_activation),
             }
         };
@@ -284,10 +294,20 @@ fn probability() -> Quantizer {
     Quantizer::fixed(false, 16, 1, Rounding::HalfEven, Overflow::Saturate)
 }
 
+/// The default format with the integer bits of the model's, so that a function of wide values is tabulated where they lie; 12 at
+/// most, which leaves 4 fraction bits.
+fn table_argument(model: Option<Quantizer>) -> Quantizer {
+    let default = default_activation();
+    let reach = |q: &Quantizer| rat::to_f64(&q.scale[0]).log2().ceil() as i32 + q.ty.bits as i32;
+    let wanted = model.map_or(0, |q| reach(&q) + i32::from(!q.ty.signed)).clamp(reach(&default), 12);
+    let grow = wanted - reach(&default);
+    Quantizer { scale: vec![&default.scale[0] * rat::pow2(grow)], ..default }
+}
+
 /// Drops fraction bits until a table over the whole type has at most the asked number of entries.
 fn limit_table(mut q: Quantizer, role: Role, size: Option<usize>) -> Quantizer {
     let size = size.unwrap_or(TABLE_SIZE).max(2);
-    while role == Role::TableIndex && q.ty.bits > 2 && 1u64 << q.ty.bits.min(60) > size as u64 {
+    while matches!(role, Role::TableIndex { .. }) && q.ty.bits > 2 && 1u64 << q.ty.bits.min(60) > size as u64 {
         q.ty.bits -= 1;
         q.scale.iter_mut().for_each(|s| *s = &*s * rat::from_i64(2));
     }

@@ -10,34 +10,34 @@ const EPSILON: f64 = 1e-15;
 
 /// A step function with its parameters in `f64`.
 #[derive(Debug, Clone)]
-pub struct Approx<'a> {
-    definition: &'a StepFn,
+pub struct Approx {
+    definition: StepFn,
     scale: Vec<f64>,
     offset: Vec<f64>,
-    functions: Vec<Prepared<'a>>,
-    quantizer: FloatQuantizer<'a>,
+    functions: Vec<Prepared>,
+    quantizer: FloatQuantizer,
 }
 
 /// One function of the chain.
 #[derive(Debug, Clone)]
-enum Prepared<'a> {
+enum Prepared {
     Affine(Vec<f64>, Vec<f64>),
-    Quant(FloatQuantizer<'a>),
-    Other(&'a UnaryFn),
+    Quant(FloatQuantizer),
+    Other(UnaryFn),
 }
 
 /// A quantizer's parameters in `f64`.
 #[derive(Debug, Clone)]
-struct FloatQuantizer<'a> {
-    definition: &'a Quantizer,
+struct FloatQuantizer {
+    definition: Quantizer,
     scale: Vec<f64>,
     zero_point: Vec<f64>,
 }
 
-impl<'a> FloatQuantizer<'a> {
-    fn new(definition: &'a Quantizer) -> FloatQuantizer<'a> {
+impl FloatQuantizer {
+    fn new(definition: &Quantizer) -> FloatQuantizer {
         FloatQuantizer {
-            definition,
+            definition: definition.clone(),
             scale: definition.scale.iter().map(rat::to_f64).collect(),
             zero_point: definition.zero_point.iter().map(rat::to_f64).collect(),
         }
@@ -78,17 +78,17 @@ impl<'a> FloatQuantizer<'a> {
     }
 }
 
-impl<'a> Approx<'a> {
+impl Approx {
     /// Converts the parameters.
-    pub fn new(definition: &'a StepFn) -> Approx<'a> {
+    pub fn new(definition: &StepFn) -> Approx {
         let floats = |v: &[rat::Rat]| v.iter().map(rat::to_f64).collect::<Vec<f64>>();
         let functions = definition.functions.iter().map(|f| match f {
             UnaryFn::Affine(a) => Prepared::Affine(floats(&a.scale), floats(&a.offset)),
             UnaryFn::Quant(q) => Prepared::Quant(FloatQuantizer::new(q)),
-            f => Prepared::Other(f),
+            f => Prepared::Other(f.clone()),
         });
         Approx {
-            definition,
+            definition: definition.clone(),
             scale: floats(&definition.input.scale),
             offset: floats(&definition.input.offset),
             functions: functions.collect(),

@@ -243,15 +243,17 @@ enum Channel {
     Table(i64, Vec<i64>),
     /// Affine pieces, then the overflow mode.
     Lines(Vec<Line>),
-    /// The definition itself.
-    Exact(usize),
+    /// In `f64`, or by the definition where that is not certain.
+    Approx(usize),
 }
 
 /// A step function prepared for fast evaluation on inputs in a known range; equal to its definition there.
 #[derive(Debug, Clone)]
 pub struct Compiled {
     channels: Vec<Channel>,
-    definition: StepFn,
+    fast: Approx,
+    ty: IntType,
+    overflow: Overflow,
 }
 
 /// Most table entries of all channels together.
@@ -276,11 +278,11 @@ impl Compiled {
                     }
                     Some(lines) => Channel::Lines(lines),
                     None if tables => Channel::Table(lo, table(&fast, f.direction(c).is_some(), c, lo, hi)),
-                    None => Channel::Exact(c),
+                    None => Channel::Approx(c),
                 }
             })
             .collect();
-        Compiled { channels, definition: f.clone() }
+        Compiled { channels, fast, ty: f.quantizer.ty, overflow: f.quantizer.overflow }
     }
 
     /// The value at flat element index `i`.
@@ -288,14 +290,14 @@ impl Compiled {
     pub fn eval(&self, i: usize, q: i64) -> i64 {
         match &self.channels[i % self.channels.len()] {
             Channel::Table(first, values) => values[(q - first) as usize],
-            Channel::Lines(lines) => apply(lines, q, self.definition.quantizer.ty, self.definition.quantizer.overflow),
-            Channel::Exact(c) => self.definition.eval(*c, q),
+            Channel::Lines(lines) => apply(lines, q, self.ty, self.overflow),
+            Channel::Approx(c) => self.fast.eval(*c, q),
         }
     }
 }
 
 /// All values of a channel on `lo..=hi`: by bisection where the function is monotone, one by one otherwise.
-fn table(f: &Approx<'_>, monotone: bool, c: usize, lo: i64, hi: i64) -> Vec<i64> {
+fn table(f: &Approx, monotone: bool, c: usize, lo: i64, hi: i64) -> Vec<i64> {
     let n = usize::try_from(hi - lo + 1).unwrap_or(0);
     if !monotone {
         return (lo..=hi).map(|q| f.eval(c, q)).collect();
@@ -306,7 +308,7 @@ fn table(f: &Approx<'_>, monotone: bool, c: usize, lo: i64, hi: i64) -> Vec<i64>
 }
 
 /// Fills values of a monotone function: equal ends mean a constant in between.
-fn fill(f: &Approx<'_>, c: usize, lo: i64, out: &mut [i64], first: Option<i64>, last: Option<i64>) {
+fn fill(f: &Approx, c: usize, lo: i64, out: &mut [i64], first: Option<i64>, last: Option<i64>) {
     let n = out.len();
     if n == 0 {
         return;

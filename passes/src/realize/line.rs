@@ -2,6 +2,7 @@
 
 use super::Realized;
 use super::boundaries::Steps;
+use super::gap;
 use netfold_ir::hw::{MulShift, Realization};
 use netfold_ir::int::step::Piece;
 use netfold_ir::int::{StepFn, compact};
@@ -205,6 +206,30 @@ fn bounded(
 pub(super) fn are_lines(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
     (0..hulls.len()).all(|c| f.pieces(c).is_some_and(|p| single_line(f, c, &p, hulls[c]).is_some()))
 }
+
+/// Whether [`fitted`] can succeed: false when some line surely needs a factor or shift beyond the limits.
+pub(super) fn may_be_fitted(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
+    hulls.iter().enumerate().all(|(c, hull)| {
+        let line = f.pieces(c).and_then(|p| single_line(f, c, &p, *hull));
+        let Some(line) = line.filter(|l| !l.slope.is_zero()) else { return true };
+        // Where the line is not clipped; half a step more or less does not matter here.
+        let at = |level: i64| rat::floor_i64(&((rat::from_i64(level) - &line.offset) / &line.slope));
+        let (a, b) = (at(line.lo), at(line.hi));
+        let (lo, hi) = (hull.0.max(a.min(b)), hull.1.min(a.max(b)));
+        if lo > hi {
+            return true;
+        }
+        let offset = &line.offset + rat::pow2(-1);
+        let den = line.slope.denom().lcm(offset.denom());
+        let num = line.slope.numer() * (&den / line.slope.denom());
+        let add = offset.numer() * (&den / offset.denom());
+        let shift = gap::fraction_bits_needed(&num, &add, &den, lo, hi) as i64 - LUCK;
+        shift <= i64::from(SHIFT) && shift + gap::log2(&num, &den) <= i64::from(FACTOR_BITS)
+    })
+}
+
+/// Bits by which a factor may be shorter than those that always suffice, because its rounding error happens to be small.
+const LUCK: i64 = 4;
 
 /// All channels as lines whose factor is fitted to the steps; `None` when no factor of a sensible width meets all steps.
 pub(super) fn fitted(f: &StepFn, steps: &[Steps]) -> Option<MulShift> {

@@ -6,6 +6,7 @@
 
 mod boundaries;
 mod cost;
+mod gap;
 mod line;
 
 use boundaries::Steps;
@@ -68,7 +69,8 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
         let levels = (0..n).map(|c| compiled.eval(c, hulls[c].0).abs_diff(compiled.eval(c, hulls[c].1))).max();
         let levels = levels.map_or(0, |l| i64::try_from(l).unwrap_or(i64::MAX));
         // Finding the steps of a wide function takes time, so only where something can be made of them.
-        let useful = levels <= THRESHOLDS || candidates.is_empty() && line::are_lines(f, &hulls);
+        let useful = levels <= THRESHOLDS
+            || candidates.is_empty() && line::are_lines(f, &hulls) && line::may_be_fitted(f, &hulls);
         let steps: Option<Vec<Steps>> =
             (0..n).filter(|_| useful).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
         let steps = steps.filter(|_| useful);

@@ -100,3 +100,29 @@ fn every_function_of_the_default_formats_is_realised() {
         }
     }
 }
+
+#[test]
+fn wide_lines_are_refused_at_once_and_narrow_ones_fitted() {
+    // A slope of 53 random bits: 16 bits of result from `bits` bits of input.
+    let line = |bits: u32| {
+        let scale = (0..6).map(|c| rat::from_i64(0x1b_2f6d_9a41_7c35 + 977 * c) * rat::pow2(-53 - bits as i32 + 10));
+        let f = StepFn {
+            input: Affine {
+                scale: scale.collect(),
+                offset: vec![dyadic(&mut rand_chacha::ChaCha8Rng::seed_from_u64(1), 12)],
+            },
+            functions: vec![UnaryFn::Relu],
+            quantizer: Quantizer::fixed(true, 16, 6, Rounding::HalfEven, Overflow::Saturate),
+        };
+        let half = 1i64 << (bits - 1);
+        (realize("line", &f, &Range::uniform(-half, half - 1), 6), f)
+    };
+    let (wide, _) = line(34);
+    assert_eq!(wide.unwrap_err().code, Code::Unsupported);
+    let (narrow, f) = line(18);
+    let narrow = narrow.unwrap();
+    assert!(matches!(narrow.function, Realization::MulShift(_)), "{narrow:?}");
+    for q in (-(1i64 << 17)..1 << 17).step_by(61) {
+        assert_eq!(narrow.function.eval(2, q), f.eval(2, q), "{q}");
+    }
+}

@@ -20,13 +20,17 @@ use netfold_ir::net::{Affine, Network, Op, UnaryFn};
 use netfold_ir::quant::{IntType, Overflow, Quantizer, Rounding};
 use netfold_ir::rat::{self, Rat};
 use num_traits::{One, Signed, Zero};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use value::{Source, Value};
 
-/// Builds the integer network. Every operator that cannot be expressed is reported.
-pub fn run(net: &Network) -> Result<IntNetwork, Diags> {
-    let mut cx =
-        Context { net, int: IntNetwork { name: net.name.clone(), ..IntNetwork::default() }, values: HashMap::new() };
+/// Significant bits of the ratio of an accumulator's step to that of an inserted quantizer.
+const INSERTED_RATIO_BITS: i32 = 16;
+
+/// Builds the integer network. Every operator that cannot be expressed is reported. `inserted` names the quantizers that are not
+/// the file's: the ratio of scales before and behind them is rounded to 16 significant bits, so that it is a short factor.
+pub fn run(net: &Network, inserted: &HashSet<String>) -> Result<IntNetwork, Diags> {
+    let int = IntNetwork { name: net.name.clone(), ..IntNetwork::default() };
+    let mut cx = Context { net, inserted, int, values: HashMap::new() };
     let mut diags = Diags::new();
     let order = net.graph.topological().map_err(Diags::from)?;
     for id in order {
@@ -100,6 +104,7 @@ fn absorb_input_permutations(int: &mut IntNetwork) -> Result<(), Diag> {
 /// State of the walk.
 struct Context<'a> {
     net: &'a Network,
+    inserted: &'a HashSet<String>,
     int: IntNetwork,
     values: HashMap<NodeId, Value>,
 }
@@ -200,7 +205,10 @@ impl Context<'_> {
 
     /// Applies the pending functions and a quantizer.
     fn quantized(&mut self, name: &str, x: Value, q: Quantizer) -> Result<Value, Diag> {
-        let step = StepFn { input: x.real.clone(), functions: x.pending.clone(), quantizer: q };
+        let mut step = StepFn { input: x.real.clone(), functions: x.pending.clone(), quantizer: q };
+        if self.inserted.contains(name) && matches!(x.source, Source::Int(_)) {
+            step.input.scale = short_ratios(&step);
+        }
         let real = step.output_real();
         let node = match x.source {
             Source::Int(input) => {
@@ -370,6 +378,16 @@ impl Context<'_> {
         });
         Ok(())
     }
+}
+
+/// The input's scales, changed so that their ratio to the result's has few significant bits.
+fn short_ratios(step: &StepFn) -> Vec<Rat> {
+    let n = num_integer::lcm(step.input.scale.len(), step.quantizer.channels());
+    let scales = (0..n).map(|c| {
+        let unit = step.quantizer.scale_of(c);
+        rat::round_significant(&(step.input.scale_of(c) / unit), INSERTED_RATIO_BITS) * unit
+    });
+    netfold_ir::int::compact(scales.collect())
 }
 
 /// Size of the last axis.
