@@ -15,3 +15,4 @@ pub mod quantize;
 pub mod random;
 pub mod realize;
 pub mod streamline;
+pub mod unroll;

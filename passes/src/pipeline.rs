@@ -5,8 +5,10 @@ use crate::lower::{self, Realizations};
 use crate::optimize::{self, Analytic, Objective, Request, Resources};
 use crate::precision::{Calibration, Formats};
 use crate::quantize::Summary;
+use crate::unroll::{self, Granularity, Unrolling};
 use crate::{fifo, normalize, quantize, streamline};
 use netfold_ir::diag::{Code, Diag, Diags};
+use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Design, timing};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::net::Network;
@@ -90,6 +92,29 @@ pub fn build(
         }
         Target::Latency(cycles) => solve(Objective::Latency(cycles), limits),
     }
+}
+
+/// As [`build`] with the operators that are `wanted` unrolled, as far as they can be, and all others folded for a frame every
+/// `cycles` cycles, as near to it as the network's structure allows.
+///
+/// # Errors
+/// [`Code::Unsupported`] for sums that are too wide, [`Code::DoesNotFit`] for a clock that a single addition does not reach.
+pub fn unrolled(
+    prepared: &Prepared,
+    granularity: Granularity,
+    cycles: u64,
+    unrolling: &Unrolling,
+    wanted: &dyn Fn(NodeId) -> bool,
+    pins: &HashMap<String, Pin>,
+    budget: Budget,
+) -> Result<(Design, Folding), Diag> {
+    let parts = unroll::run(prepared, granularity, unrolling, wanted)?;
+    // A frame takes as many cycles as its programs have beats, so nothing else needs to be faster.
+    let beats = parts.iter().map(|u| u.program.beats as u64).max().unwrap_or(1);
+    let folding = fold::balanced(&prepared.int, cycles.max(beats), pins, budget);
+    let mut design = lower::run_with(&prepared.int, &prepared.realizations, &folding, &parts)?;
+    fifo::run(&mut design)?;
+    Ok((design, folding))
 }
 
 /// As [`build`] for one interval: as near to it as the network's structure allows.

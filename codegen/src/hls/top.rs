@@ -7,6 +7,7 @@ use super::{HlsProject, Io, Strategy, limits};
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::hw::{Design, Kind, ModuleId, Stream, TopPort};
 use netfold_ir::net::Affine;
+use netfold_ir::quant::IntType;
 use netfold_ir::rat;
 use num_traits::Zero;
 use std::collections::HashMap;
@@ -219,7 +220,8 @@ impl Builder<'_> {
         for id in design.modules() {
             let outputs = design.outputs_of(id);
             let name = &design.module(id).name;
-            let mut word: Option<String> = None;
+            // Types of words by what is in them: all outputs of a module have the same, but those of programs.
+            let mut words: Vec<((IntType, usize), String)> = Vec::new();
             for (consumer, stream) in &outputs {
                 let port_of = |module: ModuleId, output: bool| {
                     let ports = if output { &design.outputs } else { &design.inputs };
@@ -236,7 +238,15 @@ impl Builder<'_> {
                 if is_copy && stream_io {
                     continue;
                 }
-                let word = word.get_or_insert_with(|| self.names.take(format!("{name}_t"))).clone();
+                let contents = (stream.ty, stream.lanes);
+                let word = match words.iter().find(|w| w.0 == contents) {
+                    Some((_, word)) => word.clone(),
+                    None => {
+                        let word = self.names.take(format!("{name}_t"));
+                        words.push((contents, word.clone()));
+                        word
+                    }
+                };
                 if !self.built.types.iter().any(|t| t.name == word) {
                     let definition = format!("nf::beat<{}, {}>", ap_int(stream.ty), stream.lanes);
                     self.built.types.push(WordType { name: word.clone(), definition });

@@ -38,6 +38,8 @@ pub(super) struct Builder<'a> {
     inputs: HashMap<NodeId, ModuleId>,
     /// Whether only one operator is lowered, to be priced.
     pub alone: bool,
+    /// Readers of every node's result, where programs change them.
+    pub readers: HashMap<NodeId, usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -51,6 +53,7 @@ impl<'a> Builder<'a> {
             taps: HashMap::new(),
             inputs: HashMap::new(),
             alone: false,
+            readers: HashMap::new(),
         }
     }
 
@@ -111,9 +114,18 @@ impl<'a> Builder<'a> {
         self.result(module, node.ty(), node.elements())
     }
 
+    /// A node's result as an output port of a module.
+    pub fn port_result(&self, id: NodeId, module: ModuleId, port: usize) -> Tap {
+        let node = self.net.graph.node(id);
+        let lanes = self.design.module(module).kind.output_lanes()[port];
+        Tap { module, port, ty: node.ty(), lanes, elements: node.elements() }
+    }
+
     /// Makes a node's result available to its readers, behind a fork when there are several.
     pub fn publish(&mut self, id: NodeId, tap: Tap) {
-        let readers = self.net.graph.consumers(id).len() + self.net.outputs.iter().filter(|p| p.node == id).count();
+        let readers = self.readers.get(&id).copied().unwrap_or_else(|| {
+            self.net.graph.consumers(id).len() + self.net.outputs.iter().filter(|p| p.node == id).count()
+        });
         let taps = if readers <= 1 {
             vec![tap; readers]
         } else {

@@ -79,7 +79,7 @@ fn window_order(w: &Matrix, taps: usize, channels: usize, lanes: usize) -> Matri
 }
 
 /// The windows of an image, `lanes` channels at a time.
-fn window(
+pub(super) fn window(
     b: &mut Builder<'_>,
     id: NodeId,
     x: Tap,

@@ -6,16 +6,19 @@
 
 mod build;
 mod compute;
+mod program;
 mod reshape;
 
 use crate::fold::{Folding, divisors};
 use crate::realize::{Realized, realize};
+use crate::unroll::Unrolled;
 use build::{Builder, Tap};
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Design, Stream};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::quant::IntType;
+use program::Item;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -46,9 +49,26 @@ pub fn realize_all(net: &IntNetwork) -> Result<Realizations, Diags> {
 
 /// Builds the design of a network with a folding.
 pub fn run(net: &IntNetwork, realizations: &Realizations, folding: &Folding) -> Result<Design, Diag> {
+    run_with(net, realizations, folding, &[])
+}
+
+/// As [`run`], with the operators of `unrolled` as programs.
+pub fn run_with(
+    net: &IntNetwork,
+    realizations: &Realizations,
+    folding: &Folding,
+    unrolled: &[Unrolled],
+) -> Result<Design, Diag> {
     let mut b = Builder::new(net, folding);
-    let order = net.graph.topological()?;
-    for &id in &order {
+    b.readers = program::readers(net, unrolled);
+    for item in program::order(net, unrolled)? {
+        let id = match item {
+            Item::Node(id) => id,
+            Item::Program(r) => {
+                program::program(&mut b, &unrolled[r])?;
+                continue;
+            }
+        };
         let taps: Vec<Tap> = net.graph.inputs(id).iter().map(|i| b.tap(*i)).collect::<Result<_, _>>()?;
         let out = node(&mut b, realizations, id, taps)?;
         b.publish(id, out);
