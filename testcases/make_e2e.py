@@ -345,6 +345,17 @@ def wide_function(g):
     return [g.quant(g.op("Tanh", g.op("MatMul", x, w)), 1 / 2047, 12)]
 
 
+@case
+def gates_of_channels_and_pixels(g):
+    """A gate for each channel (squeeze and excitation), then one for each pixel."""
+    g.tolerance = 0.03
+    x = g.op("Relu", g.conv(g.input("x", 3, 5, 4), 3, 6, 3, 3, pads=[1] * 4))
+    s = g.op("Relu", g.conv(g.op("GlobalAveragePool", x), 6, 2, 1, 1))
+    x = g.op("Mul", x, g.op("Sigmoid", g.conv(s, 2, 6, 1, 1)))
+    x = g.op("Mul", x, g.op("Sigmoid", g.conv(x, 6, 1, 1, 1)))
+    return [g.dense(g.op("Flatten", x), 6 * 5 * 4, 3)]
+
+
 def main(root):
     for seed, make in enumerate(CASES):
         g = Graph(seed)

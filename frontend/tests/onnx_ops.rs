@@ -176,7 +176,14 @@ fn quantize_linear_with_an_odd_zero_point_rounds_ties_as_the_operator_does() {
 }
 
 #[test]
-fn two_branches_must_agree() {
-    let b = Build::new(13, &[-1, 2, 3]).op("ReduceMax", "x", "m", &[ints("axes", &[2])]).op("Mul", "x m", "y", &[]);
-    assert!(b.errors().contains("at Mul_y: operator Mul: tensors of different shapes"), "{}", b.errors());
+fn two_branches_must_agree_or_repeat() {
+    let b =
+        Build::new(13, &[-1, 2, 3]).op("Transpose", "x", "t", &[ints("perm", &[0, 2, 1])]).op("Mul", "x t", "y", &[]);
+    assert!(b.errors().contains("at Mul_y: operator Mul: tensors of shapes [N, 2, 3] and [N, 3, 2]"), "{}", b.errors());
+    // A maximum over the last axis, over the first one, and over all.
+    for (axes, expected) in [(vec![2], [3., 6., 9., 24., 30., 36.]), (vec![1], [4., 10., 18., 16., 25., 36.])] {
+        let b =
+            Build::new(13, &[-1, 2, 3]).op("ReduceMax", "x", "m", &[ints("axes", &axes)]).op("Mul", "x m", "y", &[]);
+        assert_eq!(b.run(&[1., 2., 3., 4., 5., 6.]), expected, "{axes:?}");
+    }
 }

@@ -37,16 +37,34 @@ enum Role {
     /// Operand of a multiplication, sum or pool.
     Activation,
     /// Argument of a function that becomes a table.
-    TableIndex {
-        /// Whether the function hardly changes beyond a few units from zero.
-        flat: bool,
-    },
+    TableIndex(Tails),
     /// Logits of a softmax.
     Logits,
     /// Result of a softmax.
     Probability,
     /// Leaves the network.
     Output,
+}
+
+/// What a function is far from zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tails {
+    /// Nearly constant on both sides.
+    Constant,
+    /// Nearly affine on one side, constant on the other: only the part between is stored.
+    Affine,
+    /// Neither.
+    Curved,
+}
+
+impl Tails {
+    fn of(f: &UnaryFn) -> Tails {
+        match f {
+            UnaryFn::Sigmoid | UnaryFn::Tanh => Tails::Constant,
+            UnaryFn::Elu(_) | UnaryFn::Selu(..) | UnaryFn::Softplus => Tails::Affine,
+            _ => Tails::Curved,
+        }
+    }
 }
 
 /// Most entries of a function table unless the configuration says otherwise.
@@ -118,8 +136,7 @@ fn needed_by(net: &Network, id: NodeId, facts: &Facts) -> Option<Role> {
             if !f.is_rational() || matches!(f, UnaryFn::HardSwish | UnaryFn::Softsign | UnaryFn::Reciprocal) =>
         {
             // A quantizer right behind makes the function exact by thresholds; otherwise its argument is tabulated.
-            let flat = matches!(f, UnaryFn::Sigmoid | UnaryFn::Tanh);
-            if quantized_soon(net, id) { None } else { Some(Role::TableIndex { flat }) }
+            if quantized_soon(net, id) { None } else { Some(Role::TableIndex(Tails::of(f))) }
         }
         // A scale and offset behind a function such as ReLU: without a quantizer between them the chain is one function of the
         // wide accumulator.
@@ -256,7 +273,7 @@ fn choose(
         let names = names_of(net, *id);
         let names: Vec<&str> = names.iter().map(String::as_str).collect();
         let kind = net.graph.node(*id).op.kind();
-        let special = matches!(role, Role::Logits | Role::Probability | Role::TableIndex { .. });
+        let special = matches!(role, Role::Logits | Role::Probability | Role::TableIndex(_));
         let by_layer = formats.result(&names, kind);
         let configured = by_layer.or_else(|| if special { None } else { formats.model_default() });
         let quantizer = if let Some(q) = configured {
@@ -269,16 +286,16 @@ fn choose(
             let bits = formats.activation_bits().unwrap_or(c.bits);
             match role {
                 Role::Probability => probability(),
-                Role::Logits | Role::TableIndex { .. } => calibrated(&values, (bits + 4).max(10), c.method),
+                Role::Logits | Role::TableIndex(_) => calibrated(&values, (bits + 4).max(10), c.method),
                 Role::Activation | Role::Output => calibrated(&values, bits, c.method),
             }
         } else {
-            summary.defaulted += usize::from(matches!(role, Role::Activation | Role::Output | Role::TableIndex { .. }));
+            summary.defaulted += usize::from(matches!(role, Role::Activation | Role::Output | Role::TableIndex(_)));
             match role {
                 Role::Probability => probability(),
                 Role::Logits => Quantizer::fixed(true, 20, 8, Rounding::HalfUp, Overflow::Saturate),
-                Role::TableIndex { flat } => {
-                    let q = if *flat { default_activation() } else { table_argument(formats.model_default()) };
+                Role::TableIndex(tails) => {
+                    let q = table_argument(*tails, formats.model_default());
                     limit_table(q, *role, formats.table_size(&names, kind))
                 }
                 Role::Activation | Role::Output => formats.model_default().unwrap_or_else(default_activation),
@@ -294,20 +311,26 @@ fn probability() -> Quantizer {
     Quantizer::fixed(false, 16, 1, Rounding::HalfEven, Overflow::Saturate)
 }
 
-/// The default format with the integer bits of the model's, so that a function of wide values is tabulated where they lie; 12 at
-/// most, which leaves 4 fraction bits.
-fn table_argument(model: Option<Quantizer>) -> Quantizer {
+/// The default format, for functions that are not constant far from zero with the integer bits of the model's, so that they are
+/// tabulated where the values lie; 12 at most, which leaves 4 fraction bits.
+fn table_argument(tails: Tails, model: Option<Quantizer>) -> Quantizer {
     let default = default_activation();
+    if tails == Tails::Constant {
+        return default;
+    }
     let reach = |q: &Quantizer| rat::to_f64(&q.scale[0]).log2().ceil() as i32 + q.ty.bits as i32;
     let wanted = model.map_or(0, |q| reach(&q) + i32::from(!q.ty.signed)).clamp(reach(&default), 12);
     let grow = wanted - reach(&default);
-    Quantizer { scale: vec![&default.scale[0] * rat::pow2(grow)], ..default }
+    let finer = i32::from(tails == Tails::Affine && grow > 0);
+    let ty = IntType::new(true, default.ty.bits + finer as u32);
+    Quantizer { scale: vec![&default.scale[0] * rat::pow2(grow - finer)], ty, ..default }
 }
 
 /// Drops fraction bits until a table over the whole type has at most the asked number of entries.
 fn limit_table(mut q: Quantizer, role: Role, size: Option<usize>) -> Quantizer {
-    let size = size.unwrap_or(TABLE_SIZE).max(2);
-    while matches!(role, Role::TableIndex { .. }) && q.ty.bits > 2 && 1u64 << q.ty.bits.min(60) > size as u64 {
+    let default = if role == Role::TableIndex(Tails::Affine) { 2 * TABLE_SIZE } else { TABLE_SIZE };
+    let size = size.unwrap_or(default).max(2);
+    while matches!(role, Role::TableIndex(_)) && q.ty.bits > 2 && 1u64 << q.ty.bits.min(60) > size as u64 {
         q.ty.bits -= 1;
         q.scale.iter_mut().for_each(|s| *s = &*s * rat::from_i64(2));
     }

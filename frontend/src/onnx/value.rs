@@ -110,7 +110,7 @@ impl Importer<'_> {
     pub fn arrange(&mut self, v: &Value, order: &[usize], shape: &[usize], name: &str) -> Res<NodeId> {
         let (from, to) = (self.nontrivial(v, &v.order), self.nontrivial(v, order));
         if from == to {
-            return self.reshaped(v.node, shape, name);
+            return self.shaped(v.node, shape, name);
         }
         let perm: Vec<usize> = to.iter().filter_map(|a| from.iter().position(|b| a == b)).collect();
         let node_shape = self.net.shape(v.node).to_vec();
@@ -123,17 +123,17 @@ impl Importer<'_> {
             return self.derived(v.node, Op::Transpose(full), name);
         }
         let from_shape = self.extents(v, &from);
-        let flat = self.reshaped(v.node, &from_shape, &format!("{name}_reshape"))?;
+        let flat = self.shaped(v.node, &from_shape, &format!("{name}_reshape"))?;
         let to_shape = self.extents(v, &to);
         if to_shape == shape {
             return self.derived(flat, Op::Transpose(perm), name);
         }
         let turned = self.derived(flat, Op::Transpose(perm), &format!("{name}_transpose"))?;
-        self.reshaped(turned, shape, name)
+        self.shaped(turned, shape, name)
     }
 
     /// `node` under another shape.
-    fn reshaped(&mut self, node: NodeId, shape: &[usize], name: &str) -> Res<NodeId> {
+    pub fn shaped(&mut self, node: NodeId, shape: &[usize], name: &str) -> Res<NodeId> {
         if self.net.shape(node) == shape {
             return Ok(node);
         }

@@ -7,34 +7,71 @@ use super::super::tensor::{DType, Tensor};
 use super::super::value::{Val, Value, prepend_axes};
 use super::activation::affine;
 use super::rats;
-use netfold_ir::net::{Affine, Op, Sum, UnaryFn};
+use netfold_ir::graph::NodeId;
+use netfold_ir::net::{Affine, Op, Sum, UnaryFn, Upsample};
 use netfold_ir::rat;
 use num_traits::Zero;
 use std::rc::Rc;
 
-/// Joins tensors whose shapes agree (after leading axes of size one) into one operator.
+/// Joins tensors into one operator. Axes of size one repeat as in numpy; at least one tensor must have the full shape.
 pub(super) fn join(im: &mut Importer, values: &[Value], op: Op, name: &str) -> Res<Value> {
     let rank = values.iter().map(|v| v.dims.len()).max().unwrap_or(0);
     let aligned: Vec<Value> = values.iter().map(|v| prepend_axes(v, rank - v.dims.len())).collect();
-    let Some(first) = aligned.first() else { return Err(invalid("no inputs")) };
-    if aligned.iter().any(|v| v.dims != first.dims || v.batch != first.batch) {
+    let dims: Vec<usize> = (0..rank).map(|a| aligned.iter().map(|v| v.dims[a]).max().unwrap_or(1)).collect();
+    let full: Vec<&Value> = aligned.iter().filter(|v| v.dims == dims).collect();
+    let fits = |v: &Value| v.dims.iter().zip(&dims).all(|(a, b)| a == b || *a == 1);
+    let natural: Vec<usize> = (0..rank).collect();
+    let base = full.iter().find(|v| v.order != natural).or(full.first()).map(|v| (*v).clone());
+    let Some(base) = base.filter(|base| aligned.iter().all(|v| fits(v) && v.batch == base.batch)) else {
         let shape = |v: &Value| {
             let size = |(axis, d): (usize, &usize)| if Some(axis) == v.batch { "N".into() } else { d.to_string() };
             format!("[{}]", v.dims.iter().enumerate().map(size).collect::<Vec<String>>().join(", "))
         };
         let shapes = aligned.iter().map(shape).collect::<Vec<_>>().join(" and ");
-        return Err(unsupported(format!("tensors of different shapes {shapes} that all depend on the inputs"))
-            .help("broadcasting is supported only where one operand is a constant"));
-    }
-    let natural: Vec<usize> = (0..rank).collect();
-    let base = aligned.iter().find(|v| v.order != natural).unwrap_or(first).clone();
+        return Err(unsupported(format!("tensors of shapes {shapes} that all depend on the inputs"))
+            .help("axes of size 1 repeat where one of the tensors has the full shape"));
+    };
     let shape = im.net.shape(base.node).to_vec();
     let mut nodes = Vec::new();
     for v in &aligned {
-        nodes.push(im.arrange(v, &base.order, &shape, &format!("{name}_input"))?);
+        nodes.push(if v.dims == dims {
+            im.arrange(v, &base.order, &shape, &format!("{name}_input"))?
+        } else {
+            repeated(im, v, &base, &shape, name)?
+        });
     }
     let node = im.add(name, op, &nodes)?;
     Ok(base.with(node, base.dims.clone(), base.order.clone()))
+}
+
+/// A node of shape `shape` with the elements of `v` repeated along its axes of size one, in the order of `base`.
+fn repeated(im: &mut Importer, v: &Value, base: &Value, shape: &[usize], name: &str) -> Res<NodeId> {
+    let axes: Vec<usize> = base.order.iter().copied().filter(|&a| im.extent(base, a) != 1).collect();
+    let sizes = im.extents(base, &axes);
+    let repeats = |i: usize| im.extent(v, axes[i]) == 1;
+    // Neighbouring axes that all repeat, or all do not, count as one: (size, repeats).
+    let mut runs: Vec<(usize, bool)> = Vec::new();
+    for (i, size) in sizes.iter().enumerate() {
+        match runs.last_mut().filter(|(_, r)| *r == repeats(i)) {
+            Some((n, _)) => *n *= size,
+            None => runs.push((*size, repeats(i))),
+        }
+    }
+    let own: Vec<usize> = runs.iter().filter(|(_, r)| !r).map(|(n, _)| *n).collect();
+    let own = if own.is_empty() { vec![1] } else { own };
+    let mut node = im.arrange(v, &base.order, &own, &format!("{name}_narrow"))?;
+    let mut outer = 1;
+    let mut inner: usize = own.iter().product();
+    for (i, &(size, repeats)) in runs.iter().enumerate() {
+        if repeats {
+            node = im.shaped(node, &[outer, 1, inner], &format!("{name}_image_{i}"))?;
+            node = im.add(&format!("{name}_repeat_{i}"), Op::Upsample(Upsample { factors: [1, size] }), &[node])?;
+        } else {
+            inner /= size;
+        }
+        outer *= size;
+    }
+    im.shaped(node, shape, &format!("{name}_wide"))
 }
 
 /// Refuses integer arithmetic that could wrap around, or that rounds.
