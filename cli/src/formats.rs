@@ -91,6 +91,7 @@ pub fn pins(config: &Config, net: &Network, reuse: bool) -> HashMap<String, Pin>
             let size = |v: Option<u64>| v.and_then(|v| usize::try_from(v).ok());
             pin.pe = size(f.pe);
             pin.simd = size(f.simd);
+            pin.early = size(f.early);
             pin.multiplier = f.multipliers.and_then(|m| match m {
                 Multipliers::Auto => None,
                 Multipliers::Dsp => Some(Multiplier::Dsp),

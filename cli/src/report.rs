@@ -150,6 +150,12 @@ pub struct Report {
     pub backend: &'static str,
     /// First input beat to last output beat of a frame.
     pub latency_cycles: u64,
+    /// Least latency that data dependence and the units' work allow with these foldings (`docs/folding.md`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_bound_cycles: Option<u64>,
+    /// Latency over that bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub latency_ratio: Option<f64>,
     /// Between frames in the steady state.
     pub interval_cycles: u64,
     /// Clock in MHz.
@@ -182,6 +188,7 @@ pub struct Report {
 /// Computes the figures.
 pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Diag> {
     let t = timing::simulate(design)?;
+    let least = timing::least_latency(design)?;
     let (_, slowest) = timing::bottleneck(design);
     let model = Analytic::default();
     let used = design_cost(design, &model);
@@ -220,6 +227,8 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         target: TargetInfo::of(job),
         backend: "verilog",
         latency_cycles: t.latency_cycles,
+        latency_bound_cycles: Some(least),
+        latency_ratio: Some(t.latency_cycles as f64 / least.max(1) as f64),
         interval_cycles: t.interval_cycles,
         clock_mhz: job.clock_mhz,
         latency_ns: t.latency_cycles as f64 * 1000.0 / job.clock_mhz,
@@ -256,7 +265,9 @@ impl Report {
         let _ = writeln!(out, "clock       {} MHz", self.clock_mhz);
         let span = |r: &Option<Range>| r.map_or(String::new(), |r| format!(" ({} to {})", r.low, r.high));
         let latency = span(&self.latency_cycles_range);
-        let _ = writeln!(out, "latency     {} cycles{latency}, {:.1} ns", self.latency_cycles, self.latency_ns);
+        let bound = self.latency_ratio.zip(self.latency_bound_cycles);
+        let bound = bound.map_or(String::new(), |(ratio, least)| format!(" ({ratio:.2} times the least of {least})"));
+        let _ = writeln!(out, "latency     {} cycles{latency}, {:.1} ns{bound}", self.latency_cycles, self.latency_ns);
         let _ = writeln!(
             out,
             "interval    {} cycles{}, {:.0} frames/s (limited by {})",

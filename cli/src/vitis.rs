@@ -122,6 +122,8 @@ pub fn report(job: &Job, design: &Design, own: Option<&Surrogate>) -> Result<Rep
         target: TargetInfo::of(job),
         backend: "vitis",
         latency_cycles,
+        latency_bound_cycles: None,
+        latency_ratio: None,
         interval_cycles,
         clock_mhz: job.clock_mhz,
         latency_ns: latency_cycles as f64 * period,

@@ -47,6 +47,8 @@ pub struct Pin {
     pub simd: Option<usize>,
     /// Multiplications a multiplier does for a vector (hls4ml's reuse factor).
     pub reuse: Option<usize>,
+    /// Input beats that are multiplied with all outputs as they come.
+    pub early: Option<usize>,
     /// How products are built.
     pub multiplier: Option<Multiplier>,
     /// Where the weights live.

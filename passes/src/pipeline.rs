@@ -62,6 +62,9 @@ pub enum Target {
     Multipliers(usize),
 }
 
+/// Share of the device that designs may spend on lower latency.
+pub const LATENCY_SHARE: f64 = 0.01;
+
 /// Fold, lower and size the FIFOs, without a device: the optimum of [`optimize::solve`] with [`optimize::Analytic`] prices, within
 /// the DSP blocks of `budget`. Where the balanced rule is known to work it also bounds every resource, so that no resource is
 /// traded for more of another one.
@@ -77,7 +80,14 @@ pub fn build(
         limits.bram18 = 0;
     }
     let solve = |objective, limits| {
-        let request = Request { objective, device: Resources::UNLIMITED, limits, pins, model: &model };
+        let request = Request {
+            objective,
+            device: Resources::UNLIMITED,
+            limits,
+            pins,
+            model: &model,
+            latency_share: LATENCY_SHARE,
+        };
         optimize::solve(prepared, &request).map(|s| (s.design, s.folding))
     };
     match target {

@@ -41,8 +41,14 @@ fn optimal_and_no_larger_than_the_balanced_rule() {
             fifo::run(&mut d).unwrap();
             let rule = optimize::design_cost(&d, &model);
             let cycles = netfold_ir::hw::timing::simulate(&d).unwrap().interval_cycles;
-            let request =
-                |limits| Request { objective: Objective::Interval(cycles), device, limits, pins: &pins, model: &model };
+            let request = |limits| Request {
+                objective: Objective::Interval(cycles),
+                device,
+                limits,
+                pins: &pins,
+                model: &model,
+                latency_share: pipeline::LATENCY_SHARE,
+            };
             let start = Instant::now();
             let s = optimize::solve(&p, &request(device)).unwrap_or_else(|d| panic!("{name}: {d}"));
             let took = start.elapsed();
@@ -74,8 +80,14 @@ fn latencies_hold_exactly() {
     let device = device("pynq-z2");
     for (name, latency) in [("qkeras_jettagging", 2_000), ("mlperf_ad", 20_000), ("mlperf_kws", 20_000)] {
         let Some(p) = prepared(name) else { return };
-        let request =
-            Request { objective: Objective::Latency(latency), device, limits: device, pins: &pins, model: &model };
+        let request = Request {
+            objective: Objective::Latency(latency),
+            device,
+            limits: device,
+            pins: &pins,
+            model: &model,
+            latency_share: pipeline::LATENCY_SHARE,
+        };
         let start = Instant::now();
         let s = optimize::solve(&p, &request).unwrap_or_else(|d| panic!("{name}: {d}"));
         println!(

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_passes::explore::{self, Exploration};
 use netfold_passes::optimize::{Analytic, Objective as Goal, Request, Resources};
+use netfold_passes::pipeline;
 use std::path::PathBuf;
 
 /// In which order the points are printed.
@@ -50,7 +51,14 @@ impl Explore {
         let limits = job.config.target.max_utilization.map_or(device, |share| device.share(share));
         let name = self.design.model.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
         let exploration = Exploration {
-            request: Request { objective: Goal::Fastest, device, limits, pins: &job.pins, model: &model },
+            request: Request {
+                objective: Goal::Fastest,
+                device,
+                limits,
+                pins: &job.pins,
+                model: &model,
+                latency_share: pipeline::LATENCY_SHARE,
+            },
             clock_mhz: job.clock_mhz,
             model: &name,
             board: self.design.board.as_deref().unwrap_or(&job.board.name),

@@ -122,6 +122,7 @@ fn resolved(job: &flow::Job, folding: &Folding) -> Config {
             let entry = netfold_frontend::config::Folding {
                 pe: Some(f.pe as u64),
                 simd: Some(f.simd as u64),
+                early: Some(f.early as u64),
                 weights: Some(match f.memory {
                     Memory::Logic => Weights::Const,
                     Memory::Lut => Weights::Lut,

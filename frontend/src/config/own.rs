@@ -99,6 +99,8 @@ pub struct Folding {
     pub pe: Option<u64>,
     /// Inputs of each output taken at once.
     pub simd: Option<u64>,
+    /// Input beats that are multiplied with all outputs as they come, instead of output after output.
+    pub early: Option<u64>,
     /// Output pixels at once.
     pub parallel: Option<u64>,
     /// Style of this layer.
@@ -159,7 +161,7 @@ pub struct Quantization {
 /// Keys of `target`.
 pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization"];
 /// Keys of a layer in `folding`.
-pub(crate) const FOLDING_KEYS: &[&str] = &["pe", "simd", "parallel", "style", "weights", "multipliers"];
+pub(crate) const FOLDING_KEYS: &[&str] = &["pe", "simd", "early", "parallel", "style", "weights", "multipliers"];
 /// Keys of `calibration`.
 pub(crate) const CALIBRATION_KEYS: &[&str] = &["data", "bits", "method", "percentile"];
 /// Keys of `quantization`.
@@ -187,6 +189,7 @@ pub(crate) fn folding(report: &mut Report<'_>, item: &Item<'_>) -> Vec<(String, 
             match entry.key {
                 "pe" => folding.pe = report.integer(&entry, 1..=MOST),
                 "simd" => folding.simd = report.integer(&entry, 1..=MOST),
+                "early" => folding.early = report.integer(&entry, 0..=MOST),
                 "parallel" => folding.parallel = report.integer(&entry, 1..=MOST),
                 "style" => folding.style = report.choice(&entry, &Style::ALL),
                 "weights" => folding.weights = report.choice(&entry, &Weights::ALL),

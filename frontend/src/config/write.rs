@@ -93,6 +93,7 @@ fn folding(folding: &Folding) -> Map {
     let mut map = Map::default();
     map.put("pe", folding.pe);
     map.put("simd", folding.simd);
+    map.put("early", folding.early);
     map.put("parallel", folding.parallel);
     map.put("style", folding.style.map(|s| s.as_str()));
     map.put("weights", folding.weights.map(|w| w.as_str()));

@@ -13,6 +13,7 @@
 //! frees its place for a firing from cycle `t + 1` on. [`timing`] computes latency and interval of a design from these rules.
 
 mod act;
+pub mod bound;
 pub mod eval;
 pub mod latency;
 mod modules;

@@ -36,6 +36,8 @@ pub(super) struct Builder<'a> {
     /// For each node its readers' taps, handed out one by one.
     taps: HashMap<NodeId, Vec<Tap>>,
     inputs: HashMap<NodeId, ModuleId>,
+    /// The matrix-vector units of nodes.
+    pub units: Vec<(NodeId, ModuleId)>,
     /// Whether only one operator is lowered, to be priced.
     pub alone: bool,
     /// Readers of every node's result, where programs change them.
@@ -52,6 +54,7 @@ impl<'a> Builder<'a> {
             names: Identifiers::default(),
             taps: HashMap::new(),
             inputs: HashMap::new(),
+            units: Vec::new(),
             alone: false,
             readers: HashMap::new(),
         }

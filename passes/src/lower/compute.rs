@@ -6,7 +6,7 @@ use crate::fold::Compute;
 use crate::realize::Realized;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{BroadcastOp, Kind, Matrix, Mvu, Realization, ReduceOp, Swu, Vvu, latency};
+use netfold_ir::hw::{BroadcastOp, Kind, Matrix, ModuleId, Mvu, Realization, ReduceOp, Swu, Vvu, latency};
 use netfold_ir::int::{IntConv, Range};
 use netfold_ir::net::Window;
 use netfold_ir::quant::IntType;
@@ -16,15 +16,17 @@ use std::sync::Arc;
 pub(super) fn dense(b: &mut Builder<'_>, id: NodeId, x: Tap, weights: Arc<Matrix>) -> Tap {
     let f = b.folding.compute(id, weights.rows, weights.cols);
     let vectors = x.elements / weights.cols;
-    let mvu = b.module(id, "", unit(&f, weights, vectors));
+    let mvu = unit(b, id, &f, weights, vectors);
     b.feed(id, x, mvu, 0);
     b.node_result(id, mvu)
 }
 
 /// A matrix-vector unit with a folding.
-fn unit(f: &Compute, weights: Arc<Matrix>, vectors: usize) -> Kind {
+fn unit(b: &mut Builder<'_>, id: NodeId, f: &Compute, weights: Arc<Matrix>, vectors: usize) -> ModuleId {
     let &Compute { pe, simd, early, multiplier, memory, .. } = f;
-    Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier, memory })
+    let module = b.module(id, "", Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier, memory }));
+    b.units.push((id, module));
+    module
 }
 
 /// A convolution: padding that a delay line cannot express, the window, the products.
@@ -59,7 +61,7 @@ pub(super) fn conv(b: &mut Builder<'_>, id: NodeId, x: Tap, conv: &IntConv) -> R
     let weights =
         if b.alone { conv.weights.clone() } else { Arc::new(window_order(&conv.weights, taps, channels, lanes)) };
     let vectors = windows.elements / cols;
-    let mvu = b.module(id, "", unit(&f, weights, vectors));
+    let mvu = unit(b, id, &f, weights, vectors);
     b.feed(id, windows, mvu, 0);
     Ok(b.node_result(id, mvu))
 }

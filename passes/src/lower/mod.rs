@@ -15,7 +15,7 @@ use crate::unroll::Unrolled;
 use build::{Builder, Tap};
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{Design, Stream};
+use netfold_ir::hw::{Design, ModuleId, Stream};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::quant::IntType;
 use program::Item;
@@ -59,6 +59,16 @@ pub fn run_with(
     folding: &Folding,
     unrolled: &[Unrolled],
 ) -> Result<Design, Diag> {
+    with_units(net, realizations, folding, unrolled).map(|(design, _)| design)
+}
+
+/// As [`run_with`], with the matrix-vector units of nodes.
+pub(crate) fn with_units(
+    net: &IntNetwork,
+    realizations: &Realizations,
+    folding: &Folding,
+    unrolled: &[Unrolled],
+) -> Result<(Design, Vec<(NodeId, ModuleId)>), Diag> {
     let mut b = Builder::new(net, folding);
     b.readers = program::readers(net, unrolled);
     for item in program::order(net, unrolled)? {
@@ -77,10 +87,11 @@ pub fn run_with(
         let tap = b.tap(port.node)?;
         b.output(port, tap);
     }
+    let units = std::mem::take(&mut b.units);
     let mut design = b.finish();
     design.name = crate::names::identifier(&net.name, "netfold_top");
     design.verify().map_err(|d| d.iter().next().cloned().unwrap_or_else(|| Diag::internal("", "invalid design")))?;
-    Ok(design)
+    Ok((design, units))
 }
 
 /// Adds the modules of one operator, fed from `taps`.

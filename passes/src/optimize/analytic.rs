@@ -135,11 +135,19 @@ impl CostModel for Analytic {
                     c.counter(sf);
                     self.dot(&mut c, &stats, u.multiplier, u.memory, [u.pe, u.simd, nf * sf, sf], input, output);
                     if nf > 1 {
-                        let vector = u.simd * input;
-                        if sf > 1 {
-                            c.ram(sf, vector, latency::default_memory(sf, vector));
+                        let (vector, kept) = (u.simd * input, sf - u.early);
+                        if kept > 1 {
+                            c.ram(kept, vector, latency::default_memory(kept, vector));
                         }
                         c.logic(vector as f64, 0.0);
+                    }
+                    if u.early > 0 {
+                        // Sums of early beats, and what selects between them, start values and the running sum.
+                        c.counter(nf);
+                        c.counter(nf);
+                        c.counter(u.early);
+                        c.ram(nf, u.pe * output, Memory::Lut);
+                        c.logic((u.pe * output) as f64 + 6.0, 6.0);
                     }
                     c.ff += (u.simd * input) as f64;
                 }

@@ -2,7 +2,7 @@
 
 use super::cost::RESOURCES;
 use super::space::{Arc, Layered, Priced};
-use super::time::NEVER;
+use super::time::{NEVER, Span};
 
 /// A request as the search sees it.
 pub(super) struct Problem<'a> {
@@ -22,8 +22,9 @@ pub(super) struct Bounds {
     pub least: Vec<Vec<[u64; RESOURCES]>>,
     /// See `least`.
     pub most: Vec<Vec<[u64; RESOURCES]>>,
-    /// Least cycles from the last beat of each open tensor to that of an output; empty without a deadline.
-    pub tail: Vec<Vec<Vec<i64>>>,
+    /// Least cycles from the first and from the last beat of each open tensor to the last beat of an output; empty without a
+    /// deadline.
+    pub tail: Vec<Vec<Vec<Span>>>,
 }
 
 /// A value by stage and state: what the best arc gives, from the values behind it. Dead ends give `worst`.
@@ -78,15 +79,15 @@ impl Bounds {
 }
 
 /// See [`Bounds::tail`].
-fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<i64>>> {
+fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Span>>> {
     let stages = &p.graph.stages;
     let open_after = |k: usize| stages[k].kept.len() + usize::from(stages[k].opens);
     let last = stages.len().checked_sub(1).map_or(0, open_after);
     // Dead ends hold no values: their arcs are passed over.
-    backward(p.graph, vec![0; last], Vec::new(), |k, arcs, next| {
+    backward(p.graph, vec![(0, 0); last], Vec::new(), |k, arcs, next| {
         let stage = &stages[k];
         let open = if k == 0 { 0 } else { open_after(k - 1) };
-        let mut best = vec![i64::MAX / 4; open];
+        let mut best = vec![(i64::MAX / 4, i64::MAX / 4); open];
         let mut any = false;
         for a in arcs {
             let after = &next[a.to as usize];
@@ -94,33 +95,37 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<i64>>> {
                 continue;
             }
             any = true;
-            let time = &p.priced[a.priced as usize].time;
-            let mut here = vec![NEVER; open];
+            let mut here = vec![(NEVER, NEVER); open];
+            let mut raise = |i: usize, t: Span| here[i] = (here[i].0.max(t.0), here[i].1.max(t.1));
             for (j, i) in stage.kept.iter().enumerate() {
-                here[*i] = here[*i].max(after[j]);
+                raise(*i, after[j]);
             }
             if stage.opens {
-                for (port, i) in stage.inputs.iter().enumerate() {
-                    let tail = (time.tail(port) + after[stage.kept.len()]).max(NEVER);
-                    here[*i] = here[*i].max(tail);
+                let (first, last) = after[stage.kept.len()];
+                for (i, lag) in stage.inputs.iter().zip(&p.priced[a.priced as usize].lags) {
+                    let begin = (lag.first_first + first).max(lag.first_last + last);
+                    let end = (lag.last_first + first).max(lag.last_last + last);
+                    raise(*i, (begin.max(NEVER), end.max(NEVER)));
                 }
             }
-            best.iter_mut().zip(here).for_each(|(b, h)| *b = (*b).min(h));
+            best.iter_mut().zip(here).for_each(|(b, h)| *b = (b.0.min(h.0), b.1.min(h.1)));
         }
         if any { best } else { Vec::new() }
     })
 }
 
-/// One way through the graph from an input to an output, on which cycles add up.
+/// A way through the graph from an input to an output, on which cycles add up: of each tensor on it the cycle of its first beat or
+/// that of its last one.
 pub(super) struct MainPath {
-    /// Cycles of every priced operator on the path, zero elsewhere: from the last beat of the path's tensor to that of the next.
+    /// Cycles of every priced operator on the path, zero elsewhere.
     pub ticks: Vec<u64>,
-    /// By stage: where the path's tensor is among the open ones before it.
-    pub place: Vec<Option<usize>>,
+    /// By stage: where the path's tensor is among the open ones before it, and whether it is its last beat.
+    pub place: Vec<Option<(usize, bool)>>,
 }
 
 impl MainPath {
-    /// The way with the most operators to the first output; `None` when some operator on it says nothing of its last beat.
+    /// The way with the most operators to the first output, and on it the beats between which most cycles lie (on average over
+    /// the choices); `None` when nothing can be said of some operator on it.
     pub fn of(graph: &Layered, priced: &[Priced]) -> Option<MainPath> {
         // Tensors by the stage that makes them, in their places.
         let n = graph.stages.len();
@@ -144,32 +149,73 @@ impl MainPath {
             }
         }
         let mut at = *places[n].iter().max_by_key(|k| length[**k])?;
-        let mut ticks = vec![0; priced.len()];
-        let mut on: Vec<usize> = Vec::new();
+        let mut on: Vec<(usize, Option<usize>)> = Vec::new();
         loop {
-            on.push(at);
-            for a in graph.stages[at].arcs.iter().flatten() {
-                let time = &priced[a.priced as usize].time;
-                let t = match from[at] {
-                    Some((_, port)) => time.tail(port),
-                    None => time.after(&[]).1,
-                };
-                if t <= NEVER / 2 {
-                    return None;
-                }
-                ticks[a.priced as usize] = t.max(0) as u64;
-            }
+            on.push((at, from[at].map(|(_, port)| port)));
             match from[at] {
                 Some((maker, _)) => at = maker,
                 None => break,
             }
         }
         on.reverse();
+        // Cycles from the first or last beat of the tensor before a stage to the first or last of its own.
+        let lag = |a: &Arc, port: Option<usize>, end: bool, result_end: bool| -> i64 {
+            let p = &priced[a.priced as usize];
+            match port {
+                None if result_end => p.time.after(&[]).1,
+                None => p.time.after(&[]).0,
+                Some(port) => match (end, result_end) {
+                    (false, false) => p.lags[port].first_first,
+                    (true, false) => p.lags[port].last_first,
+                    (false, true) => p.lags[port].first_last,
+                    (true, true) => p.lags[port].last_last,
+                },
+            }
+        };
+        // The longest way by mean cycles, forward: its length to either beat, and from which beat.
+        let mut reach = [0.0, 0.0];
+        let mut came: Vec<[bool; 2]> = Vec::new();
+        for (k, port) in &on {
+            let mut next = [f64::NEG_INFINITY; 2];
+            let mut by = [true; 2];
+            for (end, result_end) in [(true, false), (true, true), (false, false), (false, true)] {
+                let arcs = || graph.stages[*k].arcs.iter().flatten();
+                let (mut sum, mut count, mut sure) = (0.0, 0.0, true);
+                for a in arcs() {
+                    let t = lag(a, *port, end, result_end);
+                    sure &= t > NEVER / 2;
+                    sum += t as f64;
+                    count += 1.0;
+                }
+                let value = reach[usize::from(end)] + if count > 0.0 { sum / count } else { 0.0 };
+                if sure && value > next[usize::from(result_end)] {
+                    next[usize::from(result_end)] = value;
+                    by[usize::from(result_end)] = end;
+                }
+            }
+            reach = next;
+            came.push(by);
+        }
+        if reach[1] == f64::NEG_INFINITY {
+            return None;
+        }
+        let mut ends = vec![true; on.len()];
+        let mut end = true;
+        let mut ticks = vec![0; priced.len()];
+        for (i, (k, port)) in on.iter().enumerate().rev() {
+            ends[i] = end;
+            let before = came[i][usize::from(end)];
+            for a in graph.stages[*k].arcs.iter().flatten() {
+                ticks[a.priced as usize] = lag(a, *port, before, end).max(0) as u64;
+            }
+            end = before;
+        }
         // Before stage k the path's tensor is that of the last stage of the path below k.
         let place = (0..=n)
             .map(|k| {
-                let maker = on.iter().rev().find(|m| **m < k)?;
-                places[k].iter().position(|t| t == maker)
+                let i = on.iter().rposition(|(m, _)| *m < k)?;
+                let place = places[k].iter().position(|t| *t == on[i].0)?;
+                Some((place, ends[i]))
             })
             .collect();
         Some(MainPath { ticks, place })

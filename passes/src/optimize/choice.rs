@@ -145,25 +145,30 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
         if let Entry::Vacant(e) = behind.entry(pe) {
             e.insert(chain(pricer, id, pe * w.factor)?);
         }
+        let mut units = Vec::new();
         for multiplier in multipliers(w, pin, offer) {
             for memory in memories(words, pin, offer) {
                 let c = Compute { pe, simd, window_lanes: None, early: 0, multiplier, memory };
-                let unit = unit_cost(pricer, id, w, &c) + behind[&pe];
-                for window_lanes in &lanes {
-                    let choice = Compute { window_lanes: *window_lanes, ..c };
-                    let window = match window_lanes {
-                        Some(l) if !windows.contains_key(l) => {
-                            let cost = window_cost(pricer, id, w, &choice, *l)?;
-                            windows.insert(*l, cost);
-                            cost
-                        }
-                        Some(l) => windows[l],
-                        None => Resources::default(),
-                    };
-                    let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * (w.cols / simd)) as u64 };
-                    let cycles = w.cycles(pe, simd);
-                    list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
-                }
+                units.extend(orders(pricer, id, w, pin, c));
+            }
+        }
+        for (c, unit) in units {
+            let unit = unit + behind[&pe];
+            for window_lanes in &lanes {
+                let choice = Compute { window_lanes: *window_lanes, ..c };
+                let window = match window_lanes {
+                    Some(l) if !windows.contains_key(l) => {
+                        let cost = window_cost(pricer, id, w, &choice, *l)?;
+                        windows.insert(*l, cost);
+                        cost
+                    }
+                    Some(l) => windows[l],
+                    None => Resources::default(),
+                };
+                let group = if c.early > 0 { 1 } else { w.cols / simd };
+                let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * group) as u64 };
+                let cycles = w.cycles(pe, simd);
+                list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
             }
         }
     }
@@ -193,7 +198,7 @@ fn chain(pricer: &mut Pricer<'_>, id: NodeId, lanes: usize) -> Result<Resources,
 fn window_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute, lanes: usize) -> Result<Resources, Diag> {
     let taps = w.window.map_or(1, |(_, _, taps)| taps);
     let simd = if w.depthwise { taps } else { taps * lanes };
-    let c = Compute { simd, window_lanes: Some(lanes), ..*c };
+    let c = Compute { simd, window_lanes: Some(lanes), early: 0, ..*c };
     let whole = pricer.evaluate(id, Choice::Compute(c), &[lanes])?;
     let unit = unit_cost(pricer, id, w, &c);
     Ok(Resources::from_array(whole.used).zip(&unit, u64::saturating_sub))
@@ -228,6 +233,35 @@ fn memories(words: usize, pin: &Pin, offer: Offer) -> Vec<Memory> {
         None if words == 1 => vec![Memory::Logic],
         None if offer.block_memory && words > 16 => vec![Memory::Lut, Memory::Block],
         None => vec![Memory::Lut],
+    }
+}
+
+/// Most vectors a frame for which the search chooses an order of work: with many, the last one's order hardly matters.
+const ORDERED_VECTORS: usize = 4;
+
+/// Orders of work: output-first and input-first, where they differ. How many beats are early in between is settled with the
+/// neighbours (`order`).
+fn earlies(w: &Work, pin: &Pin, (pe, simd): (usize, usize)) -> Vec<usize> {
+    let latest = if w.depthwise { 0 } else { Mvu::latest_early(w.rows / pe, w.cols / simd) };
+    match pin.early {
+        Some(e) => vec![e.min(latest)],
+        None if latest > 0 && w.vectors <= ORDERED_VECTORS => vec![0, latest],
+        None => vec![0],
+    }
+}
+
+/// A folding in every order of work that is worth a choice, with the unit's use: where time does not matter, no order that uses
+/// more than another one.
+fn orders(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, c: Compute) -> Vec<(Compute, Resources)> {
+    let all: Vec<_> = earlies(w, pin, (c.pe, c.simd))
+        .into_iter()
+        .map(|early| Compute { early, ..c })
+        .map(|c| (c, unit_cost(pricer, id, w, &c)))
+        .collect();
+    match all[..] {
+        [(_, plain), (_, early)] if !pricer.timed && plain.within(&early) => vec![all[0]],
+        [(_, plain), (_, early)] if !pricer.timed && early.within(&plain) => vec![all[1]],
+        _ => all,
     }
 }
 

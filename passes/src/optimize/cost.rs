@@ -171,6 +171,9 @@ pub fn design_cost(design: &Design, model: &dyn CostModel) -> Resources {
 pub struct Prices([u64; RESOURCES]);
 
 impl Prices {
+    /// The area of all of one resource of a device.
+    pub const DEVICE: f64 = 1e9;
+
     /// Each resource weighs as the share of the device that it takes; what the device does not have weighs nothing (and its
     /// limit is zero). In units of 1e-9 of the device.
     pub fn of_device(available: &Resources) -> Prices {

@@ -1,16 +1,19 @@
 //! Objectives: from plans for one interval and deadline to what was asked.
 
 use super::choice::Offer;
-use super::cost::{Prices, RESOURCE_NAMES, Resources, design_cost};
+use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, design_cost, weights_of};
+use super::order;
 use super::plan::{Answer, Context, Plan, Shortage, plan};
 use super::{Objective, Request, Solution};
-use crate::fold::{self, Budget, Folding, divisors};
+use crate::fold::{self, Budget, divisors};
 use crate::pipeline::Prepared;
 use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{Design, timing};
-use std::collections::BTreeSet;
+use netfold_ir::hw::{Design, Kind, ModuleId, Mvu, timing};
+use netfold_ir::quant::IntType;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, HashMap};
 
 /// Times that limits are tightened for FIFOs.
 const REFINEMENTS: usize = 4;
@@ -30,6 +33,17 @@ struct Solver<'a> {
     labels: usize,
     /// Shortest interval for which neither a folding nor a proof that there is none was found.
     undecided: Option<u64>,
+}
+
+/// Which units' order of work is settled for latency.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Orders {
+    /// None.
+    Kept,
+    /// Those with early beats, whose price is in the plan.
+    Early,
+    /// All, for at most this share of the device.
+    All(f64),
 }
 
 /// A design, before its exact cycles are known.
@@ -79,9 +93,11 @@ impl Solver<'_> {
         Ok(answer)
     }
 
-    /// Lowers a folding and sizes its FIFOs.
-    fn lower(&self, folding: &Folding) -> Result<(Design, Resources), Diag> {
-        let mut design = lower::run(&self.prepared.int, &self.prepared.realizations, folding)?;
+    /// Lowers a plan, settles the order of its units (see [`Orders`]) and sizes its FIFOs.
+    fn lower(&self, plan: &mut Plan, orders: Orders) -> Result<(Design, Resources), Diag> {
+        let prepared = self.prepared;
+        let (mut design, units) = lower::with_units(&prepared.int, &prepared.realizations, &plan.folding, &[])?;
+        self.settle(plan, &mut design, &units, orders)?;
         fifo::run_with(&mut design, 0)?;
         let mut used = design_cost(&design, self.request.model);
         if !used.within(&self.request.limits) {
@@ -98,7 +114,7 @@ impl Solver<'_> {
         for _ in 0..REFINEMENTS {
             let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
             let bound = *first_bound.get_or_insert(answer.bound);
-            let plan = match answer.plan {
+            let mut plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
                     if answer.bound != u64::MAX || limits != self.request.limits {
@@ -107,7 +123,7 @@ impl Solver<'_> {
                     return Ok(Err(shortage));
                 }
             };
-            let (design, used) = self.lower(&plan.folding)?;
+            let (design, used) = self.lower(&mut plan, Orders::Kept)?;
             if used.within(&self.request.limits) {
                 return Ok(Ok(Built { plan, design, used, bound }));
             }
@@ -122,6 +138,89 @@ impl Solver<'_> {
             }
         }
         Ok(Err(Shortage::Together))
+    }
+
+    /// Settles the order of a lowered plan's units.
+    fn settle(
+        &self,
+        plan: &mut Plan,
+        design: &mut Design,
+        units: &[(NodeId, ModuleId)],
+        orders: Orders,
+    ) -> Result<(), Diag> {
+        let (net, prices) = (&self.prepared.int, &self.ctx.prices);
+        let share = match orders {
+            Orders::Kept => return Ok(()),
+            Orders::Early => f64::INFINITY,
+            Orders::All(share) => share,
+        };
+        let free = |(id, module): &(NodeId, ModuleId)| -> Option<ModuleId> {
+            let node = net.graph.node(*id);
+            let pinned = [&node.name, &node.layer].into_iter().find_map(|n| self.request.pins.get(n));
+            let Kind::Mvu(m) = &design.module(*module).kind else { return None };
+            let several = Mvu::latest_early(m.neuron_fold(), m.synapse_fold()) > 0;
+            let mine = m.early > 0 || orders != Orders::Early;
+            (several && mine && pinned.is_none_or(|p| p.early.is_none())).then_some(*module)
+        };
+        let modules: Vec<ModuleId> = units.iter().filter_map(free).collect();
+        if modules.is_empty() {
+            return Ok(());
+        }
+        // Prices of the units at an order, each computed once.
+        let stats: HashMap<ModuleId, WeightStats> = modules
+            .iter()
+            .filter_map(|m| weights_of(&design.module(*m).kind).map(|w| (*m, WeightStats::of(w))))
+            .collect();
+        let known: RefCell<HashMap<(ModuleId, usize), Resources>> = RefCell::new(HashMap::new());
+        let price = |design: &Design, id: ModuleId, early: usize| -> Resources {
+            *known.borrow_mut().entry((id, early)).or_insert_with(|| {
+                let Kind::Mvu(m) = &design.module(id).kind else { return Resources::default() };
+                let kind = Kind::Mvu(Mvu { early, ..m.clone() });
+                let inputs: Vec<IntType> = design.inputs_of(id).iter().map(|(_, s)| s.ty).collect();
+                let outputs: Vec<IntType> = design.outputs_of(id).iter().map(|(_, s)| s.ty).collect();
+                let weights = stats.get(&id).copied();
+                self.request.model.module(&ModuleSpec { kind: &kind, inputs: &inputs, outputs: &outputs, weights })
+            })
+        };
+        let early = |design: &Design, id: ModuleId| match &design.module(id).kind {
+            Kind::Mvu(m) => m.early,
+            _ => 0,
+        };
+        let total = |design: &Design, change: Option<(ModuleId, usize)>| -> Resources {
+            let at = |id: ModuleId| change.filter(|c| c.0 == id).map_or_else(|| early(design, id), |c| c.1);
+            modules.iter().map(|id| price(design, *id, at(*id))).sum()
+        };
+        let base = total(design, None);
+        let most = prices.area(&base) as f64 + Prices::DEVICE * share;
+        let rest = plan.used.zip(&base, u64::saturating_sub);
+        let allowed = |design: &Design, id: ModuleId, early: usize| {
+            let used = total(design, Some((id, early)));
+            let fits = (rest + used).within(&self.request.limits) || used.within(&base);
+            fits && prices.area(&used) as f64 <= most
+        };
+        order::settle(design, &modules, &allowed)?;
+        let used = total(design, None);
+        plan.area = (plan.area + prices.area(&used)).saturating_sub(prices.area(&base));
+        plan.used = rest + used;
+        for (id, module) in units {
+            if let Some(f) = plan.folding.layers.get_mut(id) {
+                f.early = early(design, *module);
+            }
+        }
+        Ok(())
+    }
+
+    /// The same design with the orders of all its units settled within the request's share of the device, when that fits and lowers
+    /// the latency.
+    fn quicker(&self, built: Built) -> Result<Built, Diag> {
+        let mut plan = built.plan.clone();
+        let (design, used) = self.lower(&mut plan, Orders::All(self.request.latency_share))?;
+        if plan.folding == built.plan.folding || !used.within(&self.request.limits) {
+            return Ok(built);
+        }
+        let latency = |d: &Design| timing::simulate(d).map(|t| (t.interval_cycles, t.latency_cycles));
+        let better = latency(&design)? < latency(&built.design)?;
+        Ok(if better { Built { plan, design, used, ..built } } else { built })
     }
 
     fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
@@ -177,7 +276,7 @@ impl Solver<'_> {
         match self.built(cycles, None)? {
             Ok(b) => {
                 let gap = gap(b.plan.area, b.bound);
-                self.finish(b, gap)
+                self.finish(self.quicker(b)?, gap)
             }
             Err(shortage) => {
                 let nearest = self.shortest(cycles + 1)?;
@@ -195,7 +294,7 @@ impl Solver<'_> {
             Some((t, b)) => {
                 let undecided = self.undecided.filter(|u| *u < t);
                 let gap = gap(b.plan.area, b.bound).max(undecided.map_or(0.0, |u| gap(t, u)));
-                self.finish(b, gap)
+                self.finish(self.quicker(b)?, gap)
             }
             None => {
                 let slowest = self.intervals()?.last().copied().unwrap_or(1);
@@ -235,7 +334,7 @@ impl Solver<'_> {
         match best {
             Some(b) => {
                 let gap = gap(b.plan.area, bound);
-                self.finish(b, gap)
+                self.finish(self.quicker(b)?, gap)
             }
             None => {
                 let lowest = self.lowest()?;
@@ -262,7 +361,11 @@ impl Solver<'_> {
         let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
-            match self.built(all[mid], None)? {
+            let built = match self.built(all[mid], None)? {
+                Ok(b) => Ok(self.quicker(b)?),
+                Err(s) => Err(s),
+            };
+            match built {
                 Ok(b) if timing::simulate(&b.design)?.latency_cycles <= cycles => {
                     if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
                         best = Some(b);
@@ -288,14 +391,14 @@ impl Solver<'_> {
                 if deadline == cycles && attempt == 0 {
                     bound = answer.bound;
                 }
-                let plan = match answer.plan {
+                let mut plan = match answer.plan {
                     Ok(plan) => plan,
                     Err(s) => {
                         reason.get_or_insert(s);
                         break;
                     }
                 };
-                let (design, used) = self.lower(&plan.folding)?;
+                let (design, used) = self.lower(&mut plan, Orders::Early)?;
                 let exact = timing::simulate(&design)?.latency_cycles;
                 if exact <= cycles {
                     if used.within(&limits) {
@@ -319,6 +422,7 @@ impl Solver<'_> {
     /// The lowest latency that fits, by bisection between the bound and the fastest design that fits.
     fn lowest(&mut self) -> Result<Option<(u64, Built)>, Diag> {
         let Some((_, start)) = self.shortest(1)? else { return Ok(None) };
+        let start = self.quicker(start)?;
         let mut hi = timing::simulate(&start.design)?.latency_cycles;
         let mut best = (hi, start);
         let mut lo = self.latency_bound()?.saturating_sub(1);

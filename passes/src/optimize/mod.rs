@@ -12,6 +12,7 @@ mod bounds;
 mod choice;
 mod cost;
 mod goal;
+mod order;
 mod plan;
 mod search;
 mod shortage;
@@ -58,6 +59,8 @@ pub struct Request<'a> {
     pub pins: &'a HashMap<String, Pin>,
     /// Prices.
     pub model: &'a dyn CostModel,
+    /// Share of the device that a design may take on top of the least area where another order of work lowers its latency; 0: none.
+    pub latency_share: f64,
 }
 
 /// A folding with its design.
@@ -71,7 +74,8 @@ pub struct Solution {
     pub timing: Timing,
     /// What it uses, FIFOs included.
     pub used: Resources,
-    /// Modelled area that was minimised (FIFOs of provisional depth), in the units of [`Prices`].
+    /// Modelled area (FIFOs of provisional depth), in the units of [`Prices`]: what was minimised, and what
+    /// [`Request::latency_share`] added.
     pub area: u64,
     /// Proven gap: no folding has less than `(1 - gap)` times the objective's value (area; for [`Objective::LowestLatency`]
     /// cycles; for [`Objective::Fastest`] the larger of area's and the interval's). 0: proved optimal.

@@ -147,11 +147,14 @@ impl Search<'_> {
         let mut slack = 0.0;
         if let Some(deadline) = p.deadline {
             let tail = &self.bounds.tail[k][state];
-            if tail.len() != times.len() || times.iter().zip(tail).any(|(t, left)| t.1 + left > deadline) {
+            if tail.len() != times.len()
+                || times.iter().zip(tail).any(|(t, left)| t.0 + left.0 > deadline || t.1 + left.1 > deadline)
+            {
                 return f64::INFINITY;
             }
-            if let Some(place) = self.main.as_ref().and_then(|m| m.place[k]) {
-                slack = self.lagrange.factors[RESOURCES] * (deadline - times[place].1) as f64;
+            if let Some((place, end)) = self.main.as_ref().and_then(|m| m.place[k]) {
+                let time = if end { times[place].1 } else { times[place].0 };
+                slack = self.lagrange.factors[RESOURCES] * (deadline - time) as f64;
             } else if self.lagrange.factors[RESOURCES] > 0.0 {
                 slack = self.lagrange.factors[RESOURCES] * deadline as f64;
             }

@@ -26,8 +26,8 @@ pub(super) fn of(p: &Problem<'_>) -> Shortage {
         let soonest = start
             .map(|a| {
                 let after = &bounds.tail[1][a.to as usize];
-                let time = p.priced[a.priced as usize].time.after(&[]).1;
-                after.first().map_or(time, |tail| time + tail)
+                let (first, last) = p.priced[a.priced as usize].time.after(&[]);
+                after.first().map_or(last, |tail| (first + tail.0).max(last + tail.1))
             })
             .min()
             .unwrap_or(0);

@@ -6,7 +6,7 @@
 
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
-use super::time::NodeTime;
+use super::time::{Lag, NodeTime};
 use crate::fold::Folding;
 use crate::lower::{self, Realizations};
 use netfold_ir::diag::Diag;
@@ -29,6 +29,8 @@ pub(super) struct Priced {
     pub work: u64,
     /// When its result comes.
     pub time: NodeTime,
+    /// The same from each of its inputs, by port; empty when times are not wanted.
+    pub lags: Vec<Lag>,
 }
 
 /// Everything that prices depend on.
@@ -38,7 +40,7 @@ pub(super) struct Pricer<'a> {
     pub model: &'a dyn CostModel,
     pub prices: Prices,
     /// Whether times are wanted.
-    timed: bool,
+    pub timed: bool,
     folding: Folding,
     stats: HashMap<NodeId, WeightStats>,
     known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
@@ -122,7 +124,8 @@ impl<'a> Pricer<'a> {
             used = used + self.model.fifo(&lower::open_stream(result, fragment.lanes));
         }
         let time = if self.timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
-        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, time })
+        let lags = if self.timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
+        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, time, lags })
     }
 }
 

@@ -140,7 +140,14 @@ fn a_hundred_layers() {
     let pins = HashMap::new();
     let device = Resources { lut: 53_200, ff: 106_400, dsp: 220, bram18: 280, uram: 0 };
     let model = Analytic::default();
-    let request = Request { objective: Objective::Interval(64), device, limits: device, pins: &pins, model: &model };
+    let request = Request {
+        objective: Objective::Interval(64),
+        device,
+        limits: device,
+        pins: &pins,
+        model: &model,
+        latency_share: 0.0,
+    };
     let s = solve(&net, &request).unwrap();
     assert_eq!(s.gap, 0.0);
     assert!(s.timing.interval_cycles <= 64);

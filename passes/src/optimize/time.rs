@@ -1,38 +1,22 @@
-//! Lower bounds of when an operator's result comes, from when its inputs come.
+//! Lower bounds of when an operator's result comes, from when its inputs come: [`netfold_ir::hw::bound`], module by module.
 //!
-//! Of a stream only the cycles are known in which its first and its last beat can be taken. A module that takes the first beat
-//! of a port in firing `i0` and the last in firing `i1`, and gives its first result in firing `g0` and its last in `g1`, gives
-//! them no sooner than the firings in between take: at one firing a cycle the last result follows the port's last beat by
-//! `g1 - i1` cycles and its first one by `g1 - i0`. The bounds leave stalls out; [`netfold_ir::hw::timing`] does not.
+//! A matrix-vector unit with early beats is taken as one of free order: how many beats are early is settled once its neighbours are
+//! known (`order`).
 
 use crate::lower::Fragment;
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, Kind, ModuleId, Stream};
+use netfold_ir::hw::bound::{Lags, Order};
+use netfold_ir::hw::{Kind, ModuleId};
 use std::collections::HashMap;
 
-/// Cycles in which the first and the last beat of a stream can be taken, at the earliest.
-pub(super) type Span = (i64, i64);
-
-/// Earlier than everything, and safe to add to.
-pub(super) const NEVER: i64 = -(1 << 50);
-
-/// Firings in which a module takes and gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Moves {
-    /// First and last firing that takes, a pair a port.
-    take: [(i64, i64); 2],
-    /// First and last firing that gives.
-    give: (i64, i64),
-    /// From a firing that gives to the cycle in which the beat can be taken.
-    lag: i64,
-}
+pub(super) use netfold_ir::hw::bound::{Lag, NEVER, Span};
 
 /// A module of the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Step {
     /// Where its inputs come from: inputs of the operator first, then earlier steps.
     from: Vec<usize>,
-    moves: Moves,
+    lags: Lags,
 }
 
 /// The bound of an operator.
@@ -59,7 +43,9 @@ impl NodeTime {
         let mut steps = Vec::with_capacity(rest.len());
         for m in rest {
             let from = design.inputs_of(m).iter().map(|(f, _)| slots[f]).collect();
-            steps.push(Step { from, moves: moves(design, m) });
+            let free = matches!(&design.module(m).kind, Kind::Mvu(u) if u.early > 0);
+            let lags = Lags::of(design, m, if free { Order::Free } else { Order::Given });
+            steps.push(Step { from, lags });
             slots.insert(m, slots.len());
         }
         Ok(NodeTime { inputs: fragment.inputs, steps })
@@ -69,85 +55,33 @@ impl NodeTime {
     pub fn after(&self, inputs: &[Span]) -> Span {
         let mut spans: Vec<Span> = inputs.to_vec();
         for step in &self.steps {
-            let m = &step.moves;
-            let (mut first, mut last) = (m.give.0, m.give.1);
-            for (port, from) in step.from.iter().enumerate() {
-                let (begin, end) = spans[*from];
-                let (i0, i1) = m.take[port.min(1)];
-                if m.give.0 >= i0 {
-                    first = first.max(begin + m.give.0 - i0);
-                }
-                if m.give.0 >= i1 {
-                    first = first.max(end + m.give.0 - i1);
-                }
-                last = last.max(begin + m.give.1 - i0);
-                if m.give.1 >= i1 {
-                    last = last.max(end + m.give.1 - i1);
-                }
-            }
-            spans.push((first + m.lag, last + m.lag));
+            let span = step.lags.after(step.from.iter().map(|from| spans[*from]));
+            spans.push(span);
         }
         spans.last().copied().unwrap_or((0, 0))
     }
 
-    /// Cycles from the last beat of input `port` to the last beat of the result, at least; [`NEVER`] when nothing can be said.
-    pub fn tail(&self, port: usize) -> i64 {
-        let mut tails: Vec<i64> = (0..self.inputs).map(|i| if i == port { 0 } else { NEVER }).collect();
+    /// Least cycles from the beats of input `port` to the result's.
+    pub fn lag(&self, port: usize) -> Lag {
+        // Of every tensor: cycles from the port's first and last beat to its first, and to its last.
+        let mut all: Vec<[Span; 2]> =
+            (0..self.inputs).map(|i| if i == port { [(0, NEVER), (NEVER, 0)] } else { [(NEVER, NEVER); 2] }).collect();
         for step in &self.steps {
-            let m = &step.moves;
-            let mut tail = NEVER;
+            let mut result = [(NEVER, NEVER); 2];
             for (p, from) in step.from.iter().enumerate() {
-                let (_, i1) = m.take[p.min(1)];
-                if tails[*from] > NEVER / 2 && m.give.1 >= i1 {
-                    tail = tail.max(tails[*from] + m.give.1 - i1 + m.lag);
+                let lag = &step.lags.ports[p.min(1)];
+                let [first, last] = all[*from];
+                for (r, (a, b)) in
+                    result.iter_mut().zip([(lag.first_first, lag.last_first), (lag.first_last, lag.last_last)])
+                {
+                    let through = |x: i64, y: i64| (x + a).max(y + b).max(NEVER);
+                    *r = (r.0.max(through(first.0, last.0)), r.1.max(through(first.1, last.1)));
                 }
             }
-            tails.push(tail);
+            all.push(result);
         }
-        tails.last().copied().unwrap_or(0)
+        let [first, last] = all.last().copied().unwrap_or([(NEVER, NEVER); 2]);
+        let sure = |v: i64| if v > NEVER / 2 { v } else { NEVER };
+        Lag { first_first: sure(first.0), last_first: sure(first.1), first_last: sure(last.0), last_last: sure(last.1) }
     }
-}
-
-/// When a module takes and gives within a frame.
-fn moves(design: &Design, id: ModuleId) -> Moves {
-    let module = design.module(id);
-    let n = module.kind.firings() as i64;
-    let shallow = Stream { depth: 1, ..crate::lower::open_stream(netfold_ir::quant::IntType::new(false, 1), 1) };
-    let lag = (module.latency() + shallow.read_latency()) as i64;
-    let all = (0, n - 1);
-    let (take, give) = match &module.kind {
-        Kind::Mvu(m) => {
-            let (nf, sf) = (m.neuron_fold() as i64, m.synapse_fold() as i64);
-            ([(0, (m.vectors as i64 - 1) * nf * sf + sf - 1); 2], (sf - 1, n - 1))
-        }
-        Kind::Vvu(v) => ([all; 2], ((v.weights.cols / v.simd) as i64 - 1, n - 1)),
-        Kind::Swu(s) => {
-            let row = (s.output[0] - 1) * s.window.stride[0];
-            let column = (s.output[1] - 1) * s.window.stride[1];
-            let last = (row * s.size[1] + column + 1) * (s.channels / s.lanes) - 1;
-            ([all; 2], (s.fill() as i64, (s.fill() + last) as i64))
-        }
-        Kind::Reorder { .. } => ([all; 2], (n, 2 * n - 1)),
-        kind => {
-            let gives = |i: i64| kind.step(i as usize).give != 0;
-            let takes = |i: i64, port: usize| kind.step(i as usize).take >> port & 1 == 1;
-            let ports = kind.input_lanes().len();
-            let port = |p: usize| {
-                let first = (0..n).find(|i| takes(*i, p)).unwrap_or(0);
-                (first, (0..n).rev().find(|i| takes(*i, p)).unwrap_or(0))
-            };
-            // Of several inputs beyond the first, the weakest statement holds for all.
-            let take = match ports {
-                0 => [(0, 0); 2],
-                1 => [port(0); 2],
-                _ => {
-                    let others: Vec<_> = (1..ports).map(port).collect();
-                    let first = others.iter().map(|t| t.0).max().unwrap_or(0);
-                    [port(0), (first, others.iter().map(|t| t.1).max().unwrap_or(0))]
-                }
-            };
-            (take, ((0..n).find(|i| gives(*i)).unwrap_or(0), (0..n).rev().find(|i| gives(*i)).unwrap_or(0)))
-        }
-    };
-    Moves { take, give, lag }
 }

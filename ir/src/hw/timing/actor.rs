@@ -58,6 +58,8 @@ enum Schedule<'a> {
     Computed,
     /// Matrix-vector unit: the next firing of the vector; firings that only compute are skipped.
     Mvu { unit: &'a Mvu, at: usize },
+    /// Matrix-vector unit of no order: when the beats of the vector can be taken, and the last firing for the vectors before it.
+    Free { unit: &'a Mvu, arrived: Vec<u64>, done: Option<u64> },
     /// Sliding window: position of the window, when it moves.
     Window { window: Option<usize> },
     /// Reorder unit.
@@ -105,6 +107,7 @@ impl<'a> Actor<'a> {
     pub fn new(module: &'a Module, latency: u64, mode: &Mode<'_>) -> Actor<'a> {
         let kind = &module.kind;
         let schedule = match kind {
+            Kind::Mvu(unit) if mode.free => Schedule::Free { unit, arrived: Vec::new(), done: None },
             Kind::Mvu(unit) => Schedule::Mvu { unit, at: 0 },
             Kind::Swu(_) => Schedule::Window { window: None },
             Kind::Reorder { .. } => Schedule::Reorder(Halves { banks: VecDeque::from([0, 0]), ..Halves::default() }),
@@ -113,6 +116,9 @@ impl<'a> Actor<'a> {
                 None => Schedule::Computed,
             },
         };
+        // Two frames more than are counted, so that the last ones end in the steady state; for a bound none, for a window unit that has
+        // taken a beat of the next frame waits for the others.
+        let offered = mode.frames + if mode.free { 0 } else { 2 };
         Actor {
             module,
             inputs: vec![0; kind.input_lanes().len()],
@@ -127,7 +133,7 @@ impl<'a> Actor<'a> {
             firings: kind.firings(),
             next: 0,
             schedule,
-            last_frame: if matches!(kind, Kind::Source { .. }) { mode.frames + 2 } else { u64::MAX },
+            last_frame: if matches!(kind, Kind::Source { .. }) { offered } else { u64::MAX },
             pace: mode.pace,
         }
     }
@@ -142,6 +148,7 @@ impl<'a> Actor<'a> {
             (Schedule::Window { .. }, Kind::Swu(swu)) => self.advance_window(fifos, swu, horizon, most),
             (Schedule::Reorder(_), _) => self.advance_reorder(fifos, most),
             (Schedule::Mvu { .. }, _) => self.advance_mvu(fifos, most),
+            (Schedule::Free { .. }, _) => self.advance_free(fifos),
             _ => self.advance_static(fifos, most),
         }
     }
@@ -260,6 +267,41 @@ impl<'a> Actor<'a> {
         };
         self.schedule = Schedule::Mvu { unit, at };
         (fired, more)
+    }
+
+    /// A matrix-vector unit that gives every row group when, at one firing a cycle, the group and those before it can be done:
+    /// beat `s` of a vector allows one firing a row group from its arrival on. Works a vector at a time; needs unbounded FIFOs.
+    fn advance_free(&mut self, fifos: &mut [Fifo]) -> (usize, bool) {
+        let Schedule::Free { unit, arrived, done } = &mut self.schedule else { return (0, false) };
+        let (nf, sf) = (unit.neuron_fold() as u64, unit.synapse_fold());
+        let mut fired = 0;
+        while arrived.len() < sf {
+            let Some(t) = fifos[self.inputs[0]].front() else {
+                self.wait = Wait::Beat(self.inputs[0]);
+                return (fired, false);
+            };
+            fifos[self.inputs[0]].take(t);
+            arrived.push(t);
+            fired += 1;
+        }
+        let dense = arrived[sf - 1] < arrived[0] + sf as u64;
+        let mut last = 0;
+        for group in 1..=nf {
+            let after = done.map_or(0, |d| d + group * sf as u64);
+            let from = |s: usize| arrived[s] + group * (sf - s) as u64 - 1;
+            let released = if dense { from(0) } else { (0..sf).map(from).max().unwrap_or(0) };
+            last = after.max(released);
+            fifos[self.outputs[0]].give(last, self.latency);
+        }
+        *done = Some(last);
+        arrived.clear();
+        self.ready = last + 1;
+        self.next += nf as usize * sf;
+        if self.next == self.firings {
+            self.next = 0;
+            self.ends.push(last);
+        }
+        (fired + 1, true)
     }
 
     /// A sliding-window unit: steps of the delay line.

@@ -72,7 +72,7 @@ impl<'a> Simulator<'a> {
     pub fn run(&self, depths: &[usize], peaks: bool) -> Result<Timing, Diag> {
         let mut frames = FRAMES[0];
         loop {
-            let mode = Mode { depths: Some(depths), pace: 0, frames, peaks };
+            let mode = Mode { depths: Some(depths), pace: 0, frames, peaks, free: false };
             let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
             let ends = &outcome.ends;
             let gaps: Vec<u64> = ends.windows(2).map(|w| w[1] - w[0]).collect();
@@ -99,7 +99,7 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// None for a verified design.
     pub fn required_depths(&self, interval: u64) -> Result<Vec<usize>, Diag> {
-        let mode = Mode { depths: None, pace: interval.max(1), frames: 4, peaks: true };
+        let mode = Mode { depths: None, pace: interval.max(1), frames: 4, peaks: true, free: false };
         let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
         Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
     }
@@ -109,10 +109,26 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// None for a verified design.
     pub fn unbounded_latency(&self) -> Result<u64, Diag> {
-        let mode = Mode { depths: None, pace: 0, frames: 1, peaks: false };
+        let mode = Mode { depths: None, pace: 0, frames: 1, peaks: false, free: false };
         let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
         Ok(outcome.ends[0] - outcome.start)
     }
+}
+
+/// Lower bound of the latency of a design's foldings, in cycles from the first input beat to the last output beat: what data
+/// dependence and the units' work force, whatever the order of work in matrix-vector units and the depth of FIFOs.
+///
+/// It is the latency of the design with unbounded FIFOs in which every matrix-vector unit, firing once a cycle, gives each row group of
+/// results as soon as it could be done if the unit worked for it and those before it alone: after all beats of the vector, and
+/// after one firing a beat and row group, each after its beat.
+///
+/// # Errors
+/// None for a verified design.
+pub fn least_latency(design: &Design) -> Result<u64, Diag> {
+    let latencies = Simulator::new(design).latencies;
+    let mode = Mode { depths: None, pace: 0, frames: 1, peaks: false, free: true };
+    let outcome = Run::new(design, &latencies, mode).finish()?;
+    Ok(outcome.ends[0] - outcome.start)
 }
 
 /// Cycle of the last output beat of each of `frames` frames, counted from the first input beat.
@@ -121,7 +137,7 @@ impl<'a> Simulator<'a> {
 /// As [`simulate`].
 pub fn frame_ends(design: &Design, frames: u64) -> Result<Vec<u64>, Diag> {
     let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    let mode = Mode { depths: Some(&depths), pace: 0, frames, peaks: false };
+    let mode = Mode { depths: Some(&depths), pace: 0, frames, peaks: false, free: false };
     let outcome = Run::new(design, &Simulator::new(design).latencies, mode).finish()?;
     Ok(outcome.ends.iter().map(|end| end - outcome.start).collect())
 }

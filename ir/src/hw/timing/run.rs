@@ -17,6 +17,8 @@ pub(super) struct Mode<'a> {
     pub frames: u64,
     /// Whether peak occupations are wanted.
     pub peaks: bool,
+    /// Whether matrix-vector units give every result as soon as any order of their work could; with unbounded FIFOs only.
+    pub free: bool,
 }
 
 /// What a finished simulation leaves.
