@@ -10,6 +10,7 @@ pub mod diag;
 pub mod graph;
 pub mod hw;
 pub mod int;
+pub mod names;
 pub mod net;
 pub mod quant;
 pub mod rat;

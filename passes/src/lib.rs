@@ -6,7 +6,6 @@ pub mod explore;
 pub mod fifo;
 pub mod fold;
 pub mod lower;
-pub mod names;
 pub mod normalize;
 pub mod optimize;
 pub mod pipeline;

@@ -181,7 +181,7 @@ fn synthesize(dir: &Path, manifest: &store::Manifest, family: Family) -> Result<
             script += &format!("read_verilog -sv {bare}\n");
         }
     }
-    let top = netfold_passes::names::identifier(&manifest.top, "top");
+    let top = netfold_ir::names::identifier(&manifest.top, "top");
     script += &match family {
         Family::Xc7 => format!("synth_xilinx -family xc7 -top {top} -noiopad -noclkbuf -flatten\n"),
         Family::Xcup => format!("synth_xilinx -family xcup -top {top} -noiopad -noclkbuf -flatten\n"),

@@ -25,7 +25,7 @@ const TAKEN: [&str; 15] = [
     "linux",
 ];
 
-/// Words that C++ reserves and [`crate::text::identifier`] does not know.
+/// Words that C++ reserves and [`netfold_ir::names::identifier`] does not know.
 const RESERVED: [&str; 16] = [
     "alignas",
     "alignof",
@@ -69,7 +69,7 @@ pub(super) fn check_project(name: &str) -> Result<(), Diag> {
         && !name.ends_with('_')
         && name.len() <= LENGTH;
     let lower = name.to_ascii_lowercase();
-    let reserved = crate::text::identifier(&lower).strip_prefix("n_") == Some(lower.as_str())
+    let reserved = netfold_ir::names::identifier(&lower, "n").strip_prefix("n_") == Some(lower.as_str())
         || TAKEN.contains(&lower.as_str())
         || RESERVED.contains(&lower.as_str());
     if plain && !reserved {
@@ -86,7 +86,7 @@ pub fn project_name(name: &str) -> String {
     if check_project(name).is_ok() {
         return name.to_string();
     }
-    let base = crate::text::identifier(name);
+    let base = netfold_ir::names::identifier(name, "n");
     if check_project(&base).is_ok() { base } else { format!("{base}_top") }
 }
 

@@ -166,7 +166,7 @@ impl Builder<'_> {
             let Some((_, stream)) = streams.first() else {
                 return Err(Diag::internal(&port.name, "a port without a stream"));
             };
-            let id = ids.take(crate::text::identifier(&port.id));
+            let id = ids.take(netfold_ir::names::identifier(&port.id, "port"));
             let suffix = if output { "_out" } else { "_in" };
             let name = self.names.take(format!("{}{suffix}", id.strip_suffix(suffix).unwrap_or(&id)));
             let type_name = self.names.take(format!("{id}_t"));

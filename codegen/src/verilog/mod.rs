@@ -10,7 +10,6 @@ pub mod rom;
 mod top;
 
 use crate::files::Files;
-use crate::text;
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::hw::{Design, Kind, ModuleId, Stream};
 use netfold_ir::quant::IntType;
@@ -100,7 +99,7 @@ pub fn generate(design: &Design) -> Result<Files, Diags> {
 /// Names that stand in the files must be identifiers, and must not meet.
 fn names(design: &Design, diags: &mut Diags) {
     let mut fail = |name: &str, cause: &str| diags.push(Diag::internal(name, cause));
-    if !text::is_identifier(&design.name) {
+    if !netfold_ir::names::is_identifier(&design.name) {
         fail(&design.name, "the top module's name is not a free identifier");
     }
     let mut prefixes = std::collections::HashSet::new();

@@ -1,11 +1,11 @@
 //! The design under construction: modules, taps, width converters and forks.
 
 use crate::fold::Folding;
-use crate::names::Identifiers;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Design, Kind, Module, ModuleId, Stream, TopPort};
 use netfold_ir::int::{IntNetwork, OutputPort};
+use netfold_ir::names::{Identifiers, identifier};
 use netfold_ir::quant::IntType;
 use std::collections::HashMap;
 
@@ -160,7 +160,7 @@ impl<'a> Builder<'a> {
         let sink = Kind::Sink { lanes: tap.lanes, beats: tap.elements / tap.lanes };
         let module = self.module(port.node, "sink", sink);
         self.connect(&tap, module, 0);
-        let id = crate::names::identifier(&port.name, "y");
+        let id = identifier(&port.name, "y");
         let id = distinct(&id, self.design.outputs.iter().map(|p| p.id.as_str()));
         self.design.outputs.push(TopPort { name: port.name.clone(), id, module, real: port.real.clone() });
     }
@@ -169,7 +169,7 @@ impl<'a> Builder<'a> {
     pub fn finish(mut self) -> Design {
         for port in &self.net.inputs {
             if let Some(&module) = self.inputs.get(&port.node) {
-                let id = crate::names::identifier(&port.name, "x");
+                let id = identifier(&port.name, "x");
                 let id = distinct(&id, self.design.inputs.iter().map(|p| p.id.as_str()));
                 let real = self.net.graph.node(port.node).real.clone();
                 self.design.inputs.push(TopPort { name: port.name.clone(), id, module, real });

@@ -89,7 +89,7 @@ pub(crate) fn with_units(
     }
     let units = std::mem::take(&mut b.units);
     let mut design = b.finish();
-    design.name = crate::names::identifier(&net.name, "netfold_top");
+    design.name = netfold_ir::names::identifier(&net.name, "netfold_top");
     design.verify().map_err(|d| d.iter().next().cloned().unwrap_or_else(|| Diag::internal("", "invalid design")))?;
     Ok((design, units))
 }
