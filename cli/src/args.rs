@@ -8,9 +8,9 @@ use std::path::PathBuf;
 pub enum Style {
     /// Folded units joined by streams
     Stream,
-    /// Everything in parallel, a new input every cycle where the network allows it; rates and latencies asked for are then minima
+    /// Constants in the logic: programs of additions that take a whole tensor, or a pixel, every cycle
     Unrolled,
-    /// As stream
+    /// The smaller of both that reaches the target
     Auto,
 }
 

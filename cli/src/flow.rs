@@ -1,10 +1,11 @@
 //! From arguments to a prepared network and a design.
 
-use crate::args::{DesignArgs, Method, Style};
+use crate::args::{DesignArgs, Method};
 use crate::example;
 use crate::formats::{ConfigFormats, check_pins, pins};
+use crate::unroll::Styles;
 use netfold_boards::Board;
-use netfold_frontend::config::{CalibrationMethod, Config, Style as Asked};
+use netfold_frontend::config::{CalibrationMethod, Config};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::hw::{Design, timing};
 use netfold_ir::net::{Network, eval};
@@ -34,6 +35,8 @@ pub struct Job {
     pub pins: HashMap<String, Pin>,
     /// What the design must reach.
     pub target: Target,
+    /// Which layers are unrolled, and how.
+    pub styles: Styles,
 }
 
 /// Prints a note for the user.
@@ -86,7 +89,8 @@ pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
     let reuse = !matches!(target, Target::Interval(_) | Target::Near(_) | Target::Latency(_));
     let pins = pins(&config, &net, reuse);
     check_pins(&pins, &prepared.int)?;
-    Ok(Job { config, board, clock_mhz, net, prepared, pins, target })
+    let styles = Styles::new(args.style, &config, &net, &prepared.int)?;
+    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, styles })
 }
 
 /// Normalizes, calibrates and converts a network in place.
@@ -261,13 +265,6 @@ fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> 
         }
         cycles => Ok(Target::Interval(cycles)),
     };
-    let unrolled = match (args.style, config.style) {
-        (Some(style), _) => style == Style::Unrolled,
-        (None, style) => style == Some(Asked::Unrolled),
-    };
-    if unrolled {
-        return Ok(Target::Near(1));
-    }
     if let Some(ns) = args.latency_ns {
         return Ok(Target::Latency(cycles(ns)));
     }
@@ -300,6 +297,14 @@ impl Job {
     /// # Errors
     /// [`Code::DoesNotFit`] when the target cannot be reached, with the nearest one that can.
     pub fn build(&self) -> Result<(Design, Folding), Diag> {
+        crate::unroll::build(self)
+    }
+
+    /// As [`Job::build`], in the stream style only.
+    ///
+    /// # Errors
+    /// As [`Job::build`].
+    pub fn build_streams(&self) -> Result<(Design, Folding), Diag> {
         let build = |target| pipeline::build(&self.prepared, target, &self.pins, budget(&self.board));
         build(self.target).map_err(|diag| match self.target {
             Target::Interval(cycles) if diag.code == Code::DoesNotFit => match build(Target::Near(cycles)) {

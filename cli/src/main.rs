@@ -12,6 +12,7 @@ mod hls;
 mod models;
 mod report;
 mod store;
+mod unroll;
 mod vitis;
 
 use clap::{Parser, Subcommand};

@@ -251,6 +251,8 @@ fn folding(kind: &Kind) -> String {
         Kind::Mvu(m) => format!("PE {} of {}, SIMD {} of {}", m.pe, m.weights.rows, m.simd, m.weights.cols),
         Kind::Vvu(v) => format!("PE {} of {}, SIMD {} of {}", v.pe, v.channels(), v.simd, v.weights.cols),
         Kind::Swu(s) => format!("{} of {} channels", s.lanes, s.channels),
+        Kind::Program(p) if p.combinational => "combinational".to_string(),
+        Kind::Program(p) => format!("{} stages", p.pipeline.stages),
         _ => String::new(),
     }
 }

@@ -1,13 +1,13 @@
 //! `netfold gen`: a hardware project in a folder.
 
 use crate::args::DesignArgs;
-use crate::{flow, hls, report, store};
+use crate::{flow, hls, report, store, unroll};
 use clap::{Args, ValueEnum};
 use netfold_codegen::hls::Vectors;
 use netfold_codegen::{Files, project, write_atomically};
 use netfold_frontend::config::{Backend as Asked, Config, Multipliers, Weights};
 use netfold_ir::diag::Diags;
-use netfold_ir::hw::{Memory, Multiplier};
+use netfold_ir::hw::{Design, Memory, Multiplier};
 use netfold_ir::int::golden::Golden;
 use netfold_passes::fold::Folding;
 use std::path::PathBuf;
@@ -57,7 +57,7 @@ impl Gen {
         }));
         let backend = backend.unwrap_or(Backend::Verilog);
         let vectors = vectors(&job)?;
-        let config_yaml = resolved(&job, &folding).to_yaml()?;
+        let config_yaml = resolved(&job, &design, &folding).to_yaml()?;
         let report_json = store::to_json(&report, true)?;
         if matches!(backend, Backend::Verilog | Backend::All) {
             files.extend(netfold_codegen::verilog::generate(&design)?);
@@ -104,8 +104,9 @@ impl Gen {
 }
 
 /// The configuration with everything decided: board, clock and the folding of every layer. With it the same design comes out.
-fn resolved(job: &flow::Job, folding: &Folding) -> Config {
+fn resolved(job: &flow::Job, design: &Design, folding: &Folding) -> Config {
     let mut config = job.config.clone();
+    unroll::decided(design, &mut config, &job.styles);
     config.board = Some(job.board.name.clone());
     config.clock_mhz = Some(job.clock_mhz);
     config.target = netfold_frontend::config::Target {
@@ -133,12 +134,19 @@ fn resolved(job: &flow::Job, folding: &Folding) -> Config {
                     Multiplier::Dsp => Multipliers::Dsp,
                     Multiplier::Lut => Multipliers::Lut,
                 }),
+                style: job.config.folding(&layer).and_then(|f| f.style),
                 ..Default::default()
             };
             (layer, entry)
         })
         .collect();
     config.folding.dedup_by(|b, a| a.0 == b.0);
+    for (name, asked) in job.config.folding.iter().filter(|(_, f)| f.style.is_some()) {
+        if config.folding(name).is_none() {
+            let entry = netfold_frontend::config::Folding { style: asked.style, ..Default::default() };
+            config.folding.push((name.clone(), entry));
+        }
+    }
     config
 }
 

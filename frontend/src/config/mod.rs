@@ -12,7 +12,10 @@ mod write;
 mod yaml;
 
 pub use hls::{HlsConfig, LayerConfig, Strategy, Var};
-pub use own::{Calibration, CalibrationMethod, Folding, Format, Multipliers, Quantization, Style, Target, Weights};
+pub use own::{
+    Beat, Calibration, CalibrationMethod, Folding, Format, Multipliers, Quantization, Registers, Style, Target,
+    Unrolled, Weights,
+};
 pub use precision::{Fixed, Precision};
 pub use top::{Backend, ModelFiles};
 
@@ -66,6 +69,8 @@ pub struct Config {
     pub target: Target,
     /// `style` of the whole design.
     pub style: Option<Style>,
+    /// `unrolled`.
+    pub unrolled: Unrolled,
     /// `folding`, by layer name, in the order written.
     pub folding: Vec<(String, Folding)>,
     /// `calibration`.

@@ -158,10 +158,61 @@ pub struct Quantization {
     pub per_channel: Option<bool>,
 }
 
+/// How much of a tensor moves in a beat of an unrolled part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Beat {
+    /// Whole tensors where the network is small, otherwise pixels.
+    Auto,
+    /// The whole tensor: a frame every cycle.
+    Frame,
+    /// One pixel, or a whole vector.
+    Pixel,
+}
+
+impl Beat {
+    /// Every choice with its word.
+    pub const ALL: [(&'static str, Beat); 3] = [("auto", Beat::Auto), ("frame", Beat::Frame), ("pixel", Beat::Pixel)];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        Beat::ALL.iter().find(|(_, b)| *b == self).map_or("auto", |(word, _)| word)
+    }
+}
+
+/// Registers within unrolled parts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Registers {
+    /// As many as the clock needs.
+    Clock,
+    /// None: results follow inputs within a cycle, however long it is.
+    None,
+}
+
+impl Registers {
+    /// Both choices with their words.
+    pub const ALL: [(&'static str, Registers); 2] = [("clock", Registers::Clock), ("none", Registers::None)];
+
+    /// The word in the configuration.
+    pub fn as_str(self) -> &'static str {
+        Registers::ALL.iter().find(|(_, r)| *r == self).map_or("clock", |(word, _)| word)
+    }
+}
+
+/// The unrolled style; `None` where netfold chooses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Unrolled {
+    /// How much moves in a beat.
+    pub beat: Option<Beat>,
+    /// Where registers are.
+    pub registers: Option<Registers>,
+}
+
 /// Keys of `target`.
 pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization"];
 /// Keys of a layer in `folding`.
 pub(crate) const FOLDING_KEYS: &[&str] = &["pe", "simd", "early", "parallel", "style", "weights", "multipliers"];
+/// Keys of `unrolled`.
+pub(crate) const UNROLLED_KEYS: &[&str] = &["beat", "registers"];
 /// Keys of `calibration`.
 pub(crate) const CALIBRATION_KEYS: &[&str] = &["data", "bits", "method", "percentile"];
 /// Keys of `quantization`.
@@ -178,6 +229,18 @@ pub(crate) fn target(report: &mut Report<'_>, item: &Item<'_>) -> Target {
         }
     }
     target
+}
+
+pub(crate) fn unrolled(report: &mut Report<'_>, item: &Item<'_>) -> Unrolled {
+    let mut unrolled = Unrolled::default();
+    for entry in report.entries(item) {
+        match entry.key {
+            "beat" => unrolled.beat = report.choice(&entry, &Beat::ALL),
+            "registers" => unrolled.registers = report.choice(&entry, &Registers::ALL),
+            _ => report.unknown(&entry, UNROLLED_KEYS),
+        }
+    }
+    unrolled
 }
 
 pub(crate) fn folding(report: &mut Report<'_>, item: &Item<'_>) -> Vec<(String, Folding)> {

@@ -75,6 +75,7 @@ pub(crate) const KEYS: &[&str] = &[
     "AcceleratorConfig",
     "target",
     "style",
+    "unrolled",
     "folding",
     "calibration",
     "quantization",
@@ -186,6 +187,7 @@ fn read(report: &mut Report<'_>, root: &Item<'_>) -> Config {
             "style" => config.style = report.choice(&entry, &Style::ALL),
             "folding" => config.folding = own::folding(report, &entry),
             "calibration" => config.calibration = Some(own::calibration(report, &entry)),
+            "unrolled" => config.unrolled = own::unrolled(report, &entry),
             "quantization" => config.quantization = own::quantization(report, &entry),
             key => match IGNORED.iter().find(|(k, _)| *k == key) {
                 Some((_, reason)) if entry.node.value != yaml::Value::Null => report.ignore(&entry, reason),
@@ -307,6 +309,7 @@ mod tests {
         check("target: ", own::TARGET_KEYS);
         check("calibration: ", own::CALIBRATION_KEYS);
         check("quantization: ", own::QUANTIZATION_KEYS);
+        check("unrolled: ", own::UNROLLED_KEYS);
         for key in own::FOLDING_KEYS {
             assert!(parse("f", &format!("folding: {{x: {{{key}: null}}}}")).is_ok(), "{key}");
         }

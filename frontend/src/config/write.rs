@@ -1,6 +1,8 @@
 //! Writing the resolved configuration.
 
-use super::{Calibration, CalibrationMethod, Config, Folding, Format, LayerConfig, Precision, Quantization, Target};
+use super::{
+    Calibration, CalibrationMethod, Config, Folding, Format, LayerConfig, Precision, Quantization, Target, Unrolled,
+};
 use netfold_ir::diag::Diag;
 use serde_yaml::{Mapping, Value};
 
@@ -47,6 +49,7 @@ pub(crate) fn to_yaml(config: &Config) -> Result<String, Diag> {
     top.put_map("HLSConfig", hls);
     top.put_map("target", target(&config.target));
     top.put("style", config.style.map(|s| s.as_str()));
+    top.put_map("unrolled", unrolled(&config.unrolled));
     let mut foldings = Map::default();
     for (name, f) in &config.folding {
         foldings.put(name, Some(folding(f).0));
@@ -86,6 +89,13 @@ fn target(target: &Target) -> Map {
     map.put("latency_ns", target.latency_ns);
     map.put("fps", target.fps);
     map.put("max_utilization", target.max_utilization);
+    map
+}
+
+fn unrolled(unrolled: &Unrolled) -> Map {
+    let mut map = Map::default();
+    map.put("beat", unrolled.beat.map(|b| b.as_str()));
+    map.put("registers", unrolled.registers.map(|r| r.as_str()));
     map
 }
 

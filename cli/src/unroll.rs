@@ -1,0 +1,200 @@
+//! The unrolled style: which layers have it, with which delays, and whether what comes out reaches the target.
+
+use crate::args::Style as Flag;
+use crate::flow::{Job, budget};
+use netfold_boards::Family;
+use netfold_frontend::config::{Beat, Config, Registers, Style};
+use netfold_ir::diag::{Code, Diag};
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::{Design, Kind, timing};
+use netfold_ir::int::{IntNetwork, IntOp};
+use netfold_ir::net::Network;
+use netfold_passes::fold::{self, Folding};
+use netfold_passes::optimize::{Analytic, design_cost};
+use netfold_passes::pipeline::{self, Target};
+use netfold_passes::unroll::{self, Granularity, Unrolling};
+use netfold_shiftadd::DelayModel;
+use std::collections::HashSet;
+
+/// Styles of a network.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Styles {
+    /// Of layers that have none of their own.
+    pub whole: Style,
+    /// Operators of the integer network that may be unrolled when `whole` does not decide.
+    unrolled: HashSet<NodeId>,
+    /// Operators that must not be.
+    stream: HashSet<NodeId>,
+}
+
+impl Styles {
+    /// Styles of the command line and the configuration. What follows a layer element by element has its style, unless it has one
+    /// of its own.
+    ///
+    /// # Errors
+    /// A cyclic network.
+    pub fn new(flag: Option<Flag>, config: &Config, net: &Network, int: &IntNetwork) -> Result<Styles, Diag> {
+        let whole = match flag {
+            Some(Flag::Stream) => Style::Stream,
+            Some(Flag::Unrolled) => Style::Unrolled,
+            Some(Flag::Auto) => Style::Auto,
+            None => config.style.unwrap_or(Style::Stream),
+        };
+        let mut styles = Styles { whole, unrolled: HashSet::new(), stream: HashSet::new() };
+        let asked = |layer: &str| {
+            let id = net.graph.find(layer)?;
+            let names = netfold_passes::quantize::names_of(net, id);
+            names.iter().find_map(|n| config.folding(n)).and_then(|f| f.style)
+        };
+        for id in int.graph.topological()? {
+            let node = int.graph.node(id);
+            let follows = matches!(node.op, IntOp::Step(_) | IntOp::LinComb { .. });
+            let inputs = int.graph.inputs(id);
+            let all = |set: &HashSet<NodeId>| follows && inputs.iter().all(|i| set.contains(i));
+            match asked(&node.layer) {
+                Some(Style::Unrolled) => styles.unrolled.insert(id),
+                Some(Style::Stream) => styles.stream.insert(id),
+                Some(Style::Auto) => false,
+                None if all(&styles.unrolled) => styles.unrolled.insert(id),
+                None if all(&styles.stream) => styles.stream.insert(id),
+                None => false,
+            };
+        }
+        Ok(styles)
+    }
+
+    /// Whether some operator is unrolled when `whole` is the style of the others.
+    fn any(&self, whole: Style) -> bool {
+        whole == Style::Unrolled || !self.unrolled.is_empty()
+    }
+}
+
+/// Delays of a family's logic, and what a register takes of the period (clock to output and setup) in ns.
+fn delays(family: Family) -> (DelayModel, f64) {
+    match family {
+        Family::Xcup => (DelayModel::ultrascale_plus(), 0.15),
+        Family::Xc7 => (DelayModel::series7(), 0.5),
+        Family::Ecp5 => (DelayModel::ecp5(), 0.6),
+        Family::Ice40 => (DelayModel::ice40(), 1.8),
+        Family::Gowin => (DelayModel::gowin(), 0.9),
+    }
+}
+
+/// The design of a job in the styles that were asked for.
+///
+/// # Errors
+/// [`Code::DoesNotFit`] when the target or the clock cannot be reached, with what can; [`Code::Unsupported`] for sums that are too
+/// wide for a program.
+pub fn build(job: &Job) -> Result<(Design, Folding), Diag> {
+    match job.styles.whole {
+        Style::Auto => {
+            let streams =
+                if job.styles.any(Style::Stream) { unrolled(job, Style::Stream) } else { job.build_streams() };
+            // A network of many weights is never smaller unrolled.
+            if unroll::granularity(&job.prepared.int) == Granularity::Pixel {
+                return streams;
+            }
+            let Ok(other) = unrolled(job, Style::Unrolled) else { return streams };
+            let Ok(streams) = streams else { return Ok(other) };
+            let area = |design: &Design| {
+                let used = design_cost(design, &Analytic::default());
+                let device = &job.board.resources;
+                let share = |used: u64, available: u64| used as f64 / available.max(1) as f64;
+                share(used.lut, device.lut)
+                    .max(share(used.dsp, device.dsp_count()))
+                    .max(share(used.bram18, 2 * device.bram36()))
+            };
+            Ok(if area(&other.0) < area(&streams.0) { other } else { streams })
+        }
+        whole if job.styles.any(whole) => unrolled(job, whole),
+        _ => job.build_streams(),
+    }
+}
+
+/// The design with unrolled parts; `whole` is the style of operators without one of their own.
+fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
+    let (delay, register_ns) = delays(job.board.family);
+    let registers = job.config.unrolled.registers.unwrap_or(Registers::Clock);
+    let mut unrolling = Unrolling::for_clock(job.clock_mhz, delay);
+    unrolling.period_ns = match registers {
+        Registers::Clock => unrolling.period_ns.map(|p| p - register_ns),
+        Registers::None => None,
+    };
+    if unrolling.period_ns.is_some_and(|p| p <= 0.0) {
+        let cause = format!("{} MHz leave no time between two registers of this device", job.clock_mhz);
+        return Err(Diag::new(Code::DoesNotFit, "clock", cause).help("ask for a slower clock"));
+    }
+    let int = &job.prepared.int;
+    let cycles = match job.target {
+        Target::Interval(n) | Target::Near(n) => n,
+        Target::Multipliers(n) if whole != Style::Unrolled => fold::fastest_within(int, n, &job.pins),
+        Target::Latency(_) | Target::Multipliers(_) => 1,
+    };
+    let pixels = int.graph.ids().into_iter().map(|id| pixels_of(int, id)).max().unwrap_or(1) as u64;
+    let granularity = match job.config.unrolled.beat.unwrap_or(Beat::Auto) {
+        Beat::Frame => Granularity::Frame,
+        Beat::Pixel => Granularity::Pixel,
+        Beat::Auto if cycles >= pixels && pixels > 1 => Granularity::Pixel,
+        Beat::Auto => unroll::granularity(int),
+    };
+    let wanted = |id: NodeId| match whole {
+        Style::Unrolled => !job.styles.stream.contains(&id),
+        _ => job.styles.unrolled.contains(&id),
+    };
+    let (design, folding) =
+        pipeline::unrolled(&job.prepared, granularity, cycles, &unrolling, &wanted, &job.pins, budget(&job.board))?;
+    reaches(job, &design)?;
+    Ok((design, folding))
+}
+
+/// The configuration's style and beat that make a design again.
+pub fn decided(design: &Design, config: &mut Config, styles: &Styles) {
+    let beats = design.modules().into_iter().filter_map(|id| match &design.module(id).kind {
+        Kind::Program(p) => Some(p.beats),
+        _ => None,
+    });
+    let most = beats.max();
+    config.style = Some(match styles.whole {
+        Style::Auto if most.is_some() => Style::Unrolled,
+        Style::Auto => Style::Stream,
+        decided => decided,
+    });
+    if let Some(n) = most {
+        config.unrolled.beat = Some(if n > 1 { Beat::Pixel } else { Beat::Frame });
+    }
+}
+
+/// Pixels of a node's tensor.
+fn pixels_of(int: &IntNetwork, id: NodeId) -> usize {
+    let node = int.graph.node(id);
+    match node.shape.as_slice() {
+        [h, w, _] => h * w,
+        _ => 1,
+    }
+}
+
+/// Checks the target of a finished design.
+fn reaches(job: &Job, design: &Design) -> Result<(), Diag> {
+    let t = timing::simulate(design)?;
+    let ns = |cycles: u64| cycles as f64 * 1000.0 / job.clock_mhz;
+    match job.target {
+        Target::Latency(cycles) if t.latency_cycles > cycles => {
+            let cause = format!(
+                "unrolled, the first output comes after {} cycles ({:.1} ns), {cycles} were asked for",
+                t.latency_cycles,
+                ns(t.latency_cycles)
+            );
+            Err(Diag::new(Code::DoesNotFit, &design.name, cause).help(format!(
+                "ask for --latency-ns {:.1}, for a slower clock, whose stages hold more, or for `registers: none`",
+                ns(t.latency_cycles)
+            )))
+        }
+        Target::Interval(cycles) if t.interval_cycles > cycles => {
+            let cause = format!("unrolled, a frame takes {} cycles, {cycles} were asked for", t.interval_cycles);
+            let fps = (job.clock_mhz * 1e9 / t.interval_cycles as f64).floor() / 1e3;
+            Err(Diag::new(Code::DoesNotFit, &design.name, cause)
+                .help(format!("--fps {fps} works; `unrolled: {{beat: frame}}` computes all pixels at once")))
+        }
+        _ => Ok(()),
+    }
+}
