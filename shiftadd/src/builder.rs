@@ -8,9 +8,11 @@ use crate::error::{ProgramError, check_quantizer, check_terms};
 use crate::graph::{Graph, Linear, NodeId, Operand};
 use crate::interval::Interval;
 use crate::pipeline::{PipelineOptions, pipeline};
-use crate::quantizer::{Quantizer, Rounding};
+use crate::quantizer::{Quantizer, Rounding, wrap_word};
 use crate::solve::{InputSpec, Job, Options, Rows, append, solve_all};
-use netfold_ir::hw::program::Pipeline;
+use crate::steps::Steps;
+use crate::tabulate::tabulate;
+use netfold_ir::hw::program::{BitRef, Pipeline, Table};
 
 /// One scalar value of a [`ProgramBuilder`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +35,22 @@ enum Def {
         row: usize,
     },
     Quant(Value, Quantizer),
+    Steps(Value, Steps),
+    Max(Value, Value),
+    /// A function of all the values' bits, by [`Table`]'s index.
+    Table(Vec<Value>, Vec<i64>),
+}
+
+impl Def {
+    /// The values read, other than a product's.
+    fn reads(&self) -> Vec<Value> {
+        match self {
+            Def::Input | Def::Const(_) | Def::Row { .. } => Vec::new(),
+            Def::Quant(x, _) | Def::Steps(x, _) => vec![*x],
+            Def::Max(a, b) => vec![*a, *b],
+            Def::Table(list, _) => list.clone(),
+        }
+    }
 }
 
 /// Weighted sums that are solved together: `bias + rows * values`.
@@ -196,6 +214,60 @@ impl ProgramBuilder {
         Ok(self.push(Def::Quant(x, quantizer), range, 0))
     }
 
+    /// Appends a piecewise constant function: thresholds, or an activation of any shape.
+    ///
+    /// # Errors
+    /// Starts or values of more than 48 bits.
+    pub fn steps(&mut self, x: Value, steps: &Steps) -> Result<Value, ProgramError> {
+        if steps.reach() >= 1 << 48 {
+            return Err(ProgramError::TooWide { layer: self.products.len().saturating_sub(1), row: self.row_of(x) });
+        }
+        let input = self.spec(x).range;
+        let steps = steps.within(input);
+        let range = steps.range(input);
+        Ok(self.push(Def::Steps(x, steps), range, 0))
+    }
+
+    /// Appends the larger of two values.
+    pub fn max(&mut self, a: Value, b: Value) -> Value {
+        let (x, y) = (self.spec(a), self.spec(b));
+        let range = Interval { lo: x.range.lo.max(y.range.lo), hi: x.range.hi.max(y.range.hi) };
+        self.push(Def::Max(a, b), range, x.zeros.min(y.zeros))
+    }
+
+    /// Appends any function of a few values, which is called once for every combination of them.
+    ///
+    /// # Errors
+    /// Values of together more than [`Table::MAX_BITS`] bits, and results of more than 48 bits.
+    pub fn table(&mut self, xs: &[Value], f: impl Fn(&[i64]) -> i64) -> Result<Value, ProgramError> {
+        let specs: Vec<InputSpec> = xs.iter().map(|&x| self.spec(x)).collect();
+        let found: u32 = specs.iter().map(|s| s.range.width()).sum();
+        let limit = Table::MAX_BITS as u32;
+        if found > limit {
+            return Err(ProgramError::TableBits { found, limit });
+        }
+        let mut words = Vec::with_capacity(1 << found);
+        let mut range: Option<Interval> = None;
+        for index in 0..1i64 << found {
+            let (mut rest, mut args) = (index, Vec::with_capacity(xs.len()));
+            for s in &specs {
+                let w = s.range.width();
+                let v = if w == 0 { 0 } else { wrap_word(rest, w, s.range.signed()) };
+                rest >>= w;
+                // Values that never occur repeat one that does.
+                args.push(v.clamp(s.range.lo, s.range.hi) >> s.zeros << s.zeros);
+            }
+            let y = f(&args);
+            range = Some(range.map_or(Interval::point(y), |r| Interval { lo: r.lo.min(y), hi: r.hi.max(y) }));
+            words.push(y);
+        }
+        let range = range.unwrap_or(Interval::point(0));
+        if range.lo.unsigned_abs().max(range.hi.unsigned_abs()) >= 1 << 48 {
+            return Err(ProgramError::TooWide { layer: self.products.len().saturating_sub(1), row: 0 });
+        }
+        Ok(self.push(Def::Table(xs.to_vec(), words), range, 0))
+    }
+
     /// The row of a product's result, for errors.
     fn row_of(&self, x: Value) -> usize {
         if let Def::Row { row, .. } = self.defs[x.index()] { row } else { 0 }
@@ -236,30 +308,33 @@ impl ProgramBuilder {
         (g, p)
     }
 
-    /// The constants of all products with the halves of rounding quantizers added, and for each value whether its
-    /// quantizer's rounding was taken into them. Rounding half up is rounding down after half a step was added, which a
-    /// sum's constant takes for nothing where nothing else reads the sum.
+    /// The constants of all products with those of the functions behind them, and for each value whether they were taken.
+    /// Rounding half up is rounding down after half a step was added, and a threshold is the sign after its start was
+    /// subtracted: a sum's constant takes both for nothing where nothing else reads the sum.
     fn folded(&self) -> (Vec<Vec<i64>>, Vec<bool>) {
         let mut readers = vec![0u32; self.defs.len()];
         for p in &self.products {
             p.values.iter().for_each(|v| readers[v.index()] += 1);
         }
         self.outputs.iter().for_each(|v| readers[v.index()] += 1);
-        for d in &self.defs {
-            if let Def::Quant(x, _) = d {
-                readers[x.index()] += 1;
-            }
+        for x in self.defs.iter().flat_map(Def::reads) {
+            readers[x.index()] += 1;
         }
         let mut biases: Vec<Vec<i64>> = self.products.iter().map(|p| p.bias.clone()).collect();
         let mut taken = vec![false; self.defs.len()];
         for (i, d) in self.defs.iter().enumerate() {
-            if let Def::Quant(x, q) = d
-                && let Def::Row { product, row } = self.defs[x.index()]
+            let (x, add) = match d {
+                Def::Quant(x, q) if q.rounding == Rounding::HalfUp && q.drop > 0 => (x, 1 << (q.drop - 1)),
+                Def::Steps(x, s) => match s.single() {
+                    Some(start) => (x, -start),
+                    None => continue,
+                },
+                _ => continue,
+            };
+            if let Def::Row { product, row } = self.defs[x.index()]
                 && readers[x.index()] == 1
-                && q.rounding == Rounding::HalfUp
-                && q.drop > 0
             {
-                biases[product][row] += 1 << (q.drop - 1);
+                biases[product][row] += add;
                 taken[i] = true;
             }
         }
@@ -286,18 +361,18 @@ impl ProgramBuilder {
         let count = jobs.len();
         let all: Vec<Job> = slacks.iter().flat_map(|&slack| jobs.iter().map(move |j| Job { slack, ..*j })).collect();
         let parts = solve_all(&all, options);
-        (0..slacks.len()).map(|s| self.join(&parts[s * count..(s + 1) * count], &job_of, &taken)).collect()
+        (0..slacks.len()).map(|s| self.join(&parts[s * count..(s + 1) * count], &job_of, &taken, options)).collect()
     }
 
     /// Joins the products' graphs, with the functions between them.
-    fn join(&self, parts: &[Graph], job_of: &[usize], taken: &[bool]) -> Graph {
+    fn join(&self, parts: &[Graph], job_of: &[usize], taken: &[bool], options: &Options) -> Graph {
         let mut g = Graph::default();
         let mut wires: Vec<NodeId> = Vec::with_capacity(self.defs.len());
         let mut results: Vec<Linear> = Vec::new();
         // Rows of which only their quantizers know the exact meaning.
         let mut taken_row = vec![false; self.defs.len()];
         for (i, d) in self.defs.iter().enumerate() {
-            if let Def::Quant(x, _) = d
+            if let Def::Quant(x, _) | Def::Steps(x, _) = d
                 && taken[i]
             {
                 taken_row[x.index()] = true;
@@ -346,6 +421,26 @@ impl ProgramBuilder {
                     g.retype(id, self.known[i].range, 0);
                     id
                 }
+                Def::Steps(x, s) => {
+                    let id = s.build(&mut g, wires[x.index()], taken[i], &options.cost);
+                    g.retype(id, self.known[i].range, 0);
+                    id
+                }
+                Def::Max(a, b) => {
+                    let id = g.max(wires[a.index()], wires[b.index()]);
+                    g.retype(id, self.known[i].range, self.known[i].zeros);
+                    id
+                }
+                Def::Table(xs, words) => {
+                    let bits_of = |x: &Value| {
+                        let node = wires[x.index()];
+                        (0..self.spec(*x).range.width()).map(move |bit| BitRef { node, bit })
+                    };
+                    let bits = xs.iter().flat_map(bits_of).collect();
+                    let id = g.table(Table { bits, words: words.clone() }, self.known[i].range);
+                    g.retype(id, self.known[i].range, 0);
+                    id
+                }
             };
             wires.push(node);
         }
@@ -355,6 +450,7 @@ impl ProgramBuilder {
             .map(|v| Linear { term: Some(Operand { node: wires[v.index()], shift: 0, neg: false }), offset: 0 })
             .collect();
         g.sweep();
+        tabulate(&mut g, &options.cost, options.table_bits);
         g
     }
 }

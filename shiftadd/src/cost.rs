@@ -1,7 +1,9 @@
 //! Costs in lookup tables and delays of the target families.
 
 use crate::graph::{Graph, NodeId, Op};
+use crate::lut;
 use crate::quantizer::{Overflow, Rounding};
+use netfold_ir::hw::program::Table;
 
 /// Cost weights of an FPGA family with carry chains.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -69,11 +71,25 @@ impl DelayModel {
             Op::Add { a, b, carry, .. } => carry.is_some() || g.overlap(a, b) > 0,
             Op::Digit { .. } => true,
             Op::Affine { bias, .. } => bias != 0,
+            Op::Max { .. } => true,
             _ => false,
         };
+        // A function of one node alone is part of its node's level, as quantizers are.
+        let tables = match n.op {
+            Op::Table { index } => {
+                let t = &g.tables[index as usize];
+                (table_network(t, n.width()).levels(), t.nodes().len() == 1)
+            }
+            _ => (0, true),
+        };
         match *self {
-            Self::Levels => f64::from(u8::from(adds && !matches!(n.op, Op::Affine { .. }))),
+            Self::Levels if tables.1 => f64::from(u8::from(adds && !matches!(n.op, Op::Affine { .. }))),
+            Self::Levels => f64::from(tables.0),
             Self::Nanoseconds { lut, route, carry } => match n.op {
+                Op::Table { .. } => f64::from(tables.0) * (lut + route),
+                Op::AtLeast { src, .. } => lut + route + carry * f64::from(g.node(src).width()),
+                // A comparison, then a selection.
+                Op::Max { .. } => 2.0 * (lut + route) + carry * f64::from(n.width()),
                 Op::Quant { quantizer: q, .. } => {
                     let r = g.node(g.operands(id).next().unwrap_or(id)).range;
                     let clips = q.overflow != Overflow::Wrap && q.range(r) != q_unclipped(&q, r);
@@ -95,6 +111,11 @@ impl DelayModel {
 
 fn q_unclipped(q: &crate::quantizer::Quantizer, r: crate::interval::Interval) -> crate::interval::Interval {
     crate::interval::Interval { lo: q.rounded(r.lo), hi: q.rounded(r.hi) }
+}
+
+/// A table's network of lookup tables.
+pub(crate) fn table_network(t: &Table, width: u32) -> lut::Network {
+    lut::network(t.bits.len(), width, &t.words)
 }
 
 /// Estimated lookup tables of one node.
@@ -145,6 +166,20 @@ pub fn node_luts(g: &Graph, id: NodeId, model: &CostModel) -> f64 {
                 0.0
             }) + if q.rounding == Rounding::HalfEven && q.drop > 0 { bits } else { 0.0 }
         }
+        Op::AtLeast { src, .. } => {
+            if n.range.lo == n.range.hi {
+                0.0
+            } else {
+                model.pass * f64::from(g.node(src).width())
+            }
+        }
+        // The comparison's carry chain takes a table a bit, and so does the selection.
+        Op::Max { a, b } => {
+            let (x, y) = (g.node(a).range, g.node(b).range);
+            let apart = x.lo >= y.hi || y.lo >= x.hi;
+            if apart { 0.0 } else { f64::from(g.node(a).width().max(g.node(b).width()) + n.width()) }
+        }
+        Op::Table { index } => table_network(&g.tables[index as usize], n.width()).luts.len() as f64,
     }
 }
 

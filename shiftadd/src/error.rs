@@ -38,6 +38,13 @@ pub enum ProgramError {
         /// The row.
         row: usize,
     },
+    /// A table's arguments have more bits than a table can have.
+    TableBits {
+        /// Bits of the arguments.
+        found: u32,
+        /// The most bits.
+        limit: u32,
+    },
 }
 
 impl fmt::Display for ProgramError {
@@ -50,6 +57,7 @@ impl fmt::Display for ProgramError {
                 write!(f, "layer {layer}: {found} {what} for {expected} rows")
             }
             Self::TooWide { layer, row } => write!(f, "layer {layer}, row {row}: wider than 48 bits"),
+            Self::TableBits { found, limit } => write!(f, "a table of {found} bits; {limit} are possible"),
         }
     }
 }

@@ -23,11 +23,15 @@ mod cost;
 mod cse;
 mod error;
 mod flow;
+mod lut;
 mod pipeline;
 mod program;
 mod solve;
+mod steps;
+mod tabulate;
 mod tree;
 mod verilog;
+mod verilog_tables;
 
 // The program that all of this makes is hardware-level data: its types, meaning and node builders live there.
 use netfold_ir::hw::program::{graph, interval, quantizer};
@@ -36,10 +40,11 @@ pub use builder::{ProgramBuilder, Value};
 pub use cost::{CostModel, DelayModel, adders_and_depth, graph_luts, node_luts};
 pub use error::ProgramError;
 pub use netfold_ir::hw::program::{
-    CarryBit, Field, Graph, Interval, Linear, Node, NodeId, Op, Operand, Overflow, Pipeline, Quantizer, Rounding,
-    bit_len, csd_digits, wrap_window,
+    BitRef, CarryBit, Field, Graph, Interval, Linear, Node, NodeId, Op, Operand, Overflow, Pipeline, Quantizer,
+    Rounding, Table, bit_len, csd_digits, wrap_window,
 };
 pub use pipeline::{PipelineOptions, pipeline};
 pub use program::{Layer, compile, compile_pipelined};
 pub use solve::{InputSpec, Options, solve};
+pub use steps::Steps;
 pub use verilog::{VerilogOptions, emit_verilog};

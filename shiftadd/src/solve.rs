@@ -40,11 +40,14 @@ pub struct Options {
     pub threads: usize,
     /// Solver runs with different weights of which the best is kept, at least 1. The digits of large matrices reduce it.
     pub tries: usize,
+    /// The most index bits of tables that replace parts of the graph where they are cheaper; zero makes none. At most
+    /// [`Table::MAX_BITS`](netfold_ir::hw::program::Table::MAX_BITS).
+    pub table_bits: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cost: CostModel::default(), max_depth: None, slack: 1, threads: 0, tries: 8 }
+        Self { cost: CostModel::default(), max_depth: None, slack: 1, threads: 0, tries: 8, table_bits: 10 }
     }
 }
 
@@ -270,9 +273,7 @@ pub(crate) fn append(into: &mut Graph, part: &Graph, inputs: &[NodeId]) -> Vec<L
             map.push(inputs[i]);
             continue;
         }
-        let mut op = n.op;
-        op.rename(|id| map[id.index()]);
-        map.push(into.push(op, n.range, n.zeros, n.depth));
+        map.push(into.push_from(part, n, |id| map[id.index()]));
     }
     part.outputs
         .iter()

@@ -34,14 +34,14 @@ impl Default for VerilogOptions {
     }
 }
 
-struct Emitter<'a> {
-    g: &'a Graph,
-    p: &'a Pipeline,
-    names: Vec<String>,
+pub(crate) struct Emitter<'a> {
+    pub g: &'a Graph,
+    pub p: &'a Pipeline,
+    pub names: Vec<String>,
 }
 
 /// `name[high:low]`, without a select where it is the whole word.
-fn slice(name: &str, low: u32, high: u32, width: u32) -> String {
+pub(crate) fn slice(name: &str, low: u32, high: u32, width: u32) -> String {
     if low == 0 && high == width {
         name.to_string()
     } else if high == low + 1 {
@@ -51,18 +51,18 @@ fn slice(name: &str, low: u32, high: u32, width: u32) -> String {
     }
 }
 
-fn concat(parts: Vec<String>) -> String {
+pub(crate) fn concat(parts: Vec<String>) -> String {
     if parts.len() == 1 { parts.into_iter().next().unwrap_or_default() } else { format!("{{{}}}", parts.join(", ")) }
 }
 
-fn literal(bits: u32, value: i64) -> String {
+pub(crate) fn literal(bits: u32, value: i64) -> String {
     let mask = (1i64 << bits.min(62)) - 1;
     if bits <= 4 { format!("{bits}'d{}", value & mask) } else { format!("{bits}'h{:x}", value & mask) }
 }
 
 impl Emitter<'_> {
     /// The wire that carries a node's value in a stage, the bits it is shifted by, and its width there.
-    fn wire(&self, id: NodeId, stage: u32) -> (String, u32) {
+    pub fn wire(&self, id: NodeId, stage: u32) -> (String, u32) {
         let r = root(self.g, id);
         let mut bits = 0;
         let mut at = id;
@@ -376,7 +376,7 @@ impl Emitter<'_> {
         let _ = writeln!(out, "  assign {name} = {text};");
     }
 
-    fn extend(&self, word: &str, base: u32, range: Interval, full: u32, to: u32) -> String {
+    pub fn extend(&self, word: &str, base: u32, range: Interval, full: u32, to: u32) -> String {
         let w = range.width();
         let body = slice(word, base, base + w, full);
         if to <= w {
@@ -417,6 +417,9 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         names.push(match n.op {
             Op::Input(k) => format!("in{k}"),
             Op::Quant { .. } => format!("act{i}"),
+            Op::AtLeast { .. } => format!("ge{i}"),
+            Op::Max { .. } => format!("max{i}"),
+            Op::Table { .. } => format!("tab{i}"),
             Op::Affine { .. } => format!("off{i}"),
             Op::Const(_) => format!("const{i}"),
             _ => format!("sum{i}"),
@@ -477,7 +480,10 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
                 Op::Digit { .. } => e.digit(i, &mut body),
                 Op::Affine { .. } => e.affine(i, &mut body),
                 Op::Quant { .. } => e.quant(i, &mut body),
-                _ => {}
+                Op::AtLeast { .. } => e.at_least(i, &mut body),
+                Op::Max { .. } => e.max(i, &mut body),
+                Op::Table { .. } => e.table(i, &mut body),
+                Op::Input(_) | Op::Const(_) | Op::Shr { .. } => {}
             }
         }
     }

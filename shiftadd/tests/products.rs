@@ -136,7 +136,7 @@ fn layered_programs_are_exact() {
                     .map(|((s, b), q)| q.map_or(s + b, |q| q.apply(s + b)))
                     .collect();
             }
-            assert_eq!(g.check(&x), Ok(()), "case {case}");
+            assert_eq!(g.check(&x).map_err(|(n, v)| (n, *g.node(n), v)), Ok(()), "case {case}");
             assert_eq!(g.eval(&x), v, "case {case}");
         }
     }

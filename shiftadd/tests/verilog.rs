@@ -130,6 +130,48 @@ fn verilog_equals_the_interpreter() {
     }
 }
 
+/// A program with functions of every kind.
+fn functions(rng: &mut Rng, case: usize) -> (Vec<InputSpec>, ProgramBuilder) {
+    let inputs: Vec<InputSpec> = (0..9).map(|k| InputSpec::word(1 + (k + case as u32) % 3, k % 3 == 0)).collect();
+    let mut p = ProgramBuilder::new();
+    let x = p.inputs(&inputs);
+    let rows: Vec<Vec<i64>> = (0..7).map(|_| x.iter().map(|_| rng.range(-2, 2)).collect()).collect();
+    let bias: Vec<i64> = (0..7).map(|_| rng.range(-4, 4)).collect();
+    let sums = p.product(&rows, &bias, &x).unwrap();
+    let mut values = vec![p.max(sums[0], sums[1]), p.table(&[x[0], x[1], x[2]], |v| v[0] * v[1] - v[2]).unwrap()];
+    for (k, bounds) in [&[0][..], &[-3, 1], &[-7, -5, -1, 0, 2, 3, 6], &[2]].into_iter().enumerate() {
+        values.push(p.steps(sums[k + 2], &Steps::thresholds(-(k as i64), bounds)).unwrap());
+    }
+    values.push(p.steps(sums[6], &Steps::new(3, (-12..12).map(|v| (v, v * v % 7 - 2)).collect())).unwrap());
+    let wide = p.sums(&[values.iter().map(|&v| (v, rng.range(1, 90))).collect()], &[7]).unwrap()[0];
+    let bent = p.steps(wide, &Steps::new(-8, (0..20).map(|v| (v * v * 3 - 100, v - 8)).collect())).unwrap();
+    values.extend([bent, sums[6]]);
+    values.iter().for_each(|&v| p.output(v));
+    (inputs, p)
+}
+
+#[test]
+fn verilog_of_functions_equals_the_interpreter() {
+    if !have("iverilog", "-V") {
+        return;
+    }
+    let mut rng = Rng(8);
+    for case in 0..6 {
+        let (inputs, program) = functions(&mut rng, case);
+        let options = Options { tries: 2, table_bits: [10, 0][case % 2], ..Options::default() };
+        let placement =
+            PipelineOptions { delay: DelayModel::ultrascale_plus(), period: Some([1.0, 2.5][case % 2]), min_stages: 0 };
+        let (g, p) = program.compile_pipelined(&options, &placement);
+        let source = emit_verilog(&g, &p, &VerilogOptions { module: "dut".into(), ..VerilogOptions::default() });
+        let vectors: Vec<Vec<i64>> =
+            (0..100).map(|_| inputs.iter().map(|i| rng.range(i.range.lo, i.range.hi)).collect()).collect();
+        let dir = tempfile::tempdir().unwrap();
+        let got = simulate(dir.path(), &source, &test_bench(&g, p.stages + 1, &vectors));
+        let want: Vec<Vec<i64>> = vectors.iter().map(|x| g.eval(x)).collect();
+        assert_eq!(got, want, "case {case}");
+    }
+}
+
 #[test]
 fn verilog_is_lint_clean() {
     if !have("verilator", "--version") {
@@ -137,10 +179,14 @@ fn verilog_is_lint_clean() {
     }
     let mut rng = Rng(9);
     for case in 0..4 {
-        let (inputs, layers) = network(&mut rng, case);
         let placement = PipelineOptions { delay: DelayModel::Levels, period: Some(3.0), min_stages: 0 };
-        let (g, p) =
-            compile_pipelined(&inputs, &layers, &Options { tries: 1, ..Options::default() }, &placement).unwrap();
+        let options = Options { tries: 1, table_bits: [10, 0][case / 2 % 2], ..Options::default() };
+        let (g, p) = if case % 2 == 0 {
+            let (inputs, layers) = network(&mut rng, case);
+            compile_pipelined(&inputs, &layers, &options, &placement).unwrap()
+        } else {
+            functions(&mut rng, case).1.compile_pipelined(&options, &placement)
+        };
         let dir = tempfile::tempdir().unwrap();
         for (valid, combinational) in [(false, false), (true, false), (false, true)] {
             let options = VerilogOptions { module: "dut".into(), valid, combinational, ..VerilogOptions::default() };

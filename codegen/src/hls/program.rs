@@ -79,6 +79,17 @@ fn body(p: &Program) -> String {
             Op::Quant { src, quantizer } => {
                 quantized(&format!("v{}", src.0), &quantizer, g.node(src).range, node.range)
             }
+            Op::AtLeast { src, bound } => format!("v{} >= {}", src.0, literal(bound)),
+            Op::Max { a, b } => format!("v{0} >= v{1} ? {t}(v{0}) : {t}(v{1})", a.0, b.0),
+            Op::Table { index } => {
+                let table = &g.tables[index as usize];
+                let words: Vec<String> = table.words.iter().map(|&w| literal(w)).collect();
+                let size = words.len();
+                let _ = writeln!(code, "        static const {t} t{i}[{size}] = {{{}}};", words.join(", "));
+                let bits = table.bits.iter().enumerate();
+                let bits = bits.map(|(k, b)| format!("ap_uint<{}>(v{}[{}]) << {k}", table.bits.len(), b.node.0, b.bit));
+                format!("t{i}[{}]", bits.map(|b| parenthesized(&b)).collect::<Vec<_>>().join(" | "))
+            }
         };
         let _ = writeln!(code, "        const {t} v{i} = {value};");
     }

@@ -9,6 +9,7 @@
 use super::counts::count;
 use super::interval::{Interval, wrap_window};
 use super::quantizer::{Overflow, Quantizer, wrap_word};
+use super::table::Table;
 
 /// Index of a node in [`Graph::nodes`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,10 +99,29 @@ pub enum Op {
         /// The function.
         quantizer: Quantizer,
     },
+    /// One where `src >= bound`, else zero.
+    AtLeast {
+        /// The node read.
+        src: NodeId,
+        /// The threshold.
+        bound: i64,
+    },
+    /// The larger of two nodes.
+    Max {
+        /// One node.
+        a: NodeId,
+        /// The other node.
+        b: NodeId,
+    },
+    /// A function of a few bits: that index in [`Graph::tables`].
+    Table {
+        /// The index.
+        index: u32,
+    },
 }
 
 impl Op {
-    /// Replaces the ids of the nodes read.
+    /// Replaces the ids of the nodes read; those of a table stand in the table.
     pub fn rename(&mut self, map: impl Fn(NodeId) -> NodeId) {
         match self {
             Op::Input(_) | Op::Const(_) => {}
@@ -119,7 +139,9 @@ impl Op {
                 }
             }
             Op::Affine { a, .. } => a.node = map(a.node),
-            Op::Shr { src, .. } | Op::Quant { src, .. } => *src = map(*src),
+            Op::Shr { src, .. } | Op::Quant { src, .. } | Op::AtLeast { src, .. } => *src = map(*src),
+            Op::Max { a, b } => (*a, *b) = (map(*a), map(*b)),
+            Op::Table { .. } => {}
         }
     }
 }
@@ -158,6 +180,8 @@ pub struct Linear {
 pub struct Graph {
     /// The nodes in topological order.
     pub nodes: Vec<Node>,
+    /// The tables that nodes refer to.
+    pub tables: Vec<Table>,
     /// Number of inputs.
     pub inputs: usize,
     /// The results.
@@ -291,6 +315,48 @@ impl Graph {
         self.push(Op::Quant { src, quantizer }, range, zeros, n.depth)
     }
 
+    /// Appends `src >= bound` as a bit.
+    pub fn at_least(&mut self, src: NodeId, bound: i64) -> NodeId {
+        let n = *self.node(src);
+        let range = Interval { lo: i64::from(n.range.lo >= bound), hi: i64::from(n.range.hi >= bound) };
+        self.push(Op::AtLeast { src, bound }, range, 0, n.depth)
+    }
+
+    /// Appends the larger of two nodes.
+    pub fn max(&mut self, a: NodeId, b: NodeId) -> NodeId {
+        let (x, y) = (*self.node(a), *self.node(b));
+        let range = Interval { lo: x.range.lo.max(y.range.lo), hi: x.range.hi.max(y.range.hi) };
+        self.push(Op::Max { a, b }, range, x.zeros.min(y.zeros), x.depth.max(y.depth) + 1)
+    }
+
+    /// Appends a table; the interval holds every value that an input reaches.
+    pub fn table(&mut self, table: Table, range: Interval) -> NodeId {
+        let (zeros, depth) = self.table_facts(&table);
+        let index = self.tables.len() as u32;
+        self.tables.push(table);
+        self.push(Op::Table { index }, range, zeros, depth)
+    }
+
+    /// The known-zero low bits and the depth of a table.
+    pub fn table_facts(&self, table: &Table) -> (u32, u32) {
+        let zeros = table.words.iter().map(|w| w.trailing_zeros()).min().unwrap_or(0).min(62);
+        let depth = table.bits.iter().map(|b| self.node(b.node).depth).max().unwrap_or(0) + 1;
+        (zeros, depth)
+    }
+
+    /// Appends a copy of another graph's node, its operands renamed.
+    pub fn push_from(&mut self, from: &Graph, n: &Node, map: impl Fn(NodeId) -> NodeId) -> NodeId {
+        let mut op = n.op;
+        if let Op::Table { index } = &mut op {
+            let mut table = from.tables[*index as usize].clone();
+            table.bits.iter_mut().for_each(|b| b.node = map(b.node));
+            *index = self.tables.len() as u32;
+            self.tables.push(table);
+        }
+        op.rename(map);
+        self.push(op, n.range, n.zeros, n.depth)
+    }
+
     /// Appends a constant.
     pub fn constant(&mut self, value: i64) -> NodeId {
         self.push(Op::Const(value), Interval::point(value), value.trailing_zeros().min(62), 0)
@@ -315,12 +381,14 @@ impl Graph {
             }
         }
         let mut map = vec![NodeId(0); self.nodes.len()];
-        let old = std::mem::take(&mut self.nodes);
-        for (i, mut n) in old.into_iter().enumerate() {
+        let old = Graph {
+            nodes: std::mem::take(&mut self.nodes),
+            tables: std::mem::take(&mut self.tables),
+            ..Graph::default()
+        };
+        for (i, n) in old.nodes.iter().enumerate() {
             if live[i] {
-                n.op.rename(|id| map[id.index()]);
-                map[i] = NodeId(self.nodes.len() as u32);
-                self.nodes.push(n);
+                map[i] = self.push_from(&old, n, |id| map[id.index()]);
             }
         }
         for t in self.outputs.iter_mut().filter_map(|o| o.term.as_mut()) {
@@ -330,49 +398,65 @@ impl Graph {
 
     /// The ids of the nodes that a node reads.
     pub fn operands(&self, id: NodeId) -> impl Iterator<Item = NodeId> + use<> {
+        let mut read = Vec::new();
         let list = match self.node(id).op {
             Op::Input(_) | Op::Const(_) => [None; 6],
+            Op::Table { index } => {
+                read = self.tables[index as usize].nodes();
+                [None; 6]
+            }
+            Op::Max { a, b } => [Some(a), Some(b), None, None, None, None],
             Op::Add { a, b, carry, .. } => [Some(a.node), Some(b.node), carry.map(|c| c.node), None, None, None],
             Op::Digit { a, xs, .. } => {
                 let x = xs.map(|x| x.map(|x| x.node));
                 [Some(a.node), x[0], x[1], x[2], x[3], x[4]]
             }
             Op::Affine { a, .. } => [Some(a.node), None, None, None, None, None],
-            Op::Shr { src, .. } | Op::Quant { src, .. } => [Some(src), None, None, None, None, None],
+            Op::Shr { src, .. } | Op::Quant { src, .. } | Op::AtLeast { src, .. } => {
+                [Some(src), None, None, None, None, None]
+            }
         };
-        list.into_iter().flatten()
+        list.into_iter().flatten().chain(read)
     }
 
     /// The values of all nodes for one input vector.
     pub fn eval_nodes(&self, x: &[i64]) -> Vec<i64> {
         let mut v: Vec<i64> = Vec::with_capacity(self.nodes.len());
-        let scaled = |v: &[i64], o: Operand| {
-            let t = v[o.node.index()] << o.shift;
-            if o.neg { -t } else { t }
-        };
         for n in &self.nodes {
-            let value = match n.op {
-                Op::Input(i) => x[i],
-                Op::Const(k) => k,
-                Op::Add { a, b, carry, bias } => {
-                    let c = carry.map_or(0, |c| ((v[c.node.index()] & 1) ^ i64::from(c.neg)) << c.shift);
-                    scaled(&v, a) + scaled(&v, b) + c + bias
-                }
-                Op::Digit { a, xs, digit, constant, bias } => {
-                    let mut counts = [constant, 0, 0];
-                    for x in xs.into_iter().flatten() {
-                        count(&mut counts, scaled(&v, x) - self.field(x).offset);
-                    }
-                    let sum = scaled(&v, a) + (counts[usize::from(digit)] << digit) + bias;
-                    wrap_word(sum, n.width(), n.range.signed())
-                }
-                Op::Affine { a, bias } => scaled(&v, a) + bias,
-                Op::Shr { src, bits } => v[src.index()] >> bits,
-                Op::Quant { src, quantizer } => quantizer.apply(v[src.index()]),
-            };
+            let value = if let Op::Input(i) = n.op { x[i] } else { self.eval_node(n, &v) };
             v.push(value);
         }
         v
+    }
+
+    /// The value of a node, given those of the nodes that it reads, by their index. An input is zero.
+    pub fn eval_node(&self, n: &Node, v: &[i64]) -> i64 {
+        let scaled = |o: Operand| {
+            let t = v[o.node.index()] << o.shift;
+            if o.neg { -t } else { t }
+        };
+        match n.op {
+            Op::Input(_) => 0,
+            Op::Const(k) => k,
+            Op::Add { a, b, carry, bias } => {
+                let c = carry.map_or(0, |c| ((v[c.node.index()] & 1) ^ i64::from(c.neg)) << c.shift);
+                scaled(a) + scaled(b) + c + bias
+            }
+            Op::Digit { a, xs, digit, constant, bias } => {
+                let mut counts = [constant, 0, 0];
+                for x in xs.into_iter().flatten() {
+                    count(&mut counts, scaled(x) - self.field(x).offset);
+                }
+                let sum = scaled(a) + (counts[usize::from(digit)] << digit) + bias;
+                wrap_word(sum, n.width(), n.range.signed())
+            }
+            Op::Affine { a, bias } => scaled(a) + bias,
+            Op::Shr { src, bits } => v[src.index()] >> bits,
+            Op::Quant { src, quantizer } => quantizer.apply(v[src.index()]),
+            Op::AtLeast { src, bound } => i64::from(v[src.index()] >= bound),
+            Op::Max { a, b } => v[a.index()].max(v[b.index()]),
+            Op::Table { index } => self.tables[index as usize].eval(v),
+        }
     }
 
     /// Checks that every value of one input vector lies in its node's interval and has its known-zero low bits; the
@@ -398,6 +482,15 @@ impl Graph {
                     return Err("inputs of the program are not numbered in order");
                 }
                 inputs += 1;
+            }
+            if let Op::Table { index } = n.op {
+                let table = self.tables.get(index as usize).ok_or("a node's table does not exist")?;
+                if table.bits.len() > Table::MAX_BITS || table.words.len() != 1 << table.bits.len() {
+                    return Err("a table of the program has another size than its index");
+                }
+                if table.bits.iter().any(|b| b.node.index() >= i || b.bit >= self.node(b.node).width()) {
+                    return Err("a table of the program reads a bit that does not exist");
+                }
             }
             if self.operands(NodeId(i as u32)).any(|o| o.index() >= i) {
                 return Err("a node of the program reads a later one");

@@ -8,11 +8,13 @@ pub mod graph;
 pub mod interval;
 mod placement;
 pub mod quantizer;
+pub mod table;
 
 pub use graph::{CarryBit, Field, Graph, Linear, Node, NodeId, Op, Operand};
 pub use interval::{Interval, bit_len, csd_digits, wrap_window};
 pub use placement::{Pipeline, root};
 pub use quantizer::{Overflow, Quantizer, Rounding};
+pub use table::{BitRef, Table};
 
 use std::sync::Arc;
 
