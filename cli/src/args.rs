@@ -36,12 +36,15 @@ pub struct DesignArgs {
     /// Board or part name, or a board file
     #[arg(long, value_name = "NAME|FILE")]
     pub board: Option<String>,
-    /// First input to last output within this time
-    #[arg(long, value_name = "NS", conflicts_with = "fps", value_parser = positive)]
+    /// First input to last output within this time; min: the lowest latency that fits
+    #[arg(long, value_name = "NS|min", conflicts_with = "fps", value_parser = latency)]
     pub latency_ns: Option<f64>,
-    /// Frames a second
-    #[arg(long, value_name = "N", value_parser = positive)]
+    /// Frames a second; max: as fast as fits
+    #[arg(long, value_name = "N|max", value_parser = rate)]
     pub fps: Option<f64>,
+    /// Use at most this share (0 to 1) of every resource of the board; without a rate or latency: as fast as fits in it
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub max_utilization: Option<f64>,
     /// Style of the design; stream when left out
     #[arg(long, value_enum)]
     pub style: Option<Style>,
@@ -57,6 +60,31 @@ pub struct DesignArgs {
     /// How calibration finds ranges
     #[arg(long, value_enum, value_name = "METHOD")]
     pub method: Option<Method>,
+}
+
+/// What `--fps max` stands for.
+pub const FASTEST: f64 = f64::INFINITY;
+
+/// What `--latency-ns min` stands for.
+pub const LOWEST: f64 = 0.0;
+
+fn rate(text: &str) -> Result<f64, clap::Error> {
+    if text == "max" { Ok(FASTEST) } else { positive(text) }
+}
+
+fn latency(text: &str) -> Result<f64, clap::Error> {
+    if text == "min" { Ok(LOWEST) } else { positive(text) }
+}
+
+/// A number above 0, at most 1.
+fn share(text: &str) -> Result<f64, clap::Error> {
+    match positive(text) {
+        Ok(v) if v <= 1.0 => Ok(v),
+        _ => Err(clap::Error::raw(
+            clap::error::ErrorKind::ValueValidation,
+            format!("{text:?} is not a share above 0 and at most 1\n"),
+        )),
+    }
 }
 
 /// A finite number above zero.

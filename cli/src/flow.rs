@@ -1,15 +1,15 @@
 //! From arguments to a prepared network and a design.
 
-use crate::args::{DesignArgs, Method};
+use crate::args::{DesignArgs, FASTEST, LOWEST, Method};
 use crate::example;
 use crate::formats::{ConfigFormats, check_pins, pins};
 use crate::unroll::Styles;
 use netfold_boards::Board;
 use netfold_frontend::config::{CalibrationMethod, Config};
 use netfold_ir::diag::{Code, Diag, Diags};
-use netfold_ir::hw::{Design, timing};
+use netfold_ir::hw::Design;
 use netfold_ir::net::{Network, eval};
-use netfold_passes::fold::{Budget, Folding, Pin};
+use netfold_passes::fold::{Folding, Pin};
 use netfold_passes::pipeline::{self, Prepared, Target};
 use netfold_passes::precision::{Calibration, RangeMethod};
 use netfold_sim::npy::Array;
@@ -73,7 +73,10 @@ pub fn load(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Network
 
 /// Parses and prepares everything but the folding.
 pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
-    let (config, folder) = configuration(args)?;
+    let (mut config, folder) = configuration(args)?;
+    if args.max_utilization.is_some() {
+        config.target.max_utilization = args.max_utilization;
+    }
     let mut net = load(args, &config, &folder)?;
     if let Some(name) = &config.project_name {
         net.name.clone_from(name);
@@ -86,7 +89,7 @@ pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
     config.check_layers(&names)?.iter().for_each(|w| eprintln!("{w}"));
     let prepared = prepare(args, &config, &folder, &mut net)?;
     let target = target(args, &config, clock_mhz, &board)?;
-    let reuse = !matches!(target, Target::Interval(_) | Target::Near(_) | Target::Latency(_));
+    let reuse = matches!(target, Target::Multipliers(_));
     let pins = pins(&config, &net, reuse);
     check_pins(&pins, &prepared.int)?;
     let styles = Styles::new(args.style, &config, &net, &prepared.int)?;
@@ -253,7 +256,8 @@ fn board(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Board, Dia
     }
 }
 
-/// What the design must reach: the command line, then the configuration's target, then as fast as is sensible.
+/// What the design must reach: the command line, then the configuration's target, then as fast as fits in the share given there, then
+/// the rate of about as many multipliers as half of the board holds.
 fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> Result<Target, Diag> {
     let cycles = |ns: f64| ((ns * clock_mhz / 1000.0) as u64).max(1);
     // A rate written as clock / cycles must give the same cycles back.
@@ -266,10 +270,10 @@ fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> 
         cycles => Ok(Target::Interval(cycles)),
     };
     if let Some(ns) = args.latency_ns {
-        return Ok(Target::Latency(cycles(ns)));
+        return Ok(if ns == LOWEST { Target::LowestLatency } else { Target::Latency(cycles(ns)) });
     }
     if let Some(fps) = args.fps {
-        return interval(fps);
+        return if fps == FASTEST { Ok(Target::Fastest) } else { interval(fps) };
     }
     if let Some(ns) = config.target.latency_ns {
         return Ok(Target::Latency(cycles(ns)));
@@ -277,18 +281,11 @@ fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> 
     if let Some(fps) = config.target.fps {
         return interval(fps);
     }
-    let share = config.target.max_utilization.unwrap_or(0.5);
-    let multipliers =
-        (board.resources.dsp_count() as f64 * share) as usize + (board.resources.lut as f64 * share / 200.0) as usize;
-    Ok(Target::Multipliers(multipliers.max(1)))
-}
-
-/// Limits of a board.
-pub fn budget(board: &Board) -> Budget {
-    Budget {
-        dsp: usize::try_from(board.resources.dsp_count()).unwrap_or(usize::MAX),
-        block_memory: board.resources.bram.count > 0,
+    if config.target.max_utilization.is_some() {
+        return Ok(Target::Fastest);
     }
+    let multipliers = board.resources.dsp_count() / 2 + board.resources.lut / 400;
+    Ok(Target::Multipliers(usize::try_from(multipliers).unwrap_or(usize::MAX).max(1)))
 }
 
 impl Job {
@@ -305,17 +302,6 @@ impl Job {
     /// # Errors
     /// As [`Job::build`].
     pub fn build_streams(&self) -> Result<(Design, Folding), Diag> {
-        let build = |target| pipeline::build(&self.prepared, target, &self.pins, budget(&self.board));
-        build(self.target).map_err(|diag| match self.target {
-            Target::Interval(cycles) if diag.code == Code::DoesNotFit => match build(Target::Near(cycles)) {
-                Ok((design, _)) => {
-                    let reached = timing::bottleneck(&design).0.max(1);
-                    let fps = (self.clock_mhz * 1e9 / reached as f64).floor() / 1e3;
-                    diag.help(format!("--fps {fps} works at {} MHz; other rates need another clock", self.clock_mhz))
-                }
-                Err(_) => diag,
-            },
-            _ => diag,
-        })
+        crate::fit::streams(self)
     }
 }

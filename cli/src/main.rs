@@ -6,6 +6,7 @@
 mod args;
 mod cmd;
 mod example;
+mod fit;
 mod flow;
 mod formats;
 mod hls;

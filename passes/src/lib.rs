@@ -4,6 +4,7 @@
 
 pub mod explore;
 pub mod fifo;
+pub mod fit;
 pub mod fold;
 pub mod lower;
 pub mod normalize;

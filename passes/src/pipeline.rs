@@ -58,12 +58,16 @@ pub enum Target {
     Near(u64),
     /// First input to last output in so many cycles or fewer.
     Latency(u64),
+    /// As fast as fits.
+    Fastest,
+    /// The lowest latency that fits.
+    LowestLatency,
     /// As fast as this many multipliers allow.
     Multipliers(usize),
 }
 
 /// Share of the device that designs may spend on lower latency.
-pub const LATENCY_SHARE: f64 = 0.01;
+pub const LATENCY_SHARE: f64 = 0.03;
 
 /// Fold, lower and size the FIFOs, without a device: the optimum of [`optimize::solve`] with [`optimize::Analytic`] prices, within
 /// the DSP blocks of `budget`. Where the balanced rule is known to work it also bounds every resource, so that no resource is
@@ -101,6 +105,8 @@ pub fn build(
             at(prepared, fold::fastest_within(&prepared.int, n, pins), pins, budget, limits, solve)
         }
         Target::Latency(cycles) => solve(Objective::Latency(cycles), limits),
+        Target::Fastest => solve(Objective::Fastest, limits),
+        Target::LowestLatency => solve(Objective::LowestLatency, limits),
     }
 }
 

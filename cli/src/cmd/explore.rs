@@ -1,12 +1,10 @@
 //! `netfold explore`: the Pareto front of latency, throughput and area on a board.
 
 use crate::args::DesignArgs;
-use crate::{flow, store};
+use crate::{fit, flow, store};
 use clap::{Args, ValueEnum};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_passes::explore::{self, Exploration};
-use netfold_passes::optimize::{Analytic, Objective as Goal, Request, Resources};
-use netfold_passes::pipeline;
 use std::path::PathBuf;
 
 /// In which order the points are printed.
@@ -43,25 +41,15 @@ impl Explore {
     /// Runs the subcommand.
     pub fn run(self) -> Result<(), Diags> {
         let job = flow::job(&self.design)?;
-        let r = &job.board.resources;
-        let dsp_bits = r.dsp.as_ref().map(|d| (d.a_bits, d.b_bits));
-        let model = dsp_bits.map_or_else(Analytic::default, |dsp_bits| Analytic { dsp_bits });
-        let device =
-            Resources { lut: r.lut, ff: r.ff, dsp: r.dsp_count(), bram18: 2 * r.bram36(), uram: r.uram_count() };
-        let limits = job.config.target.max_utilization.map_or(device, |share| device.share(share));
+        let model = fit::model(&job.board);
         let name = self.design.model.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
+        let options = options(&self.design);
         let exploration = Exploration {
-            request: Request {
-                objective: Goal::Fastest,
-                device,
-                limits,
-                pins: &job.pins,
-                model: &model,
-                latency_share: pipeline::LATENCY_SHARE,
-            },
+            request: job.request(&model),
             clock_mhz: job.clock_mhz,
             model: &name,
             board: self.design.board.as_deref().unwrap_or(&job.board.name),
+            options: &options,
             points: usize::from(self.points),
         };
         let mut front = explore::front(&job.prepared, &exploration)?;
@@ -81,4 +69,22 @@ impl Explore {
         }
         Ok(())
     }
+}
+
+/// Arguments beside the target that a point's command needs.
+fn options(args: &DesignArgs) -> Vec<String> {
+    let mut options = Vec::new();
+    let mut add = |name: &str, value: Option<String>| {
+        if let Some(value) = value {
+            options.extend([name.to_string(), value]);
+        }
+    };
+    add("-c", args.config.as_ref().map(|p| p.display().to_string()));
+    for data in &args.calibrate {
+        add("--calibrate", Some(data.clone()));
+    }
+    add("--bits", args.bits.map(|b| b.to_string()));
+    add("--method", args.method.and_then(|m| m.to_possible_value()).map(|v| v.get_name().to_string()));
+    add("--max-utilization", args.max_utilization.map(|s| s.to_string()));
+    options
 }

@@ -1,7 +1,7 @@
 //! `netfold gen`: a hardware project in a folder.
 
 use crate::args::DesignArgs;
-use crate::{flow, hls, report, store, unroll};
+use crate::{fit, flow, hls, report, store, unroll};
 use clap::{Args, ValueEnum};
 use netfold_codegen::hls::Vectors;
 use netfold_codegen::{Files, project, write_atomically};
@@ -47,6 +47,7 @@ impl Gen {
     pub fn run(self) -> Result<(), Diags> {
         let job = flow::job(&self.design)?;
         let (design, folding) = job.build()?;
+        fit::check(&job, &design)?;
         let (report, timing) = report::report(&job, &design)?;
         let mut files = Files::new();
         let mut backends = Vec::new();

@@ -9,7 +9,8 @@ mod utilization;
 
 pub use utilization::{Layer, NextStep, Report, utilization};
 
-use crate::optimize::{self, Objective, Prices, Request, Resources, Solution};
+use crate::fit;
+use crate::optimize::{Objective, Prices, Request, Resources, Solution};
 use crate::pipeline::Prepared;
 use netfold_ir::diag::{Code, Diag};
 use serde::{Deserialize, Serialize};
@@ -26,6 +27,8 @@ pub struct Exploration<'a> {
     pub model: &'a str,
     /// How the command line names the board.
     pub board: &'a str,
+    /// Further arguments of the command line that matter to the design.
+    pub options: &'a [String],
     /// Points wanted, at most.
     pub points: usize,
 }
@@ -71,20 +74,22 @@ pub struct Front {
 /// # Errors
 /// That of the fastest design when nothing fits.
 pub fn front(prepared: &Prepared, exploration: &Exploration<'_>) -> Result<Front, Diag> {
-    let solve = |objective| optimize::solve(prepared, &Request { objective, ..exploration.request });
+    let solve = |objective| fit::solve(prepared, &Request { objective, ..exploration.request }).map_err(Diag::from);
     let fastest = solve(Objective::Fastest)?;
     let slowest = solve(Objective::Interval(u64::MAX >> 20))?;
     let (lo, hi) = (fastest.timing.interval_cycles.max(1), slowest.timing.interval_cycles.max(1));
     let steps = (exploration.points.max(3) - 1) as u32;
     let ratio = (hi as f64 / lo as f64).powf(1.0 / f64::from(steps));
-    let mut points = vec![
-        point(exploration, &fastest, by_rate(exploration, fastest.timing.interval_cycles)),
-        point(exploration, &slowest, by_rate(exploration, slowest.timing.interval_cycles)),
-    ];
+    // Both as the commands give them again.
+    let mut points = Vec::new();
+    for interval in [lo, hi] {
+        let s = solve(Objective::Interval(interval))?;
+        points.push(point(exploration, &s, by_rate(exploration, interval)));
+    }
     for i in 1..steps {
         let interval = (lo as f64 * ratio.powi(i as i32)).round() as u64;
         match solve(Objective::Interval(interval)) {
-            Ok(s) => points.push(point(exploration, &s, by_rate(exploration, s.timing.interval_cycles))),
+            Ok(s) => points.push(point(exploration, &s, by_rate(exploration, interval))),
             Err(d) if d.code == Code::DoesNotFit => {}
             Err(d) => return Err(d),
         }
@@ -94,7 +99,7 @@ pub fn front(prepared: &Prepared, exploration: &Exploration<'_>) -> Result<Front
     for latency in latencies {
         for asked in [latency, latency * 3 / 4] {
             match solve(Objective::Latency(asked.max(1))) {
-                Ok(s) => points.push(point(exploration, &s, by_latency(exploration, s.timing.latency_cycles))),
+                Ok(s) => points.push(point(exploration, &s, by_latency(exploration, asked.max(1)))),
                 Err(d) if d.code == Code::DoesNotFit => {}
                 Err(d) => return Err(d),
             }
@@ -145,18 +150,26 @@ fn point(e: &Exploration<'_>, s: &Solution, command: String) -> Point {
     }
 }
 
-/// Command for an interval: the frame rate is rounded down so that the cycles are the same.
+/// Command for an interval: with ten digits the rate gives the same cycles back.
 fn by_rate(e: &Exploration<'_>, interval: u64) -> String {
     let fps = e.clock_mhz * 1e6 / interval.max(1) as f64;
-    let text =
-        if fps >= 1000.0 { format!("{}", fps.floor()) } else { format!("{:.3}", (fps * 1000.0).floor() / 1000.0) };
-    format!("netfold gen {} --board {} --clock-mhz {} --fps {text}", quoted(e.model), quoted(e.board), e.clock_mhz)
+    let decimals = 9usize.saturating_sub(fps.log10().max(0.0) as usize);
+    let text = format!("{fps:.decimals$}");
+    let text = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { &text };
+    command(e, &format!("--fps {text}"))
 }
 
 /// Command for a latency.
 fn by_latency(e: &Exploration<'_>, cycles: u64) -> String {
     let ns = (cycles as f64 * 1000.0 / e.clock_mhz).ceil();
-    format!("netfold gen {} --board {} --clock-mhz {} --latency-ns {ns}", quoted(e.model), quoted(e.board), e.clock_mhz)
+    command(e, &format!("--latency-ns {ns}"))
+}
+
+fn command(e: &Exploration<'_>, target: &str) -> String {
+    let mut words = vec!["netfold".to_string(), "gen".to_string()];
+    words.extend((!e.model.is_empty()).then(|| quoted(e.model)));
+    words.extend(e.options.iter().map(|o| quoted(o)));
+    format!("{} --board {} --clock-mhz {} {target}", words.join(" "), quoted(e.board), e.clock_mhz)
 }
 
 /// A word for a shell.

@@ -4,7 +4,7 @@ use super::choice::Offer;
 use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, design_cost, weights_of};
 use super::order;
 use super::plan::{Answer, Context, Plan, Shortage, plan};
-use super::{Objective, Request, Solution};
+use super::{Objective, Refused, Request, Solution};
 use crate::fold::{self, Budget, divisors};
 use crate::pipeline::Prepared;
 use crate::{fifo, lower};
@@ -62,13 +62,22 @@ pub(super) fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: 
     let faster = Request { objective: Objective::Interval(shorter), limits: Resources::UNLIMITED, ..*request };
     match solve(prepared, &faster) {
         Ok(s) => Ok(Some(s)),
-        Err(d) if d.code == Code::DoesNotFit => Ok(None),
-        Err(d) => Err(d),
+        Err(r) if r.diag.code == Code::DoesNotFit => Ok(None),
+        Err(r) => Err(r.diag),
     }
 }
 
+/// See [`super::quicker`].
+pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -> Result<Solution, Diag> {
+    let mut solver = solver(prepared, request);
+    solver.labels = s.labels;
+    let plan = Plan { folding: s.folding.clone(), used: s.used, area: s.area, latency: 0 };
+    let built = solver.quicker(Built { plan, design: s.design.clone(), used: s.used, bound: 0 })?;
+    if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
+}
+
 /// See [`super::solve`].
-pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Diag> {
+pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
     let mut solver = solver(prepared, request);
     match request.objective {
         Objective::Interval(cycles) => solver.interval(cycles.max(1)),
@@ -272,11 +281,11 @@ impl Solver<'_> {
         Ok(all.into_iter().collect())
     }
 
-    fn interval(&mut self, cycles: u64) -> Result<Solution, Diag> {
+    fn interval(&mut self, cycles: u64) -> Result<Solution, Refused> {
         match self.built(cycles, None)? {
             Ok(b) => {
                 let gap = gap(b.plan.area, b.bound);
-                self.finish(self.quicker(b)?, gap)
+                Ok(self.finish(self.quicker(b)?, gap)?)
             }
             Err(shortage) => {
                 let nearest = self.shortest(cycles + 1)?;
@@ -284,17 +293,18 @@ impl Solver<'_> {
                     Some((t, _)) => format!("the nearest interval that works is {t} cycles"),
                     None => "no interval fits: use a larger device".to_string(),
                 };
-                Err(self.refusal(&format!("a frame every {cycles} cycles"), &shortage, &help))
+                let diag = self.refusal(&format!("a frame every {cycles} cycles"), &shortage, &help);
+                Err(Refused { diag, nearest: nearest.map(|(t, _)| Objective::Interval(t)) })
             }
         }
     }
 
-    fn fastest(&mut self) -> Result<Solution, Diag> {
+    fn fastest(&mut self) -> Result<Solution, Refused> {
         match self.shortest(1)? {
             Some((t, b)) => {
                 let undecided = self.undecided.filter(|u| *u < t);
                 let gap = gap(b.plan.area, b.bound).max(undecided.map_or(0.0, |u| gap(t, u)));
-                self.finish(self.quicker(b)?, gap)
+                Ok(self.finish(self.quicker(b)?, gap)?)
             }
             None => {
                 let slowest = self.intervals()?.last().copied().unwrap_or(1);
@@ -302,7 +312,7 @@ impl Solver<'_> {
                     Err(s) => s,
                     Ok(_) => Shortage::Together,
                 };
-                Err(self.refusal("any frame rate", &shortage, "use a larger device or a smaller network"))
+                Err(self.refusal("any frame rate", &shortage, "use a larger device or a smaller network").into())
             }
         }
     }
@@ -329,12 +339,12 @@ impl Solver<'_> {
     }
 
     /// The least area whose exact latency is at most `cycles`.
-    fn latency(&mut self, cycles: u64) -> Result<Solution, Diag> {
+    fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
         let (best, bound, shortage) = self.within(cycles, false)?;
         match best {
             Some(b) => {
                 let gap = gap(b.plan.area, bound);
-                self.finish(self.quicker(b)?, gap)
+                Ok(self.finish(self.quicker(b)?, gap)?)
             }
             None => {
                 let lowest = self.lowest()?;
@@ -343,7 +353,8 @@ impl Solver<'_> {
                     None => "no latency fits: use a larger device".to_string(),
                 };
                 let shortage = shortage.unwrap_or(Shortage::Together);
-                Err(self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help))
+                let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
+                Err(Refused { diag, nearest: lowest.map(|(latency, _)| Objective::Latency(latency)) })
             }
         }
     }
@@ -453,14 +464,17 @@ impl Solver<'_> {
         Ok(lo + 1)
     }
 
-    fn lowest_latency(&mut self) -> Result<Solution, Diag> {
+    fn lowest_latency(&mut self) -> Result<Solution, Refused> {
         match self.lowest()? {
             Some((latency, b)) => {
                 let bound = self.latency_bound()?;
                 let gap = gap(latency, bound);
-                self.finish(b, gap)
+                Ok(self.finish(b, gap)?)
             }
-            None => Err(self.refusal("any latency", &Shortage::Together, "use a larger device or a smaller network")),
+            None => {
+                let help = "use a larger device or a smaller network";
+                Err(self.refusal("any latency", &Shortage::Together, help).into())
+            }
         }
     }
 

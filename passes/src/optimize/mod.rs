@@ -84,13 +84,51 @@ pub struct Solution {
     pub labels: usize,
 }
 
+/// Why there is no solution.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// The reason; [`Code::DoesNotFit`] when nothing meets the request.
+    pub diag: Diag,
+    /// The nearest request that can be met.
+    pub nearest: Option<Objective>,
+}
+
+impl From<Diag> for Refused {
+    fn from(diag: Diag) -> Refused {
+        Refused { diag, nearest: None }
+    }
+}
+
+impl From<Refused> for Diag {
+    fn from(refused: Refused) -> Diag {
+        refused.diag
+    }
+}
+
 /// Solves a folding problem.
 ///
 /// # Errors
 /// [`Code::DoesNotFit`] when nothing meets the request: which resource is short and by how much, which layer takes most of it,
 /// and the nearest request that can be met.
 pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Diag> {
+    goal::solve(prepared, request).map_err(Diag::from)
+}
+
+/// As [`solve`], with the nearest request apart.
+///
+/// # Errors
+/// As [`solve`].
+pub fn solve_or_nearest(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
     goal::solve(prepared, request)
+}
+
+/// A solution whose matrix units work in the order that gives the lowest latency within the request's limits and
+/// [`Request::latency_share`]; the folding stays.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn quicker(prepared: &Prepared, request: &Request<'_>, solution: Solution) -> Result<Solution, Diag> {
+    goal::quicker(prepared, request, solution)
 }
 
 /// The design of least area for the next interval below `interval` that some folding has, without limits: what one step faster

@@ -1,0 +1,88 @@
+//! The board as the folding optimizer sees it: what there is, what may be used, what things cost.
+
+use crate::flow::Job;
+use netfold_boards::Board;
+use netfold_ir::diag::{Code, Diag};
+use netfold_ir::hw::Design;
+use netfold_passes::fit;
+use netfold_passes::fold::Folding;
+use netfold_passes::optimize::{self, Analytic, Objective, Refused, Request, Resources};
+use netfold_passes::pipeline::LATENCY_SHARE;
+
+/// What a board has.
+pub fn device(board: &Board) -> Resources {
+    let r = &board.resources;
+    Resources { lut: r.lut, ff: r.ff, dsp: r.dsp_count(), bram18: 2 * r.bram36(), uram: r.uram_count() }
+}
+
+/// Prices on a board.
+pub fn model(board: &Board) -> Analytic {
+    let dsp_bits = board.resources.dsp.as_ref().map(|d| (d.a_bits, d.b_bits));
+    dsp_bits.map_or_else(Analytic::default, |dsp_bits| Analytic { dsp_bits })
+}
+
+impl Job {
+    /// What may be used: all of the board, or the share of each resource that was given.
+    pub fn limits(&self) -> Resources {
+        let device = device(&self.board);
+        self.config.target.max_utilization.map_or(device, |share| device.share(share))
+    }
+
+    /// The folding problem on this job's board; the objective is a stand-in.
+    pub fn request<'a>(&'a self, model: &'a Analytic) -> Request<'a> {
+        Request {
+            objective: Objective::Fastest,
+            device: device(&self.board),
+            limits: self.limits(),
+            pins: &self.pins,
+            model,
+            latency_share: LATENCY_SHARE,
+        }
+    }
+
+    /// The nearest request that works as the command line has it.
+    pub fn as_arguments(&self, objective: Objective) -> String {
+        match objective {
+            Objective::Interval(cycles) => format!("--fps {}", self.fps(cycles)),
+            Objective::Latency(cycles) => {
+                format!("--latency-ns {}", (cycles as f64 * 1000.0 / self.clock_mhz).ceil())
+            }
+            Objective::Fastest => "--fps max".to_string(),
+            Objective::LowestLatency => "--latency-ns min".to_string(),
+        }
+    }
+
+    /// Frames a second at an interval, rounded so that the interval comes back.
+    fn fps(&self, cycles: u64) -> f64 {
+        let fps = self.clock_mhz * 1e6 / cycles.max(1) as f64;
+        if fps >= 1.0 { (fps * 1e3).floor() / 1e3 } else { fps }
+    }
+}
+
+/// Folds a job within its board's limits.
+///
+/// # Errors
+/// [`Code::DoesNotFit`]: what is short, in which layer, and the arguments nearest to those given that work.
+pub fn streams(job: &Job) -> Result<(Design, Folding), Diag> {
+    let model = model(&job.board);
+    let solved = fit::target(&job.prepared, job.target, &job.request(&model));
+    solved.map(|s| (s.design, s.folding)).map_err(|Refused { diag, nearest }| match nearest {
+        Some(objective) => {
+            let works = format!("{} works at {} MHz on {}", job.as_arguments(objective), job.clock_mhz, job.board.name);
+            let help = if diag.help.is_empty() { works } else { format!("{}: {works}", diag.help) };
+            diag.help(help)
+        }
+        None => diag,
+    })
+}
+
+/// Refuses a design that is larger than the board, before anything is written.
+///
+/// # Errors
+/// [`Code::DoesNotFit`] with every resource that is short and the layer that takes most of it.
+pub fn check(job: &Job, design: &Design) -> Result<(), Diag> {
+    optimize::fits(design, &job.limits(), &model(&job.board)).map(|_| ()).map_err(|diag| match diag.code {
+        Code::DoesNotFit => Diag { place: job.board.name.clone(), ..diag },
+        _ => diag,
+    })
+}

@@ -1,0 +1,72 @@
+//! Designs for a device: [`crate::optimize`] with what the device has, for every kind of target.
+
+use crate::fold::{self, Budget};
+use crate::optimize::{self, Objective, Refused, Request, Resources, Solution, design_cost};
+use crate::pipeline::{Prepared, Target};
+use crate::{fifo, lower};
+use netfold_ir::diag::{Code, Diag};
+use netfold_ir::hw::timing;
+
+/// Solves for a target; the request's own objective is not used.
+///
+/// [`Target::Near`] is moved to the shortest interval that the network's structure allows. [`Target::Multipliers`] is a rate that is
+/// given up for the fastest that fits where the device cannot hold it.
+///
+/// # Errors
+/// As [`optimize::solve_or_nearest`].
+pub fn target(prepared: &Prepared, target: Target, request: &Request<'_>) -> Result<Solution, Refused> {
+    let of = |objective| solve(prepared, &Request { objective, ..*request });
+    match target {
+        Target::Interval(cycles) => of(Objective::Interval(cycles.max(1))),
+        Target::Near(cycles) => of(Objective::Interval(reachable(prepared, cycles.max(1), request)?)),
+        Target::Latency(cycles) => of(Objective::Latency(cycles)),
+        Target::Fastest => of(Objective::Fastest),
+        Target::LowestLatency => of(Objective::LowestLatency),
+        Target::Multipliers(n) => {
+            let cycles = reachable(prepared, fold::fastest_within(&prepared.int, n, request.pins), request)?;
+            match of(Objective::Interval(cycles)) {
+                Err(r) if r.diag.code == Code::DoesNotFit => of(Objective::Fastest),
+                found => found,
+            }
+        }
+    }
+}
+
+/// As [`optimize::solve_or_nearest`]; for a rate, where the balanced rule is known to reach it within the limits, first within what
+/// that rule uses of each resource, so that none is traded for more of another one. Only orders of work that lower the latency
+/// may go beyond it.
+///
+/// # Errors
+/// As [`optimize::solve_or_nearest`].
+pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
+    if let Objective::Interval(cycles) = request.objective
+        && let Some(limits) = rule(prepared, cycles, request)?
+        && let Ok(solution) = optimize::solve_or_nearest(prepared, &Request { limits, latency_share: 0.0, ..*request })
+    {
+        return Ok(optimize::quicker(prepared, request, solution)?);
+    }
+    optimize::solve_or_nearest(prepared, request)
+}
+
+/// What the balanced rule uses, when it reaches the interval within the limits.
+fn rule(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<Option<Resources>, Diag> {
+    let folding = fold::balanced(&prepared.int, cycles, request.pins, budget(&request.limits));
+    let mut design = lower::run(&prepared.int, &prepared.realizations, &folding)?;
+    if timing::bottleneck(&design).0 > cycles {
+        return Ok(None);
+    }
+    fifo::run_with(&mut design, 0)?;
+    let used = design_cost(&design, request.model);
+    Ok(used.within(&request.limits).then_some(used))
+}
+
+/// The interval, or the shortest one above it that the network's structure and the pins allow.
+fn reachable(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<u64, Diag> {
+    let folding = fold::balanced(&prepared.int, cycles, request.pins, budget(&request.limits));
+    let design = lower::run(&prepared.int, &prepared.realizations, &folding)?;
+    Ok(timing::bottleneck(&design).0.max(cycles))
+}
+
+fn budget(limits: &Resources) -> Budget {
+    Budget { dsp: usize::try_from(limits.dsp).unwrap_or(usize::MAX), block_memory: limits.bram18 > 0 }
+}
