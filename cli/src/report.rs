@@ -248,7 +248,13 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
 /// The folding of a multiplying module.
 fn folding(kind: &Kind) -> String {
     match kind {
-        Kind::Mvu(m) => format!("PE {} of {}, SIMD {} of {}", m.pe, m.weights.rows, m.simd, m.weights.cols),
+        Kind::Mvu(m) => {
+            let early = match m.early {
+                0 => String::new(),
+                n => format!(", {n} of {} beats early", m.synapse_fold()),
+            };
+            format!("PE {} of {}, SIMD {} of {}{early}", m.pe, m.weights.rows, m.simd, m.weights.cols)
+        }
         Kind::Vvu(v) => format!("PE {} of {}, SIMD {} of {}", v.pe, v.channels(), v.simd, v.weights.cols),
         Kind::Swu(s) => format!("{} of {} channels", s.lanes, s.channels),
         Kind::Program(p) if p.combinational => "combinational".to_string(),

@@ -67,7 +67,7 @@ pub enum Target {
 }
 
 /// Share of the device that designs may spend on lower latency.
-pub const LATENCY_SHARE: f64 = 0.03;
+pub const LATENCY_SHARE: f64 = 0.1;
 
 /// Fold, lower and size the FIFOs, without a device: the optimum of [`optimize::solve`] with [`optimize::Analytic`] prices, within
 /// the DSP blocks of `budget`. Where the balanced rule is known to work it also bounds every resource, so that no resource is

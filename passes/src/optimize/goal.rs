@@ -200,7 +200,9 @@ impl Solver<'_> {
             modules.iter().map(|id| price(design, *id, at(*id))).sum()
         };
         let base = total(design, None);
-        let most = prices.area(&base) as f64 + Prices::DEVICE * share;
+        // The whole share only for designs that are large themselves.
+        let spend = Prices::DEVICE * share;
+        let most = prices.area(&base) as f64 + spend.min((spend * 0.2).max(plan.area as f64 * 0.5));
         let rest = plan.used.zip(&base, u64::saturating_sub);
         let allowed = |design: &Design, id: ModuleId, early: usize| {
             let used = total(design, Some((id, early)));

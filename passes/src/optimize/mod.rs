@@ -59,7 +59,8 @@ pub struct Request<'a> {
     pub pins: &'a HashMap<String, Pin>,
     /// Prices.
     pub model: &'a dyn CostModel,
-    /// Share of the device that a design may take on top of the least area where another order of work lowers its latency; 0: none.
+    /// Share of the device that a design may take on top of the least area where another order of work lowers its latency, though
+    /// beyond a fifth of it no more than half of what the design takes itself; 0: none.
     pub latency_share: f64,
 }
 
