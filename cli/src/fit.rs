@@ -5,7 +5,7 @@ use netfold_boards::Board;
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::hw::Design;
 use netfold_passes::fit;
-use netfold_passes::fold::Folding;
+use netfold_passes::fold::{Budget, Folding};
 use netfold_passes::optimize::{self, Analytic, Objective, Refused, Request, Resources};
 use netfold_passes::pipeline::LATENCY_SHARE;
 
@@ -13,6 +13,12 @@ use netfold_passes::pipeline::LATENCY_SHARE;
 pub fn device(board: &Board) -> Resources {
     let r = &board.resources;
     Resources { lut: r.lut, ff: r.ff, dsp: r.dsp_count(), bram18: 2 * r.bram36(), uram: r.uram_count() }
+}
+
+/// What the balanced rule needs to know of a board.
+pub fn budget(board: &Board) -> Budget {
+    let dsp = usize::try_from(board.resources.dsp_count()).unwrap_or(usize::MAX);
+    Budget { dsp, block_memory: board.resources.bram.count > 0 }
 }
 
 /// Prices on a board.

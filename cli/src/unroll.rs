@@ -1,7 +1,8 @@
 //! The unrolled style: which layers have it, with which delays, and whether what comes out reaches the target.
 
 use crate::args::Style as Flag;
-use crate::flow::{Job, budget};
+use crate::fit;
+use crate::flow::Job;
 use netfold_boards::Family;
 use netfold_frontend::config::{Beat, Config, Registers, Style};
 use netfold_ir::diag::{Code, Diag};
@@ -128,7 +129,7 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
     let cycles = match job.target {
         Target::Interval(n) | Target::Near(n) => n,
         Target::Multipliers(n) if whole != Style::Unrolled => fold::fastest_within(int, n, &job.pins),
-        Target::Latency(_) | Target::Multipliers(_) => 1,
+        Target::Latency(_) | Target::Multipliers(_) | Target::Fastest | Target::LowestLatency => 1,
     };
     let pixels = int.graph.ids().into_iter().map(|id| pixels_of(int, id)).max().unwrap_or(1) as u64;
     let granularity = match job.config.unrolled.beat.unwrap_or(Beat::Auto) {
@@ -141,8 +142,15 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
         Style::Unrolled => !job.styles.stream.contains(&id),
         _ => job.styles.unrolled.contains(&id),
     };
-    let (design, folding) =
-        pipeline::unrolled(&job.prepared, granularity, cycles, &unrolling, &wanted, &job.pins, budget(&job.board))?;
+    let (design, folding) = pipeline::unrolled(
+        &job.prepared,
+        granularity,
+        cycles,
+        &unrolling,
+        &wanted,
+        &job.pins,
+        fit::budget(&job.board),
+    )?;
     reaches(job, &design)?;
     Ok((design, folding))
 }
