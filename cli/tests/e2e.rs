@@ -166,3 +166,29 @@ fn real_networks_agree_with_their_references() {
         assert!(same * 100 >= number(&result, "samples") * 97, "{}: {result}", dir.display());
     }
 }
+
+#[test]
+fn unrolled_networks_compute_what_golden_computes_every_cycle() {
+    if !verilator() {
+        return;
+    }
+    let unrolled = ["--style", "unrolled", "--board", "zcu104"];
+    let few = ["quantized_mlp_4_1", "one_pixel"];
+    let all = std::env::var("NETFOLD_E2E").is_ok_and(|v| v == "all");
+    for dir in folders(&root().join("testcases/e2e"), "case.json") {
+        if all || few.iter().any(|f| dir.ends_with(f)) {
+            check(&dir, &test_case(&dir), &unrolled, true);
+        }
+    }
+    // A trigger at 160 MHz: one event a cycle, within 100 ns from the first input to the output.
+    let dir = root().join("examples/muon_track");
+    let muon = example(&dir);
+    check(&dir, &muon, &[], true);
+    let result = json(&mut sim(&muon, &["--engine", "verilator"]));
+    assert_eq!(number(&result, "interval_cycles"), 1, "{result}");
+    let ns = number(&result, "latency_cycles") as f64 * 1000.0 / 160.0;
+    assert!(ns < 100.0, "{ns} ns");
+    let mut command = sim(&muon, &["--tolerance", "0"]);
+    let result = json(command.args(["--expect", &dir.join("output.npy").display().to_string()]));
+    assert_eq!(number(&result, "mismatches"), 0, "{result}");
+}

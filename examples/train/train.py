@@ -11,7 +11,7 @@ import importlib  # noqa: E402
 import sys  # noqa: E402
 import time  # noqa: E402
 
-NAMES = ["jet_tagger", "digits_cnn", "digits_mlp", "digits_resnet", "vibration_autoencoder"]
+NAMES = ["jet_tagger", "digits_cnn", "digits_mlp", "digits_resnet", "vibration_autoencoder", "muon_track"]
 
 
 def main(names):
