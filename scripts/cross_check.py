@@ -26,6 +26,7 @@ EXPECTED = {
     "digits_mlp": ("argmax", 0.99),
     "digits_resnet": ("argmax", 0.97),
     "vibration_autoencoder": ("close", 0.03),
+    "muon_track": ("close", 1e-6),
 }
 
 

@@ -12,7 +12,7 @@ use std::path::Path;
 #[test]
 fn examples_evaluate_to_their_stored_outputs() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    for name in ["jet_tagger", "digits_cnn", "digits_mlp", "digits_resnet", "vibration_autoencoder"] {
+    for name in ["jet_tagger", "digits_cnn", "digits_mlp", "digits_resnet", "vibration_autoencoder", "muon_track"] {
         let folder = folder.join(name);
         let net = onnx::load(&folder.join("model.onnx")).unwrap_or_else(|e| panic!("{name}: {e}"));
         let (shape, input) = read_npy(&folder.join("input.npy"));

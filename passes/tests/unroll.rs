@@ -19,7 +19,7 @@ fn prepared(seed: u64) -> Option<Prepared> {
 
 #[test]
 fn unrolled_random_networks_compute_what_golden_computes() {
-    let seeds = std::env::var("NETFOLD_RANDOM_NETWORKS").ok().and_then(|s| s.parse().ok()).unwrap_or(60u64);
+    let seeds = std::env::var("NETFOLD_RANDOM_NETWORKS").ok().and_then(|s| s.parse().ok()).unwrap_or(30u64);
     let (mut programs, mut alone, mut built) = (0, 0, 0);
     for seed in 0..seeds {
         let Some(prepared) = prepared(seed) else { continue };

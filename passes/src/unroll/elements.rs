@@ -2,7 +2,7 @@
 //! only where something other than a sum reads them. So constants, batch-wide additions and paddings vanish into the sums behind.
 
 use super::region::{Region, Source};
-use super::step::{Form, comparison, form};
+use super::step::{Form, form};
 use crate::lower::Realizations;
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::graph::NodeId;
@@ -10,11 +10,14 @@ use netfold_ir::hw::ReduceOp;
 use netfold_ir::hw::program::{Interval, Overflow, Quantizer, Rounding};
 use netfold_ir::int::{IntConv, IntNetwork, IntOp, Range};
 use netfold_ir::net::Window;
-use netfold_shiftadd::{InputSpec, ProgramBuilder, ProgramError, Value};
+use netfold_shiftadd::{InputSpec, ProgramBuilder, ProgramError, Steps, Value};
 use std::collections::HashMap;
 
 /// Terms of all positions of a tensor up to which they are solved at once, so that positions share sums.
 const SHARED_TERMS: usize = 6_000;
+
+/// Inputs of a lookup table.
+const LUT_INPUTS: u32 = 6;
 
 /// A weighted sum of values and a constant.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -365,52 +368,22 @@ impl Elements<'_> {
         if op == ReduceOp::Sum {
             return Ok(sets.iter().map(|s| weighted(s.iter().map(|e| (1, e)))).collect());
         }
-        // Trees of `max(a, b) = a + relu(b - a)`; of bits, whether any is set.
-        let mut sets = sets;
-        let unit = Interval { lo: 0, hi: 1 };
-        if sets.iter().flatten().all(|e| self.range(e) == unit) {
-            let sums = sets.iter().map(|s| weighted(s.iter().map(|e| (1, e)))).collect::<Vec<_>>();
-            let form = Form::Steps { base: 0, steps: vec![(1, 1)] };
-            return self.apply(sums, &vec![form; sets.len()]);
+        let mut out = Vec::with_capacity(sets.len());
+        for set in sets {
+            let mut open = self.values(&set)?;
+            let width: u32 = open.iter().map(|v| self.builder.spec(*v).range.width()).sum();
+            if open.len() > 2 && width <= LUT_INPUTS {
+                let largest = |x: &[i64]| x.iter().copied().max().unwrap_or(0);
+                let v = self.builder.table(&open, largest).map_err(|error| self.failed(&error))?;
+                open = vec![v];
+            }
+            while open.len() > 1 {
+                let pair = |p: &[Value]| if let [a, b] = *p { self.builder.max(a, b) } else { p[0] };
+                open = open.chunks(2).map(pair).collect();
+            }
+            out.extend(open.first().map(|v| Expr::value(*v)));
         }
-        while sets.iter().any(|s| s.len() > 1) {
-            let mut differences = Vec::new();
-            for set in &sets {
-                for pair in set.chunks_exact(2) {
-                    differences.push(weighted([(1, &pair[1]), (-1, &pair[0])].into_iter()));
-                }
-            }
-            let mut made = self.values(&differences)?.into_iter();
-            let (mut larger, mut words) = (Vec::new(), Vec::new());
-            for set in &sets {
-                for pair in set.chunks_exact(2) {
-                    let Some(d) = made.next() else { continue };
-                    let range = self.builder.spec(d).range;
-                    let (a, b) = (self.range(&pair[0]), self.range(&pair[1]));
-                    let result = Interval { lo: a.lo.max(b.lo), hi: a.hi.max(b.hi) };
-                    let mut sum = pair[0].clone();
-                    if range.hi > 0 {
-                        let r = self.quantize(d, word(true, Interval { lo: 0, hi: range.hi }))?;
-                        sum.add(&Expr::value(r), 1);
-                    }
-                    larger.push(sum);
-                    words.push(result);
-                }
-            }
-            // The sums stay within the words of the larger elements, which intervals alone do not tell.
-            let mut values = self.values(&larger)?.into_iter().zip(words);
-            for set in &mut sets {
-                let mut next = Vec::with_capacity(set.len().div_ceil(2));
-                for _ in set.chunks_exact(2) {
-                    let Some((v, range)) = values.next() else { continue };
-                    let v = if self.builder.spec(v).range == range { v } else { self.quantize(v, word(false, range))? };
-                    next.push(Expr::value(v));
-                }
-                next.extend(set.chunks_exact(2).remainder().iter().cloned());
-                *set = next;
-            }
-        }
-        Ok(sets.into_iter().flatten().collect())
+        Ok(out)
     }
 
     /// A step function.
@@ -446,7 +419,7 @@ impl Elements<'_> {
 
     /// One form an element.
     fn apply(&mut self, x: Vec<Expr>, forms: &[Form]) -> Result<Vec<Expr>, Diag> {
-        // What must be a value before a factor, several comparisons or two halves read it.
+        // What must be a value before a factor or two halves read it.
         let first: Vec<Expr> = x.iter().zip(forms).filter(|(e, f)| needs_value(f, e)).map(|(e, _)| e.clone()).collect();
         let mut made = self.values(&first)?.into_iter();
         let x: Vec<Expr> = x
@@ -454,47 +427,42 @@ impl Elements<'_> {
             .zip(forms)
             .map(|(e, f)| if needs_value(f, &e) { made.next().map_or(e, Expr::value) } else { e })
             .collect();
-        // Sums with their quantizers.
-        let mut parts: Vec<(Expr, Quantizer)> = Vec::new();
+        // Sums with what follows.
+        let mut parts: Vec<(Expr, &Form)> = Vec::new();
         let mut halves: Vec<(Expr, Form)> = Vec::new();
         for (e, f) in x.iter().zip(forms) {
             match f {
                 Form::Constant(_) => {}
-                Form::Line { mul, add, quantizer } => {
+                Form::Line { mul, add, .. } => {
                     let mut sum = Expr::constant(*add);
                     sum.add(e, *mul);
-                    parts.push((sum, *quantizer));
+                    parts.push((sum, f));
                 }
-                Form::Steps { steps, .. } => {
-                    for (threshold, _) in steps {
-                        let (add, quantizer) = comparison(*threshold, self.range(e));
-                        let mut sum = Expr::constant(add);
-                        sum.add(e, 1);
-                        parts.push((sum, quantizer));
-                    }
-                }
+                Form::Steps { .. } => parts.push((e.clone(), f)),
                 Form::Halves(below, above, _) => {
                     let r = self.range(e);
                     let v = self.values(std::slice::from_ref(e))?[0];
                     let low = Interval { lo: r.lo.min(-1), hi: -1 };
-                    let clamp = Overflow::Clamp { lo: low.lo, hi: -1 };
-                    let q = Quantizer { overflow: clamp, ..word(false, low) };
+                    let q = Quantizer { overflow: Overflow::Clamp { lo: low.lo, hi: -1 }, ..word(false, low) };
                     let negative = self.quantize(v, q)?;
                     let positive = self.quantize(v, word(true, Interval { lo: 0, hi: r.hi.max(0) }))?;
                     halves.push((Expr::value(negative), (**below).clone()));
                     halves.push((Expr::value(positive), (**above).clone()));
-                    let (add, quantizer) = comparison(0, r);
-                    let mut sum = Expr::constant(add);
-                    sum.add(e, 1);
-                    parts.push((sum, quantizer));
+                    parts.push((e.clone(), f));
                 }
             }
         }
         let sums: Vec<Expr> = parts.iter().map(|p| p.0.clone()).collect();
         let values = self.values(&sums)?;
         let mut results = Vec::with_capacity(values.len());
-        for (v, (_, q)) in values.into_iter().zip(&parts) {
-            results.push(self.quantize(v, *q)?);
+        for (v, (_, f)) in values.into_iter().zip(&parts) {
+            results.push(match f {
+                Form::Constant(_) => v,
+                Form::Line { quantizer, .. } => self.quantize(v, *quantizer)?,
+                Form::Steps { base, steps } => self.steps(v, Steps::new(*base, steps.clone()))?,
+                // One half is constant: its value at -1 where the argument is not negative, that at 0 elsewhere.
+                Form::Halves(_, _, [minus_one, zero]) => self.steps(v, Steps::new(-zero, vec![(0, -minus_one)]))?,
+            });
         }
         let mut half_values = Vec::new().into_iter();
         if !halves.is_empty() {
@@ -504,27 +472,11 @@ impl Elements<'_> {
         let mut results = results.into_iter();
         let mut out = Vec::with_capacity(x.len());
         for f in forms {
-            let mut next = |factor: i64, y: &mut Expr| {
-                if let Some(v) = results.next() {
-                    y.add(&Expr::value(v), factor);
-                }
-            };
             out.push(match f {
                 Form::Constant(k) => Expr::constant(*k),
-                Form::Line { .. } => {
-                    let mut y = Expr::constant(0);
-                    next(1, &mut y);
-                    y
-                }
-                Form::Steps { base, steps } => {
-                    let mut y = Expr::constant(*base);
-                    steps.iter().for_each(|(_, by)| next(*by, &mut y));
-                    y
-                }
-                Form::Halves(_, _, [minus_one, zero]) => {
-                    // One half is constant: its value at -1 where the sign bit says so, that at 0 elsewhere.
-                    let mut y = Expr::constant(-zero);
-                    next(zero - minus_one, &mut y);
+                Form::Line { .. } | Form::Steps { .. } => results.next().map_or(Expr::constant(0), Expr::value),
+                Form::Halves(..) => {
+                    let mut y = results.next().map_or(Expr::constant(0), Expr::value);
                     half_values.by_ref().take(2).for_each(|h| y.add(&h, 1));
                     y
                 }
@@ -532,14 +484,18 @@ impl Elements<'_> {
         }
         Ok(out)
     }
+
+    fn steps(&mut self, v: Value, steps: Steps) -> Result<Value, Diag> {
+        self.builder.steps(v, &steps).map_err(|error| self.failed(&error))
+    }
 }
 
-/// Whether a form reads its argument several times, or with a factor that is better applied once.
+/// Whether a form reads its argument several times, or with a factor that is better applied once to the whole sum.
 fn needs_value(f: &Form, e: &Expr) -> bool {
     match f {
         Form::Constant(_) => false,
         Form::Line { mul, .. } => !mul.unsigned_abs().is_power_of_two() && e.terms.len() > 1,
-        Form::Steps { steps, .. } => steps.len() > 1 && e.terms.len() > 1,
+        Form::Steps { .. } => false,
         Form::Halves(..) => true,
     }
 }

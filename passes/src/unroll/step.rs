@@ -2,11 +2,13 @@
 
 use crate::realize::Realized;
 use netfold_ir::hw::latency::signed_digits;
-use netfold_ir::hw::program::{Interval, Overflow, Quantizer, Rounding, bit_len};
+use netfold_ir::hw::program::{Interval, Overflow, Quantizer, Rounding};
 use netfold_ir::hw::{MulShift, Realization};
 
-/// Most comparisons of one element.
-const MOST_STEPS: usize = 64;
+/// Most steps of one element.
+const MOST_STEPS: usize = 255;
+/// Most values of an argument for which any function is a table.
+const TABLE_VALUES: u64 = 1 << 10;
 /// Widest sum, in bits: what the solver takes, less room for its signed digits.
 const WIDEST: u32 = 44;
 
@@ -24,11 +26,11 @@ pub(super) enum Form {
         /// What follows.
         quantizer: Quantizer,
     },
-    /// `base` plus the second number of every pair whose first one is at most `q`.
+    /// A piecewise constant function.
     Steps {
         /// The value below all steps.
         base: i64,
-        /// Where it steps and by how much, ascending.
+        /// Where it steps and the value from there on, ascending.
         steps: Vec<(i64, i64)>,
     },
     /// The first form of `min(q, -1)` where `q < 0`, the second of `max(q, 0)` elsewhere; with the values at -1 and 0.
@@ -56,20 +58,33 @@ pub(super) fn form(realized: &Realized, c: usize, (lo, hi): (i64, i64)) -> Optio
         }
         Realization::Thresholds(_) | Realization::Table(_) => None,
     };
-    // A line with a factor of several digits costs additions of the whole width; a comparison about half a width each.
-    let additions = match &line {
-        Some(Form::Constant(_)) => return line,
-        Some(Form::Line { mul, .. }) => signed_digits(*mul) as usize - 1,
-        _ => MOST_STEPS,
-    };
-    let steps = steps(&realized.function, &f, (lo, hi), (2 * additions).clamp(1, MOST_STEPS));
+    if matches!(line, Some(Form::Constant(_))) {
+        return line;
+    }
+    let steps = steps(&realized.function, &f, (lo, hi));
     match (steps, line) {
-        (Some(s), None) => Some(s),
-        (Some(Form::Steps { base, steps }), Some(line)) => {
-            let few = steps.len() == 1 || steps.len() < 2 * additions;
-            Some(if few { Form::Steps { base, steps } } else { line })
+        (Some(s), Some(l)) => Some(if price(&s, (lo, hi)) < price(&l, (lo, hi)) { s } else { l }),
+        (s, l) => s.or(l),
+    }
+}
+
+/// Lookup tables of a form, only to compare two of the same function.
+fn price(form: &Form, (lo, hi): (i64, i64)) -> f64 {
+    let width = f64::from(Interval { lo, hi }.width());
+    match form {
+        Form::Constant(_) => 0.0,
+        // Additions of the factor's digits, and clipping.
+        Form::Line { mul, quantizer, .. } => {
+            f64::from(signed_digits(*mul) - 1) * width + f64::from(quantizer.bits) + 1.0
         }
-        (_, line) => line,
+        // The sign of one sum; one lookup table a bit of the result; or comparisons.
+        Form::Steps { steps, .. } if steps.len() <= 1 => 0.5,
+        Form::Steps { base, steps } => {
+            let ends = steps.iter().fold((*base, *base), |e, s| (e.0.min(s.1), e.1.max(s.1)));
+            let bits = f64::from(Interval { lo: ends.0, hi: ends.1 }.width());
+            if width <= 6.0 { bits } else { steps.len() as f64 * (0.2 * width + 1.0) }
+        }
+        Form::Halves(below, above, _) => price(below, (lo, -1)) + price(above, (0, hi)) + width,
     }
 }
 
@@ -97,14 +112,16 @@ fn line(m: &MulShift, c: usize, shift: i64, (lo, hi): (i64, i64)) -> Option<Form
     (bits <= 48).then_some(Form::Line { mul, add, quantizer })
 }
 
-/// The steps of a function, at most `most` of them.
-fn steps(function: &Realization, f: &impl Fn(i64) -> i64, (lo, hi): (i64, i64), most: usize) -> Option<Form> {
+/// The steps of a function, where they are not too many.
+fn steps(function: &Realization, f: &impl Fn(i64) -> i64, (lo, hi): (i64, i64)) -> Option<Form> {
     let mut found = Vec::new();
     let monotone = match function {
         Realization::MulShift(m) => !m.wrap,
         Realization::Thresholds(_) => true,
         Realization::TwoSlopes(..) | Realization::Table(_) => false,
     };
+    let values = hi.abs_diff(lo).saturating_add(1);
+    let most = if values <= TABLE_VALUES { usize::MAX } else { MOST_STEPS };
     let base = f(lo);
     if monotone {
         let last = f(hi);
@@ -119,12 +136,11 @@ fn steps(function: &Realization, f: &impl Fn(i64) -> i64, (lo, hi): (i64, i64), 
                 let mid = below + (above - below) / 2;
                 if f(mid) == value { below = mid } else { above = mid }
             }
-            let next = f(above);
-            found.push((above, next - value));
-            (at, value) = (above, next);
+            (at, value) = (above, f(above));
+            found.push((at, value));
         }
     } else {
-        if hi.abs_diff(lo) > 1 << 16 {
+        if values > 1 << 16 {
             return None;
         }
         let mut value = base;
@@ -134,21 +150,12 @@ fn steps(function: &Realization, f: &impl Fn(i64) -> i64, (lo, hi): (i64, i64), 
                 if found.len() == most {
                     return None;
                 }
-                found.push((q, next - value));
+                found.push((q, next));
                 value = next;
             }
         }
     }
     Some(if found.is_empty() { Form::Constant(base) } else { Form::Steps { base, steps: found } })
-}
-
-/// What must be added to a value in `range` so that bit `drop` of the sum says whether the value is at least `threshold`, and
-/// that bit as a quantizer.
-pub(super) fn comparison(threshold: i64, range: Interval) -> (i64, Quantizer) {
-    let drop = bit_len((threshold - range.lo - 1).max(0)).max(bit_len((range.hi - threshold).max(0)));
-    let rounding = Rounding::Floor;
-    let quantizer = Quantizer { relu: false, drop, rounding, bits: 1, signed: false, overflow: Overflow::Wrap };
-    ((1i64 << drop) - threshold, quantizer)
 }
 
 #[cfg(test)]
@@ -160,7 +167,7 @@ mod tests {
         match form {
             Form::Constant(k) => *k,
             Form::Line { mul, add, quantizer } => quantizer.apply(mul * q + add),
-            Form::Steps { base, steps } => base + steps.iter().filter(|s| s.0 <= q).map(|s| s.1).sum::<i64>(),
+            Form::Steps { base, steps } => steps.iter().rev().find(|s| s.0 <= q).map_or(*base, |s| s.1),
             Form::Halves(below, above, [minus_one, zero]) => {
                 let known = if q >= 0 { minus_one } else { zero };
                 value(below, q.min(-1)) + value(above, q.max(0)) - known
@@ -204,17 +211,6 @@ mod tests {
                         assert_eq!(value(&form, q), function.eval(0, q + s), "{function:?} at {q}: {form:?}");
                     }
                 }
-            }
-        }
-    }
-
-    #[test]
-    fn comparisons_are_one_bit() {
-        for (lo, hi) in [(-9, 12), (0, 31), (-8, 7)] {
-            for t in lo + 1..=hi {
-                let (add, q) = comparison(t, Interval { lo, hi });
-                assert_eq!(q.range(Interval { lo: lo + add, hi: hi + add }), Interval { lo: 0, hi: 1 });
-                assert!((lo..=hi).all(|v| q.apply(v + add) == i64::from(v >= t)));
             }
         }
     }
