@@ -41,7 +41,8 @@ pub fn target(prepared: &Prepared, target: Target, request: &Request<'_>) -> Res
 pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
     if let Objective::Interval(cycles) = request.objective
         && let Some(limits) = rule(prepared, cycles, request)?
-        && let Ok(solution) = optimize::solve_or_nearest(prepared, &Request { limits, latency_share: 0.0, ..*request })
+        && let Some(solution) =
+            optimize::attempt(prepared, &Request { limits, latency_share: 0.0, ..*request }, cycles)?
     {
         return Ok(optimize::quicker(prepared, request, solution)?);
     }

@@ -25,6 +25,9 @@ const SOME_EFFORT: u64 = 1_000_000;
 const ATTEMPTS: usize = 3;
 const TIGHTENINGS: usize = 4;
 
+/// Latencies at most that are tried for the lowest one.
+const PROBES: usize = 4;
+
 /// A solver of one request.
 struct Solver<'a> {
     prepared: &'a Prepared,
@@ -64,6 +67,19 @@ pub(super) fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: 
         Ok(s) => Ok(Some(s)),
         Err(r) if r.diag.code == Code::DoesNotFit => Ok(None),
         Err(r) => Err(r.diag),
+    }
+}
+
+/// See [`super::attempt`].
+pub(super) fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
+    let mut solver = solver(prepared, request);
+    match solver.built(interval, None)? {
+        Ok(b) => {
+            let gap = gap(b.plan.area, b.bound);
+            let b = solver.quicker(b)?;
+            solver.finish(b, gap).map(Some)
+        }
+        Err(_) => Ok(None),
     }
 }
 
@@ -323,21 +339,52 @@ impl Solver<'_> {
     /// intervals that fit are found by bisection.
     fn shortest(&mut self, from: u64) -> Result<Option<(u64, Built)>, Diag> {
         let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t >= from).collect();
-        let Some(last) = all.len().checked_sub(1) else { return Ok(None) };
-        let Ok(b) = self.built(all[last], None)? else { return Ok(None) };
-        let mut best = (all[last], b);
-        let (mut lo, mut hi) = (0, last);
+        // First by the model alone, whose FIFOs are shallow; then with FIFOs, from there on.
+        let limits = self.request.limits;
+        let (mut lo, mut hi) = (0, all.len());
         while lo < hi {
+            let mid = lo + (hi - lo) / 2;
+            let answer = self.plan(all[mid], &limits, None, u64::MAX)?;
+            if answer.plan.is_err() && answer.bound != u64::MAX {
+                self.undecided = Some(self.undecided.map_or(all[mid], |u| u.min(all[mid])));
+            }
+            if answer.plan.is_ok() { hi = mid } else { lo = mid + 1 }
+        }
+        let (first, mut hi) = (lo, all.len());
+        let mut best = None;
+        let (mut at, mut step) = (first, 1);
+        while at < hi {
+            match self.built(all[at], None)? {
+                Ok(b) => {
+                    best = Some((all[at], b));
+                    hi = at;
+                    break;
+                }
+                Err(_) => {
+                    lo = at + 1;
+                    at += step;
+                    step *= 2;
+                }
+            }
+        }
+        if best.is_none() && lo < hi {
+            // The last steps went past the end.
+            if let Ok(b) = self.built(all[hi - 1], None)? {
+                best = Some((all[hi - 1], b));
+                hi -= 1;
+            }
+        }
+        while best.is_some() && lo < hi {
             let mid = lo + (hi - lo) / 2;
             match self.built(all[mid], None)? {
                 Ok(b) => {
-                    best = (all[mid], b);
+                    best = Some((all[mid], b));
                     hi = mid;
                 }
                 Err(_) => lo = mid + 1,
             }
         }
-        Ok(Some(best))
+        Ok(best)
     }
 
     /// The least area whose exact latency is at most `cycles`.
@@ -351,12 +398,12 @@ impl Solver<'_> {
             None => {
                 let lowest = self.lowest()?;
                 let help = match &lowest {
-                    Some((latency, _)) => format!("the nearest latency that works is {latency} cycles"),
+                    Some((latency, ..)) => format!("the nearest latency that works is {latency} cycles"),
                     None => "no latency fits: use a larger device".to_string(),
                 };
                 let shortage = shortage.unwrap_or(Shortage::Together);
                 let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
-                Err(Refused { diag, nearest: lowest.map(|(latency, _)| Objective::Latency(latency)) })
+                Err(Refused { diag, nearest: lowest.map(|(latency, ..)| Objective::Latency(latency)) })
             }
         }
     }
@@ -432,44 +479,38 @@ impl Solver<'_> {
         Ok((best, bound, reason))
     }
 
-    /// The lowest latency that fits, by bisection between the bound and the fastest design that fits.
-    fn lowest(&mut self) -> Result<Option<(u64, Built)>, Diag> {
+    /// The lowest latency that fits, with a proved bound of it: by bisection below that of the fastest design that fits.
+    fn lowest(&mut self) -> Result<Option<(u64, Built, u64)>, Diag> {
         let Some((_, start)) = self.shortest(1)? else { return Ok(None) };
         let start = self.quicker(start)?;
         let mut hi = timing::simulate(&start.design)?.latency_cycles;
-        let mut best = (hi, start);
-        let mut lo = self.latency_bound()?.saturating_sub(1);
-        while hi > lo + (hi / 50).max(1) {
+        let mut best = start;
+        let (mut lo, mut proved) = (0, 1);
+        for _ in 0..PROBES {
+            if hi <= lo + (hi / 50).max(1) {
+                break;
+            }
             let mid = lo + (hi - lo) / 2;
-            match self.within(mid, true)?.0 {
+            let (found, bound, _) = self.within(mid, true)?;
+            match found {
                 Some(b) => {
                     hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
-                    best = (hi, b);
+                    best = b;
                 }
-                None => lo = mid,
+                None => {
+                    lo = mid;
+                    if bound == u64::MAX {
+                        proved = proved.max(mid + 1);
+                    }
+                }
             }
         }
-        Ok(Some(best))
-    }
-
-    /// No folding within the limits has less latency: found by bisection on the bound alone.
-    fn latency_bound(&mut self) -> Result<u64, Diag> {
-        let (_, parallel) = self.structural()?;
-        let slowest = self.intervals()?.last().copied().unwrap_or(1);
-        let (mut lo, mut hi) = (0, timing::Simulator::new(&parallel).unbounded_latency()?);
-        while hi - lo > (hi / 50).max(1) {
-            let mid = lo + (hi - lo) / 2;
-            let limits = self.request.limits;
-            let answer = self.plan(slowest, &limits, Some(mid), u64::MAX)?;
-            if answer.plan.is_err() && answer.bound == u64::MAX { lo = mid } else { hi = mid }
-        }
-        Ok(lo + 1)
+        Ok(Some((hi, best, proved)))
     }
 
     fn lowest_latency(&mut self) -> Result<Solution, Refused> {
         match self.lowest()? {
-            Some((latency, b)) => {
-                let bound = self.latency_bound()?;
+            Some((latency, b, bound)) => {
                 let gap = gap(latency, bound);
                 Ok(self.finish(b, gap)?)
             }

@@ -123,6 +123,15 @@ pub fn solve_or_nearest(prepared: &Prepared, request: &Request<'_>) -> Result<So
     goal::solve(prepared, request)
 }
 
+/// The least area for a frame every `interval` cycles, whatever the request's objective; `None` when none was found, without a
+/// reason, which takes longer to find than a solution.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
+    goal::attempt(prepared, request, interval.max(1))
+}
+
 /// A solution whose matrix units work in the order that gives the lowest latency within the request's limits and
 /// [`Request::latency_share`]; the folding stays.
 ///
