@@ -22,7 +22,7 @@ import numpy as np
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 LEVELS = 5
-# name, layer sizes, weight bits, share of weights kept, activation bits, input bits, seed
+# name, layer sizes, weight bits (1: plus and minus one), share of weights kept, activation bits, input bits, seed
 NETWORKS = [
     ("tiny 3-bit, 30 %", (16, 32, 16, 5), 3, 0.3, 2, 4, 7),
     ("ternary, 50 %", (16, 64, 32, 32, 5), 2, 0.5, 3, 8, 5),
@@ -31,30 +31,37 @@ NETWORKS = [
     ("6-bit, 25 %", (16, 64, 32, 32, 5), 6, 0.25, 7, 8, 2),
     ("4-bit dense", (16, 64, 32, 32, 5), 4, 1.0, 5, 8, 3),
     ("6-bit dense", (16, 64, 32, 32, 5), 6, 1.0, 7, 8, 1),
+    ("binary, 1-bit data", (64, 32, 32, 10), 1, 1.0, 1, 1, 8),
+    ("ternary, 2-bit data", (64, 32, 32, 10), 2, 0.5, 2, 2, 9),
+    ("2-bit data, six inputs a neuron", (64, 64, 32, 10), 3, 0.09, 2, 2, 10),
+    ("2-bit data, three inputs a neuron", (32, 64, 64, 10), 4, 0.05, 2, 2, 11),
 ]
 
 
 def make_network(name, sizes, weight_bits, keep, act_bits, in_bits, seed):
     """A network with normally distributed weights whose truncations fit the activations' 99.5 % quantile."""
     rng = np.random.default_rng(seed)
+    signed = in_bits > 2
     low = -(2 ** (weight_bits - 1))
-    x = rng.integers(-(2 ** (in_bits - 1)), 2 ** (in_bits - 1), (512, sizes[0])).astype(float)
+    first = -(2 ** (in_bits - 1)) if signed else 0
+    x = rng.integers(first, first + 2**in_bits, (512, sizes[0])).astype(float)
     layers = []
     for k in range(len(sizes) - 1):
         w = rng.normal(0, 1, (sizes[k + 1], sizes[k])) * (2 ** (weight_bits - 1) - 0.5) / 3.0
-        w = np.clip(np.rint(w), low, -low - 1)
+        w = np.clip(np.rint(w), low, -low - 1) if weight_bits > 1 else np.where(w < 0, -1, 1)
         w[rng.random(w.shape) > keep] = 0
         b = np.rint(rng.normal(0, abs(x @ w.T).mean() * 0.3, sizes[k + 1]))
         y = x @ w.T + b
         layer = {"w": w.astype(int).tolist(), "b": b.astype(int).tolist(), "shift": 0, "bits": 0}
         layer |= {"relu": False, "signed": False}
         if k < len(sizes) - 2:
-            top = max(np.quantile(y, 0.995), 1)
+            # One bit is a step near the upper quartile; more bits hold nearly all sums.
+            top = max(np.quantile(y, 0.75) * 2 if act_bits == 1 else np.quantile(y, 0.995), 1)
             shift = max(0, int(np.ceil(np.log2(top / 2**act_bits))))
             layer |= {"shift": shift, "relu": True, "bits": act_bits}
             x = np.clip(np.floor(np.maximum(y, 0) / 2**shift), 0, 2**act_bits - 1)
         layers.append(layer)
-    return {"name": name, "inputs": sizes[0], "in_bits": in_bits, "in_signed": True, "layers": layers}
+    return {"name": name, "inputs": sizes[0], "in_bits": in_bits, "in_signed": signed, "layers": layers}
 
 
 def run_da4ml(net, folder):

@@ -65,16 +65,18 @@ fn unpack(k: u64) -> (NodeId, NodeId, i32, bool) {
 pub(crate) struct Engine {
     pub graph: Graph,
     pub rows: Vec<Vec<Operand>>,
-    /// Largest adder depth of each row's result.
-    pub max_depth: Vec<u32>,
+    /// Largest adder depth of each row's result, and how much of it the row's terms may use: a term of depth `d` uses two
+    /// to the power of `d`.
+    pub bounds: Vec<(u32, u64)>,
     rows_of: Vec<Vec<u32>>,
-    counts: FastMap<u32>,
+    /// Occurrences of each pattern, and the greatest count for which it waits in the queue.
+    counts: FastMap<(u32, u32)>,
     queue: BinaryHeap<(i64, u64)>,
     weights: Weights,
 }
 
 impl Engine {
-    pub fn new(graph: Graph, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights) -> Self {
+    pub fn new(graph: Graph, rows: Vec<Vec<Operand>>, bounds: Vec<(u32, u64)>, weights: Weights) -> Self {
         let mut rows_of = vec![Vec::new(); graph.nodes.len()];
         let mut counts = FastMap::default();
         for (r, row) in rows.iter().enumerate() {
@@ -83,14 +85,21 @@ impl Engine {
                     rows_of[t.node.index()].push(r as u32);
                 }
                 for u in &row[..i] {
-                    *counts.entry(key(t, u)).or_insert(0) += 1;
+                    counts.entry(key(t, u)).or_insert((0, 0)).0 += 1;
                 }
             }
         }
-        let mut e = Self { graph, rows, max_depth, rows_of, counts, queue: BinaryHeap::new(), weights };
-        let start: Vec<(i64, u64)> =
-            e.counts.iter().filter(|&(_, &n)| n > 1).map(|(&k, &n)| (e.gain(k, n), k)).filter(|g| g.0 > 0).collect();
-        e.queue = start.into();
+        let mut e = Self { graph, rows, bounds, rows_of, counts, queue: BinaryHeap::new(), weights };
+        let mut counts = std::mem::take(&mut e.counts);
+        let mut start: Vec<(i64, u64)> = Vec::new();
+        for (&k, c) in counts.iter_mut().filter(|c| c.1.0 > 1) {
+            let g = e.gain(k, c.0);
+            if g > 0 {
+                start.push((g, k));
+                c.1 = c.0;
+            }
+        }
+        (e.counts, e.queue) = (counts, start.into());
         e
     }
 
@@ -118,7 +127,7 @@ impl Engine {
 
     /// Whether a row can still be summed within its depth after two terms of these depths became one.
     fn depth_allows(&self, row: usize, da: u32, db: u32, dn: u32) -> bool {
-        let bound = self.max_depth[row];
+        let (bound, budget) = self.bounds[row];
         if bound >= 60 {
             return true;
         }
@@ -126,23 +135,25 @@ impl Engine {
             return false;
         }
         let used: u64 = self.rows[row].iter().map(|t| 1u64 << self.graph.node(t.node).depth.min(60)).sum();
-        used - (1 << da) - (1 << db) + (1 << dn) <= 1 << bound
+        used - (1 << da) - (1 << db) + (1 << dn) <= budget
     }
 
     fn bump(&mut self, k: u64, up: bool) {
         if up {
-            let n = self.counts.entry(k).or_insert(0);
-            *n += 1;
-            let n = *n;
-            if n > 1 {
+            let c = self.counts.entry(k).or_insert((0, 0));
+            c.0 += 1;
+            // The gain grows with the count, so an entry for a greater count comes up in time.
+            if c.0 > 1 && c.0 > c.1 {
+                let n = c.0;
                 let g = self.gain(k, n);
                 if g > 0 {
                     self.queue.push((g, k));
+                    self.counts.insert(k, (n, n));
                 }
             }
-        } else if let Some(n) = self.counts.get_mut(&k) {
-            *n -= 1;
-            if *n == 0 {
+        } else if let Some(c) = self.counts.get_mut(&k) {
+            c.0 -= 1;
+            if *c == (0, 0) {
                 self.counts.remove(&k);
             }
         }
@@ -197,14 +208,20 @@ impl Engine {
     /// Makes patterns nodes until none gains.
     pub fn run(&mut self) {
         while let Some((g, k)) = self.queue.pop() {
-            let Some(&n) = self.counts.get(&k) else { continue };
+            let Some(c) = self.counts.get_mut(&k) else { continue };
+            let n = c.0;
+            c.1 = 0;
             if n < 2 {
+                if n == 0 {
+                    self.counts.remove(&k);
+                }
                 continue;
             }
             let now = self.gain(k, n);
             if now < g {
                 if now > 0 {
                     self.queue.push((now, k));
+                    self.counts.insert(k, (n, n));
                 }
                 continue;
             }

@@ -113,17 +113,59 @@ impl Job<'_> {
             rows.push(terms);
             fixed.push(constant);
         }
-        let mut engine = Engine::new(graph, rows, bounds, weights);
-        engine.run();
-        let graph = self.build(&engine, &fixed, weights.pass, cost);
+        let plan = eliminate(graph, rows, bounds, weights);
+        let graph = self.build(&plan, &fixed, weights.pass, cost);
         (graph_luts(&graph, cost), graph)
     }
+}
+
+/// Terms of a row that are searched for common pairs together. Pairs grow with the square, so longer rows are split by columns.
+const BLOCK_TERMS: usize = 224;
+
+/// The outcome of an elimination: planned pairs, and rows over them.
+struct Plan {
+    graph: Graph,
+    rows: Vec<Vec<Operand>>,
+    max_depth: Vec<u32>,
+}
+
+/// Runs the elimination over all columns, or over blocks of columns one after the other where rows are long.
+fn eliminate(mut graph: Graph, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights) -> Plan {
+    let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let blocks = longest.div_ceil(BLOCK_TERMS).max(1);
+    if blocks == 1 {
+        let bounds = max_depth.iter().map(|&d| (d, 1 << d.min(60))).collect();
+        let mut e = Engine::new(graph, rows, bounds, weights);
+        e.run();
+        return Plan { graph: e.graph, rows: e.rows, max_depth };
+    }
+    let columns = graph.nodes.len().max(1);
+    let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
+    let mut parts: Vec<Vec<Vec<Operand>>> = vec![vec![Vec::new(); rows.len()]; blocks];
+    for (r, row) in rows.into_iter().enumerate() {
+        for t in row {
+            parts[t.node.index() * blocks / columns][r].push(t);
+        }
+    }
+    let mut all = vec![Vec::new(); max_depth.len()];
+    for part in parts {
+        // A block may use the share of a row's depth that its terms are of the row's.
+        let own = part.iter().zip(&lengths).zip(&max_depth);
+        let bounds = own.map(|((p, &n), &d)| (d, (1u64 << d.min(50)) * p.len() as u64 / n.max(1) as u64)).collect();
+        let mut e = Engine::new(graph, part, bounds, weights);
+        e.run();
+        graph = e.graph;
+        for (row, more) in all.iter_mut().zip(e.rows) {
+            row.extend(more);
+        }
+    }
+    Plan { graph, rows: all, max_depth }
 }
 
 impl Job<'_> {
     /// Builds the adders that an elimination planned. A planned node with one reader joins its reader's sum, so sums
     /// of many terms form that group better than pairs do.
-    fn build(&self, plan: &Engine, fixed: &[i64], pass: f32, cost: &CostModel) -> Graph {
+    fn build(&self, plan: &Plan, fixed: &[i64], pass: f32, cost: &CostModel) -> Graph {
         let from = &plan.graph;
         let mut readers = vec![0u32; from.nodes.len()];
         for t in plan.rows.iter().flatten() {

@@ -21,6 +21,9 @@ pub(crate) struct Goal {
     pub carry_bits: bool,
 }
 
+/// The most terms of which all pairs are compared.
+const PAIRED_TERMS: usize = 48;
+
 fn kraft(g: &Graph, terms: &[Operand]) -> u64 {
     terms.iter().map(|t| 1u64 << g.node(t.node).depth.min(58)).sum()
 }
@@ -156,9 +159,13 @@ pub(crate) fn sum_row(g: &mut Graph, mut terms: Vec<Operand>, goal: &Goal) -> Li
             terms.push(Operand { node: id, shift: base, neg: false });
             continue;
         }
+        // Of very many terms only the shallowest and lowest are paired.
+        if terms.len() > PAIRED_TERMS {
+            terms.sort_by_key(|t| (g.node(t.node).depth, g.field(*t).low, t.node, t.shift, t.neg));
+        }
         let mut best: Option<(f32, usize, usize)> = None;
         let mut shallow: Option<(u32, f32, usize, usize)> = None;
-        for i in 0..terms.len() {
+        for i in 0..terms.len().min(PAIRED_TERMS) {
             for j in 0..i {
                 let (s, d) = score(g, terms[i], terms[j], goal.pass);
                 let after = used - (1 << g.node(terms[i].node).depth) - (1 << g.node(terms[j].node).depth) + (1 << d);
