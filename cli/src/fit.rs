@@ -3,7 +3,8 @@
 use crate::flow::Job;
 use netfold_boards::Board;
 use netfold_ir::diag::{Code, Diag};
-use netfold_ir::hw::Design;
+use netfold_ir::hw::{Design, timing::Timing};
+use netfold_passes::explore::{self, NextStep, Report};
 use netfold_passes::fit;
 use netfold_passes::fold::{Budget, Folding};
 use netfold_passes::optimize::{self, Analytic, Objective, Refused, Request, Resources};
@@ -80,6 +81,17 @@ pub fn streams(job: &Job) -> Result<(Design, Folding), Diag> {
         }
         None => diag,
     })
+}
+
+/// How busy a design's multipliers are, and what the next faster step of the folding costs.
+///
+/// # Errors
+/// None for a design that was built.
+pub fn utilization(job: &Job, design: &Design, timing: &Timing) -> Result<Report, Diag> {
+    let model = model(&job.board);
+    let step = optimize::next_step(&job.prepared, &job.request(&model), timing.interval_cycles)?;
+    let next = step.map(|(interval_cycles, used)| NextStep { interval_cycles, used });
+    Ok(explore::utilization(design, timing, &model, next))
 }
 
 /// Refuses a design that is larger than the board, before anything is written.

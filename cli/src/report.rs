@@ -3,6 +3,7 @@
 use crate::flow::Job;
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
+use netfold_passes::explore as utilization;
 use netfold_passes::optimize::{Analytic, design_cost, module_cost};
 use netfold_surrogate::model::Provenance;
 use serde::Serialize;
@@ -183,6 +184,9 @@ pub struct Report {
     pub fits: bool,
     /// Modules in the order of the data flow.
     pub layers: Vec<Layer>,
+    /// How busy multipliers are, and what the next faster step costs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub utilization: Option<utilization::Report>,
 }
 
 /// Computes the figures.
@@ -241,6 +245,7 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         outside: Vec::new(),
         fits,
         layers: layers.collect(),
+        utilization: Some(crate::fit::utilization(job, design, &t)?),
     };
     Ok((report, t))
 }
@@ -324,6 +329,9 @@ impl Report {
                 cell(l.bram36),
                 l.folding
             );
+        }
+        if let Some(utilization) = &self.utilization {
+            let _ = write!(out, "\n{}", utilization.table());
         }
         out
     }

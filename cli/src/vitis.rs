@@ -122,6 +122,7 @@ pub fn report(job: &Job, design: &Design, own: Option<&Surrogate>) -> Result<Rep
         target: TargetInfo::of(job),
         backend: "vitis",
         latency_cycles,
+        utilization: None,
         latency_bound_cycles: None,
         latency_ratio: None,
         interval_cycles,

@@ -47,7 +47,7 @@ fn optimal_and_no_larger_than_the_balanced_rule() {
                 limits,
                 pins: &pins,
                 model: &model,
-                latency_share: pipeline::LATENCY_SHARE,
+                latency_share: 0.0,
             };
             let start = Instant::now();
             let s = optimize::solve(&p, &request(device)).unwrap_or_else(|d| panic!("{name}: {d}"));

@@ -5,6 +5,7 @@ use clap::Args;
 use netfold_codegen::hls::Project;
 use netfold_codegen::report::{self, Prediction};
 use netfold_ir::diag::Diags;
+use netfold_passes::explore;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +25,8 @@ struct Whole<'a> {
     report: &'a report::Report,
     prediction: &'a Prediction,
     comparison: Vec<report::Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    utilization: Option<explore::Report>,
 }
 
 impl Report {
@@ -34,13 +37,24 @@ impl Report {
         let found = report::read(&dir)?;
         let prediction = prediction(&self.dir, &dir)?;
         if self.json {
-            let whole = Whole { report: &found, prediction: &prediction, comparison: found.compare(&prediction) };
+            let comparison = found.compare(&prediction);
+            let utilization = utilization(&self.dir)?;
+            let whole = Whole { report: &found, prediction: &prediction, comparison, utilization };
             print!("{}", store::to_json(&whole, true)?);
         } else {
             print!("{}", found.table(&prediction));
+            if let Some(utilization) = utilization(&self.dir)? {
+                print!("\n{}", utilization.table());
+            }
         }
         Ok(())
     }
+}
+
+/// How busy the multipliers are, as stored in the folder.
+fn utilization(root: &Path) -> Result<Option<explore::Report>, Diags> {
+    let stored: serde_json::Value = store::json(root, "report.json")?;
+    Ok(serde_json::from_value(stored["utilization"].clone()).ok())
 }
 
 /// What netfold predicted: the figures stored in the folder, with the interval of the HLS project where there is one.

@@ -92,6 +92,18 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
 
+/// See [`super::next_step`].
+pub(super) fn next_step(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    interval: u64,
+) -> Result<Option<(u64, Resources)>, Diag> {
+    let unlimited = Request { limits: Resources::UNLIMITED, ..*request };
+    let mut solver = solver(prepared, &unlimited);
+    let Some(shorter) = solver.intervals()?.into_iter().rfind(|t| *t < interval) else { return Ok(None) };
+    Ok(solver.built(shorter, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
+}
+
 /// See [`super::solve`].
 pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
     let mut solver = solver(prepared, request);

@@ -150,6 +150,14 @@ pub fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) ->
     goal::next_faster(prepared, request, interval)
 }
 
+/// As [`next_faster`], in short: the interval and what is used, FIFOs not trimmed.
+///
+/// # Errors
+/// As [`next_faster`].
+pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
+    goal::next_step(prepared, request, interval)
+}
+
 /// Refuses a design that uses more than `limits`, before anything is written.
 ///
 /// # Errors
