@@ -1,5 +1,5 @@
 //! Compiles a dense network, given as JSON, to SystemVerilog: `compile_json NET.json OUT.sv`. The environment
-//! variables `TRIES`, `SLACK`, `PASS`, `CARRY`, `LEVELS` (adder levels a stage) and `STAGES` set options; `VECTORS=N` also
+//! variables `TRIES`, `SLACK`, `PASS`, `CARRY`, `TABLE_BITS`, `LEVELS` (adder levels a stage) and `STAGES` set options; `VECTORS=N` also
 //! writes N test vectors to `OUT.sv.txt`.
 //!
 //! The JSON holds `inputs`, `in_bits`, `in_signed` and `layers`, each with `w` (rows are outputs), `b`, `shift`, `relu`,
@@ -59,6 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     options.slack = env("SLACK", f64::from(options.slack)) as u32;
     options.cost.pass = env("PASS", options.cost.pass);
     options.cost.carry_bits = env("CARRY", 1.0) > 0.0;
+    options.table_bits = env("TABLE_BITS", f64::from(options.table_bits)) as u32;
     let placement = PipelineOptions {
         delay: DelayModel::Levels,
         period: Some(env("LEVELS", 5.0)),

@@ -7,7 +7,7 @@ use crate::cost::graph_luts;
 use crate::error::{ProgramError, check_quantizer, check_terms};
 use crate::graph::{Graph, Linear, NodeId, Operand};
 use crate::interval::Interval;
-use crate::pipeline::{PipelineOptions, pipeline};
+use crate::pipeline::{PipelineOptions, pipeline, stages};
 use crate::quantizer::{Quantizer, Rounding, wrap_word};
 use crate::solve::{InputSpec, Job, Options, Rows, append, solve_all};
 use crate::steps::Steps;
@@ -280,7 +280,9 @@ impl ProgramBuilder {
 
     /// Compiles the program. The graph's outputs are exact nodes (offset zero, no shift).
     pub fn compile(&self, options: &Options) -> Graph {
-        self.compile_slacks(options, &[options.slack]).pop().unwrap_or_default()
+        let mut g = self.compile_slacks(options, &[options.slack]).pop().unwrap_or_default();
+        tabulate(&mut g, &options.cost, options.table_bits, None);
+        g
     }
 
     /// Compiles the program and places its registers. Every depth slack up to [`Options::slack`] is tried: more depth saves
@@ -291,6 +293,14 @@ impl ProgramBuilder {
         let slacks: Vec<u32> = (0..=options.slack).collect();
         let graphs = self.compile_slacks(options, &slacks);
         let place = |g: Graph| {
+            // Tables save lookup tables but may be deeper than what they replace.
+            let tables = |delay| {
+                let mut t = g.clone();
+                tabulate(&mut t, &options.cost, options.table_bits, delay);
+                (stages(&t, placement), graph_luts(&t, &options.cost), t)
+            };
+            let (free, bound) = (tables(None), tables(Some(placement.delay)));
+            let g = if (free.0, free.1) <= (bound.0, bound.1) { free.2 } else { bound.2 };
             let p = pipeline(&g, placement);
             let score = graph_luts(&g, &options.cost) + 0.5 * p.register_bits as f64;
             (p.stages, score, g, p)
@@ -450,7 +460,6 @@ impl ProgramBuilder {
             .map(|v| Linear { term: Some(Operand { node: wires[v.index()], shift: 0, neg: false }), offset: 0 })
             .collect();
         g.sweep();
-        tabulate(&mut g, &options.cost, options.table_bits);
         g
     }
 }

@@ -4,6 +4,9 @@ use crate::graph::{Graph, NodeId, Op};
 use crate::lut;
 use crate::quantizer::{Overflow, Rounding};
 use netfold_ir::hw::program::Table;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
 
 /// Cost weights of an FPGA family with carry chains.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -64,6 +67,17 @@ impl DelayModel {
         Self::Nanoseconds { lut: 0.5, route: 0.7, carry: 0.06 }
     }
 
+    /// The delay of a table with a result of `width` bits: its levels of lookup tables. Among adder levels, a function of one
+    /// node alone is part of that node's, as quantizers are.
+    pub(crate) fn table_delay(&self, t: &Table, width: u32) -> f64 {
+        let levels = f64::from(table_network(t, width).levels());
+        match *self {
+            Self::Levels if t.nodes().len() == 1 => 0.0,
+            Self::Levels => levels,
+            Self::Nanoseconds { lut, route, .. } => levels * (lut + route),
+        }
+    }
+
     /// The delay a node adds to its slowest operand.
     pub fn delay(&self, g: &Graph, id: NodeId) -> f64 {
         let n = g.node(id);
@@ -74,19 +88,12 @@ impl DelayModel {
             Op::Max { .. } => true,
             _ => false,
         };
-        // A function of one node alone is part of its node's level, as quantizers are.
-        let tables = match n.op {
-            Op::Table { index } => {
-                let t = &g.tables[index as usize];
-                (table_network(t, n.width()).levels(), t.nodes().len() == 1)
-            }
-            _ => (0, true),
-        };
+        if let Op::Table { index } = n.op {
+            return self.table_delay(&g.tables[index as usize], n.width());
+        }
         match *self {
-            Self::Levels if tables.1 => f64::from(u8::from(adds && !matches!(n.op, Op::Affine { .. }))),
-            Self::Levels => f64::from(tables.0),
+            Self::Levels => f64::from(u8::from(adds && !matches!(n.op, Op::Affine { .. }))),
             Self::Nanoseconds { lut, route, carry } => match n.op {
-                Op::Table { .. } => f64::from(tables.0) * (lut + route),
                 Op::AtLeast { src, .. } => lut + route + carry * f64::from(g.node(src).width()),
                 // A comparison, then a selection.
                 Op::Max { .. } => 2.0 * (lut + route) + carry * f64::from(n.width()),
@@ -113,9 +120,23 @@ fn q_unclipped(q: &crate::quantizer::Quantizer, r: crate::interval::Interval) ->
     crate::interval::Interval { lo: q.rounded(r.lo), hi: q.rounded(r.hi) }
 }
 
+type Known = HashMap<(u32, Vec<i64>), Rc<lut::Network>>;
+
+thread_local! {
+    // The networks found last: a table is priced, timed and written one after the other.
+    static NETWORKS: RefCell<Known> = RefCell::default();
+}
+
 /// A table's network of lookup tables.
-pub(crate) fn table_network(t: &Table, width: u32) -> lut::Network {
-    lut::network(t.bits.len(), width, &t.words)
+pub(crate) fn table_network(t: &Table, width: u32) -> Rc<lut::Network> {
+    let key = (width, t.words.clone());
+    NETWORKS.with_borrow_mut(|known| {
+        if known.len() > 4096 {
+            known.clear();
+        }
+        let find = || Rc::new(lut::network(t.bits.len(), width, &t.words));
+        known.entry(key).or_insert_with(find).clone()
+    })
 }
 
 /// Estimated lookup tables of one node.

@@ -16,15 +16,18 @@ pub struct PipelineOptions {
     pub min_stages: u32,
 }
 
-/// Places the registers of a graph.
-pub fn pipeline(g: &Graph, options: &PipelineOptions) -> Pipeline {
-    let n = g.nodes.len();
-    let delays: Vec<f64> = (0..n).map(|i| options.delay.delay(g, NodeId(i as u32))).collect();
-    let period = options.period.unwrap_or(f64::INFINITY);
-    let limit = period * (1.0 + 1e-9);
-    // Earliest stage and arrival time within it.
-    let mut early = vec![(0u32, 0f64); n];
-    for i in 0..n {
+fn delays(g: &Graph, options: &PipelineOptions) -> Vec<f64> {
+    (0..g.nodes.len()).map(|i| options.delay.delay(g, NodeId(i as u32))).collect()
+}
+
+fn limit(options: &PipelineOptions) -> f64 {
+    options.period.unwrap_or(f64::INFINITY) * (1.0 + 1e-9)
+}
+
+/// The earliest stage of each node and when its value is there within the stage.
+fn earliest(g: &Graph, delays: &[f64], limit: f64) -> Vec<(u32, f64)> {
+    let mut early = vec![(0u32, 0f64); g.nodes.len()];
+    for (i, delay) in delays.iter().enumerate() {
         let (mut s, mut t) = (0, 0f64);
         for o in g.operands(NodeId(i as u32)) {
             let (so, to) = early[o.index()];
@@ -34,8 +37,23 @@ pub fn pipeline(g: &Graph, options: &PipelineOptions) -> Pipeline {
                 t = t.max(to);
             }
         }
-        early[i] = if t + delays[i] > limit && t > 0.0 { (s + 1, delays[i]) } else { (s, t + delays[i]) };
+        early[i] = if t + delay > limit && t > 0.0 { (s + 1, *delay) } else { (s, t + delay) };
     }
+    early
+}
+
+/// The number of stages that [`pipeline`] makes.
+pub(crate) fn stages(g: &Graph, options: &PipelineOptions) -> u32 {
+    let early = earliest(g, &delays(g, options), limit(options));
+    (early.iter().map(|e| e.0).max().unwrap_or(0) + 1).max(options.min_stages.max(1))
+}
+
+/// Places the registers of a graph.
+pub fn pipeline(g: &Graph, options: &PipelineOptions) -> Pipeline {
+    let n = g.nodes.len();
+    let delays = delays(g, options);
+    let limit = limit(options);
+    let early = earliest(g, &delays, limit);
     let stages = (early.iter().map(|e| e.0).max().unwrap_or(0) + 1).max(options.min_stages.max(1));
     let mut consumers: Vec<Vec<u32>> = vec![Vec::new(); n];
     for i in 0..n {

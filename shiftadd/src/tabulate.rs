@@ -6,7 +6,7 @@
 //! nodes that nothing would then read. (Cuts and fanout-free cones as in technology mapping: Cong and Ding, "FlowMap",
 //! 1994; here on words with exact intervals.)
 
-use crate::cost::{CostModel, node_luts, table_network};
+use crate::cost::{CostModel, DelayModel, node_luts, table_network};
 use crate::graph::{Graph, NodeId, Op, Operand};
 use crate::quantizer::wrap_word;
 use netfold_ir::hw::program::{BitRef, Table};
@@ -22,6 +22,8 @@ struct Pass<'a> {
     values: Vec<i64>,
     model: &'a CostModel,
     max_bits: u32,
+    /// The delay model and when each node's value is there, where no table may be later than what it replaces.
+    arrivals: Option<(DelayModel, Vec<f64>)>,
 }
 
 /// All bits of a node that are not known to be zero.
@@ -84,8 +86,8 @@ fn size(cut: &[Leaf]) -> u32 {
     cut.iter().map(|l| l.1.count_ones()).sum()
 }
 
-/// Replaces nodes by tables of at most `max_bits` bits.
-pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32) {
+/// Replaces nodes by tables of at most `max_bits` bits; with a delay model, none that arrives later than the node.
+pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32, delay: Option<DelayModel>) {
     if max_bits == 0 {
         return;
     }
@@ -100,7 +102,15 @@ pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32) {
     }
     let cost = (0..g.nodes.len()).map(|i| node_luts(g, NodeId(i as u32), model)).collect();
     let values = vec![0; g.nodes.len()];
-    let mut pass = Pass { g, uses, cost, values, model, max_bits: max_bits.min(Table::MAX_BITS as u32) };
+    let arrivals = delay.map(|d| {
+        let mut at = vec![0f64; g.nodes.len()];
+        for i in 0..g.nodes.len() {
+            let id = NodeId(i as u32);
+            at[i] = g.operands(id).map(|o| at[o.index()]).fold(0.0, f64::max) + d.delay(g, id);
+        }
+        (d, at)
+    });
+    let mut pass = Pass { g, uses, cost, values, model, max_bits: max_bits.min(Table::MAX_BITS as u32), arrivals };
     for i in (0..pass.g.nodes.len()).rev() {
         if pass.uses[i] > 0 {
             pass.visit(NodeId(i as u32));
@@ -133,6 +143,12 @@ impl Pass<'_> {
             let Some(table) = self.table(id, &cut, &cone) else { continue };
             if lower_bound(&table, n.width()) >= saved {
                 continue;
+            }
+            if let Some((delay, at)) = &self.arrivals {
+                let start = table.bits.iter().map(|b| at[b.node.index()]).fold(0.0, f64::max);
+                if start + delay.table_delay(&table, n.width()) > at[id.index()] + 1e-9 {
+                    continue;
+                }
             }
             let gain = saved - table_network(&table, n.width()).luts.len() as f64;
             if gain > 1e-6 && best.as_ref().is_none_or(|b| gain > b.0) {
