@@ -4,7 +4,15 @@ mod common;
 
 use common::build::Builder;
 use common::{harness, rng};
+use netfold_codegen::hls::Vectors;
 use netfold_ir::hw::{Design, Memory, Multiplier};
+use netfold_ir::int::golden::Golden;
+use netfold_passes::fold::Budget;
+use netfold_passes::precision::NoFormats;
+use netfold_passes::unroll::{self, Granularity, Unrolling};
+use netfold_passes::{pipeline, random};
+use netfold_shiftadd::{DelayModel, Options};
+use std::collections::HashMap;
 
 /// Designs `<letter>0 .. <letter>n` that `make` builds.
 fn designs(letter: &str, n: u64, mut make: impl FnMut(&mut Builder)) -> Vec<Design> {
@@ -115,6 +123,37 @@ fn programs() {
         }
     });
     harness::check(&all, &mut rng(7));
+}
+
+#[test]
+fn unrolled_networks() {
+    let options = Options { tries: 1, threads: 1, ..Options::default() };
+    let budget = Budget { dsp: 0, block_memory: true };
+    let mut all = Vec::new();
+    for seed in 0..40 {
+        let mut net = random::network(seed).unwrap_or_else(|d| panic!("{d}"));
+        let Ok(prepared) = pipeline::prepare(&mut net, &NoFormats, None) else { continue };
+        // Large networks take minutes to compile and show nothing more; and programs rely on the inputs' intervals, where
+        // the harness drives everything that a type holds.
+        let input = prepared.int.graph.node(prepared.int.inputs[0].node);
+        let whole = input.range.hull() == (input.ty().min(), input.ty().max());
+        if unroll::products(&prepared.int) > 400 || !whole || all.len() == 9 {
+            continue;
+        }
+        let granularity = if seed % 3 == 0 { Granularity::Pixel } else { Granularity::Frame };
+        let period_ns = [None, Some(1.5), Some(3.0)][seed as usize / 3 % 3];
+        let unrolling = Unrolling { options, delay: DelayModel::ultrascale_plus(), period_ns };
+        let (mut design, _) =
+            pipeline::unrolled(&prepared, granularity, 1, &unrolling, &|_| true, &HashMap::new(), budget)
+                .unwrap_or_else(|d| panic!("{d}"));
+        design.name = format!("u{seed}");
+        let golden = Golden::new(&prepared.int).unwrap_or_else(|d| panic!("{d}"));
+        let x = Vectors::example(&design, 3).unwrap_or_else(|d| panic!("{d}"));
+        assert_eq!(x.outputs, golden.run(&x.inputs, 3).unwrap_or_else(|d| panic!("{d}")), "seed {seed}");
+        all.push(design);
+    }
+    assert_eq!(all.len(), 9, "networks that fit");
+    harness::check(&all, &mut rng(8));
 }
 
 #[test]

@@ -15,12 +15,13 @@ use netfold_ir::net::Network;
 use std::collections::HashMap;
 
 /// Name and one-line description of every pass, in the order in which they run.
-pub const PASSES: [(&str, &str); 8] = [
+pub const PASSES: [(&str, &str); 9] = [
     ("parse", "read the file into the network level"),
     ("normalize", "one canonical form: transposes merged, batch norms folded into float weights"),
     ("quantize", "give every tensor a number format"),
     ("streamline", "make the integer network: scales vanish into step functions"),
     ("realize", "choose a proved circuit for every step function"),
+    ("unroll", "compile what has the unrolled style to programs of additions"),
     ("fold", "choose how much of each layer is computed in parallel"),
     ("lower", "make the hardware design: modules and streams"),
     ("size-fifos", "choose FIFO depths that keep the slowest unit busy"),

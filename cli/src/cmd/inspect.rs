@@ -17,7 +17,7 @@ pub struct Inspect {
     /// Print every operator instead of a summary
     #[arg(long)]
     dump_ir: bool,
-    /// Stop after this pass: parse, normalize, quantize, streamline, realize, fold, lower or size-fifos
+    /// Stop after this pass: parse, normalize, quantize, streamline, realize, unroll, fold, lower or size-fifos
     #[arg(long, value_name = "PASS")]
     stop_after: Option<String>,
     /// Write the design as a Graphviz graph
