@@ -204,9 +204,72 @@ pub fn node_luts(g: &Graph, id: NodeId, model: &CostModel) -> f64 {
     }
 }
 
+/// Lookup tables of a table that its only reader, an addition, takes for nothing: an adder's table has six inputs, of which
+/// the other operand's bit is one, so bits of up to five inputs are computed in the adder. `None` where the table is read by
+/// anything else.
+pub(crate) fn absorbed(g: &Graph, id: NodeId, width: u32, t: &Table, reader: Op) -> Option<f64> {
+    let Op::Add { a, b, .. } = reader else { return None };
+    let (own, other) = if a.node == id { (a, b) } else { (b, a) };
+    if own.node != id || other.node == id {
+        return None;
+    }
+    let f = g.field(other);
+    let net = table_network(t, width);
+    let mut read = vec![0u32; net.luts.len()];
+    let inner = net.luts.iter().flat_map(|l| &l.inputs);
+    let outer = net.outputs.iter().filter_map(|o| if let lut::Output::Wire(s, _) = o { Some(s) } else { None });
+    for s in inner.chain(outer) {
+        if let lut::Signal::Lut(k) = s {
+            read[usize::from(*k)] += 1;
+        }
+    }
+    let mut free = 0.0;
+    for (bit, o) in (own.shift..).zip(&net.outputs) {
+        if let lut::Output::Wire(lut::Signal::Lut(k), _) = o {
+            let k = usize::from(*k);
+            let inside = (f.low..f.high).contains(&bit);
+            if inside && read[k] == 1 && net.luts[k].inputs.len() <= 5 {
+                free += 1.0;
+            }
+        }
+    }
+    Some(free)
+}
+
+/// The only reader of each node, where there is one.
+pub(crate) fn only_readers(g: &Graph) -> Vec<Option<NodeId>> {
+    let mut readers = vec![(0u32, NodeId(0)); g.nodes.len()];
+    for i in 0..g.nodes.len() {
+        let id = NodeId(i as u32);
+        for o in g.operands(id) {
+            readers[o.index()] = (readers[o.index()].0 + 1, id);
+        }
+    }
+    for t in g.outputs.iter().filter_map(|o| o.term) {
+        readers[t.node.index()].0 += 1;
+    }
+    readers.into_iter().map(|(n, id)| (n == 1).then_some(id)).collect()
+}
+
 /// Estimated lookup tables of a graph.
 pub fn graph_luts(g: &Graph, model: &CostModel) -> f64 {
-    (0..g.nodes.len()).map(|i| node_luts(g, NodeId(i as u32), model)).sum()
+    let all: f64 = (0..g.nodes.len()).map(|i| node_luts(g, NodeId(i as u32), model)).sum();
+    if g.tables.is_empty() {
+        return all;
+    }
+    let readers = only_readers(g);
+    let mut used = vec![false; g.nodes.len()];
+    let mut saved = 0.0;
+    for (i, n) in g.nodes.iter().enumerate() {
+        if let (Op::Table { index }, Some(reader)) = (n.op, readers[i])
+            && !used[reader.index()]
+            && let Some(free) = absorbed(g, NodeId(i as u32), n.width(), &g.tables[index as usize], g.node(reader).op)
+        {
+            used[reader.index()] = true;
+            saved += free;
+        }
+    }
+    all - saved
 }
 
 /// Number of adders and the adder depth of a graph.

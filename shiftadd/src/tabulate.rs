@@ -6,7 +6,7 @@
 //! nodes that nothing would then read. (Cuts and fanout-free cones as in technology mapping: Cong and Ding, "FlowMap",
 //! 1994; here on words with exact intervals.)
 
-use crate::cost::{CostModel, DelayModel, node_luts, table_network};
+use crate::cost::{CostModel, DelayModel, absorbed, node_luts, only_readers, table_network};
 use crate::graph::{Graph, NodeId, Op, Operand};
 use crate::quantizer::wrap_word;
 use netfold_ir::hw::program::{BitRef, Table};
@@ -22,6 +22,9 @@ struct Pass<'a> {
     values: Vec<i64>,
     model: &'a CostModel,
     max_bits: u32,
+    /// The only reader of each node, and whether it already computes a table of an operand.
+    readers: Vec<Option<NodeId>>,
+    absorbs: Vec<bool>,
     /// The delay model and when each node's value is there, where no table may be later than what it replaces.
     arrivals: Option<(DelayModel, Vec<f64>)>,
 }
@@ -102,6 +105,7 @@ pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32, delay: O
     }
     let cost = (0..g.nodes.len()).map(|i| node_luts(g, NodeId(i as u32), model)).collect();
     let values = vec![0; g.nodes.len()];
+    let (readers, absorbs) = (only_readers(g), vec![false; g.nodes.len()]);
     let arrivals = delay.map(|d| {
         let mut at = vec![0f64; g.nodes.len()];
         for i in 0..g.nodes.len() {
@@ -110,7 +114,17 @@ pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32, delay: O
         }
         (d, at)
     });
-    let mut pass = Pass { g, uses, cost, values, model, max_bits: max_bits.min(Table::MAX_BITS as u32), arrivals };
+    let mut pass = Pass {
+        g,
+        uses,
+        cost,
+        values,
+        model,
+        max_bits: max_bits.min(Table::MAX_BITS as u32),
+        readers,
+        absorbs,
+        arrivals,
+    };
     for i in (0..pass.g.nodes.len()).rev() {
         if pass.uses[i] > 0 {
             pass.visit(NodeId(i as u32));
@@ -128,6 +142,9 @@ impl Pass<'_> {
         // All bits of a sum depend on nearly all bits of its terms, so wide tables do not pay.
         let sum = matches!(n.op, Op::Add { .. } | Op::Digit { .. } | Op::Affine { .. });
         let limit = if sum { self.max_bits.min(7) } else { self.max_bits };
+        let reader = self.readers[id.index()].filter(|r| {
+            matches!(self.g.node(*r).op, Op::Add { .. }) && self.uses[r.index()] > 0 && !self.absorbs[r.index()]
+        });
         let mut best: Option<(f64, Table, Vec<NodeId>)> = None;
         for cut in self.cuts(id, limit) {
             let cone = self.cone(id, &cut);
@@ -137,11 +154,11 @@ impl Pass<'_> {
             }
             let (dead, saved) = self.exclusive(id, &cone);
             let least = if size(&cut) > 6 { 2.0 } else { 1.0 };
-            if saved <= least && !(saved > 0.0 && n.width() == 1) {
+            if saved <= least && !(saved > 0.0 && (n.width() == 1 || reader.is_some())) {
                 continue;
             }
             let Some(table) = self.table(id, &cut, &cone) else { continue };
-            if lower_bound(&table, n.width()) >= saved {
+            if reader.is_none() && lower_bound(&table, n.width()) >= saved {
                 continue;
             }
             if let Some((delay, at)) = &self.arrivals {
@@ -150,12 +167,16 @@ impl Pass<'_> {
                     continue;
                 }
             }
-            let gain = saved - table_network(&table, n.width()).luts.len() as f64;
+            let free = reader.and_then(|r| absorbed(self.g, id, n.width(), &table, self.g.node(r).op)).unwrap_or(0.0);
+            let gain = saved + free - table_network(&table, n.width()).luts.len() as f64;
             if gain > 1e-6 && best.as_ref().is_none_or(|b| gain > b.0) {
                 best = Some((gain, table, dead));
             }
         }
         if let Some((_, table, dead)) = best {
+            if let Some(r) = reader {
+                self.absorbs[r.index()] = true;
+            }
             self.replace(id, table, &dead);
         }
     }

@@ -146,7 +146,10 @@ impl Emitter<'_> {
             return;
         }
         // Put the operand that needs no inversion first: its bits feed the carry chain directly.
-        let (x, y) = if a.neg && !b.neg { (b, a) } else { (a, b) };
+        // A table comes second: it is then computed in the sum's own lookup tables.
+        let table = |o: Operand| matches!(self.g.node(o.node).op, Op::Table { .. });
+        let swap = if table(a) != table(b) { table(a) } else { a.neg && !b.neg };
+        let (x, y) = if swap { (b, a) } else { (a, b) };
         let mut start = fa.low.max(fb.low).min(w);
         if let Some(c) = carry {
             start = start.min(c.shift);
