@@ -34,7 +34,7 @@ NETWORKS = [
     ("binary, 1-bit data", (64, 32, 32, 10), 1, 1.0, 1, 1, 8),
     ("ternary, 2-bit data", (64, 32, 32, 10), 2, 0.5, 2, 2, 9),
     ("2-bit data, six inputs a neuron", (64, 64, 32, 10), 3, 0.09, 2, 2, 10),
-    ("2-bit data, three inputs a neuron", (32, 64, 64, 10), 4, 0.05, 2, 2, 11),
+    ("2-bit data, three inputs a neuron", (32, 64, 64, 10), 4, 0.11, 2, 2, 11),
 ]
 
 

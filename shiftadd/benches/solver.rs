@@ -25,7 +25,7 @@ fn matrix(size: usize, bits: u32, keep_percent: u64) -> Vec<Vec<i64>> {
         .collect()
 }
 
-#[divan::bench(args = [(16, 8, 100), (32, 8, 100), (64, 8, 100), (64, 6, 25), (64, 2, 50)], sample_count = 5)]
+#[divan::bench(args = [(16, 8, 100), (32, 8, 100), (64, 8, 100), (128, 8, 100), (64, 6, 25), (64, 2, 50)], sample_count = 5)]
 fn one_thread(bencher: divan::Bencher, (size, bits, keep): (usize, u32, u64)) {
     let m = matrix(size, bits, keep);
     let inputs = vec![InputSpec::word(8, true); size];
@@ -38,4 +38,15 @@ fn default_options(bencher: divan::Bencher, (size, bits, keep): (usize, u32, u64
     let m = matrix(size, bits, keep);
     let inputs = vec![InputSpec::word(8, true); size];
     bencher.bench_local(|| solve(&m, &inputs, &Options::default()));
+}
+
+/// A binary layer: as many terms a row as columns. The time grows with the number of weights.
+#[divan::bench(args = [(64, 196), (64, 392), (64, 784)], sample_count = 3)]
+fn binary(bencher: divan::Bencher, (rows, columns): (usize, usize)) {
+    let signs = matrix(columns, 8, 100);
+    let m: Vec<Vec<i64>> =
+        (0..rows).map(|r| (0..columns).map(|c| if signs[c][r % columns] < 0 { -1 } else { 1 }).collect()).collect();
+    let inputs = vec![InputSpec::word(1, false); columns];
+    let options = Options { threads: 1, tries: 1, ..Options::default() };
+    bencher.bench_local(|| solve(&m, &inputs, &options));
 }
