@@ -1,7 +1,7 @@
 //! `size FIFOs`: the least depths with which the design runs at the rate of its slowest unit.
 //!
 //! Depths that suffice follow from one run with unbounded FIFOs whose inputs come evenly spread over the interval
-//! ([`timing::required_depths`]). They are then trimmed with the exact simulation: all of them by a common factor, and each by
+//! ([`timing::required_depths`]); where that run is not like one at full rate, a few beats more. They are then trimmed with the exact simulation: all of them by a common factor, and each by
 //! bisection, the widest memories first. Firing times are monotone in depths, so bisection is exact, and a depth that was
 //! trimmed cannot be one less: the interval would grow, the first frame be later, or the design deadlock.
 
@@ -30,6 +30,7 @@ pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
     let (interval, _) = timing::bottleneck(design);
     let simulator = timing::Simulator::new(design);
     let enough: Vec<usize> = simulator.required_depths(interval)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
+    let enough = if effort > 0 { at_rate(&simulator, interval, enough)? } else { enough };
     let depths = trim(design, &simulator, interval, enough, effort)?;
     let places: Vec<(ModuleId, usize)> = design.streams().iter().map(|(from, _, s)| (*from, s.from_port)).collect();
     for ((module, port), depth) in places.into_iter().zip(depths) {
@@ -38,6 +39,29 @@ pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
         }
     }
     Ok(())
+}
+
+/// Times that FIFOs are deepened, by twice as many beats each time.
+const DEEPENINGS: u32 = 5;
+
+/// Depths with which the design runs at the interval.
+///
+/// Inputs that come evenly spread, from which depths were found, are not those of a source that is held back: a window unit that has taken
+/// a beat of the next frame waits for more of them before it gives the last windows of this one. Where that costs cycles a few
+/// beats more everywhere make up for it.
+fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<Vec<usize>, Diag> {
+    let mut best = (simulator.run(&enough, false)?.interval_cycles, enough.clone());
+    for k in 1..=DEEPENINGS {
+        if best.0 <= interval {
+            break;
+        }
+        let deeper: Vec<usize> = enough.iter().map(|d| d + (1 << k)).collect();
+        let reached = simulator.run(&deeper, false)?.interval_cycles;
+        if reached < best.0 {
+            best = (reached, deeper);
+        }
+    }
+    Ok(best.1)
 }
 
 /// Least depths, one stream after the other, that keep the interval and the first frame's latency of `enough`.

@@ -16,7 +16,7 @@ const SAMPLES: usize = 3;
 fn designs_of_random_networks_compute_what_golden_computes() {
     let seeds = std::env::var("NETFOLD_RANDOM_NETWORKS").ok().and_then(|s| s.parse().ok()).unwrap_or(300u64);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut refused, mut ties, mut slower) = (0, 0, 0);
+    let (mut refused, mut ties) = (0, 0);
     for seed in 0..seeds {
         let mut net = random::network(seed).unwrap_or_else(|d| panic!("seed {seed}: {d}"));
         let original = net.clone();
@@ -57,14 +57,7 @@ fn designs_of_random_networks_compute_what_golden_computes() {
             let (bottleneck, slowest) = hw::timing::bottleneck(&design);
             let slowest = slowest.map(|m| design.module(m));
             let place = || format!("seed {seed} at {interval}: {slowest:?}");
-            assert!(timing.interval_cycles >= bottleneck, "{}", place());
-            assert!(
-                timing.interval_cycles <= bottleneck + bottleneck / 16 + 1,
-                "{}: {}",
-                place(),
-                timing.interval_cycles
-            );
-            slower += u64::from(timing.interval_cycles > bottleneck);
+            assert_eq!(timing.interval_cycles, bottleneck, "{}", place());
             for m in design.modules() {
                 *kinds.entry(design.module(m).kind.name()).or_default() += 1;
             }
@@ -72,7 +65,6 @@ fn designs_of_random_networks_compute_what_golden_computes() {
     }
     assert!(ties * 100 <= seeds, "{ties} of {seeds} networks differ from the float evaluation");
     println!("{ties} with rounding ties, {refused} of {seeds} refused; modules {kinds:?}");
-    assert!(slower * 100 <= 3 * seeds, "{slower} designs are slower than their slowest unit");
     assert!(refused * 20 <= seeds, "{refused} of {seeds} refused");
     for kind in [
         "mvu",

@@ -191,6 +191,6 @@ impl Prices {
 
     /// Area of a resource vector.
     pub fn area(&self, r: &Resources) -> u64 {
-        r.array().iter().zip(self.0).map(|(n, p)| n.saturating_mul(p)).sum()
+        r.array().iter().zip(self.0).map(|(n, p)| n.saturating_mul(p)).fold(0, u64::saturating_add)
     }
 }

@@ -152,3 +152,99 @@ fn a_hundred_layers() {
     assert_eq!(s.gap, 0.0);
     assert!(s.timing.interval_cycles <= 64);
 }
+
+/// A request on a small device.
+fn request<'a>(pins: &'a HashMap<String, crate::fold::Pin>, model: &'a Analytic, objective: Objective) -> Request<'a> {
+    let device = Resources { lut: 5_000, ff: 10_000, dsp: 24, bram18: 20, uram: 0 };
+    Request { objective, device, limits: device, pins, model, latency_share: 0.0 }
+}
+
+#[test]
+fn the_cheaper_order_of_work_is_found() {
+    let mut r = Random::new(77);
+    let (model, pins) = (Analytic::default(), HashMap::new());
+    let mut early = 0;
+    for _ in 0..20 {
+        let sizes = [r.pick(&[4, 8]), r.pick(&[6, 12]), r.pick(&[4, 8])];
+        let prepared = network(&mut r, &sizes, false);
+        let most = (sizes[0] * sizes[1]).max(sizes[1] * sizes[2]) as u64;
+        let area = |order: Option<usize>| {
+            let pin = |n: &str| (n.to_string(), crate::fold::Pin { early: order, ..Default::default() });
+            let pinned: HashMap<_, _> = ["dense0", "dense1"].into_iter().map(pin).collect();
+            let pins = if order.is_some() { &pinned } else { &pins };
+            solve(&prepared, &request(pins, &model, Objective::Interval(most))).unwrap()
+        };
+        // The free choice is no larger than output-first or input-first everywhere.
+        let (free, first, late) = (area(None), area(Some(0)), area(Some(usize::MAX)));
+        assert!(free.area <= first.area.min(late.area), "{sizes:?}");
+        assert_eq!(free.gap, 0.0);
+        early += usize::from(late.folding.layers.values().any(|c| c.early > 0) && late.area != first.area);
+    }
+    assert!(early > 10, "{early} designs with early beats");
+}
+
+#[test]
+fn the_next_faster_step_is_faster_and_costs_area() {
+    let mut r = Random::new(3);
+    let prepared = network(&mut r, &[12, 8, 6], false);
+    let (model, pins) = (Analytic::default(), HashMap::new());
+    let request = request(&pins, &model, Objective::Interval(96));
+    let mut at = solve(&prepared, &request).unwrap();
+    let mut steps = 0;
+    while let Some(next) = super::next_faster(&prepared, &request, at.timing.interval_cycles).unwrap() {
+        assert!(next.timing.interval_cycles < at.timing.interval_cycles);
+        assert!(next.area >= at.area, "{} after {}", next.area, at.area);
+        let step = super::next_step(&prepared, &request, at.timing.interval_cycles).unwrap().unwrap();
+        assert_eq!(step.0, next.timing.interval_cycles);
+        at = next;
+        steps += 1;
+    }
+    assert!(steps > 4 && at.timing.interval_cycles == 1, "{steps} steps to {}", at.timing.interval_cycles);
+}
+
+#[test]
+fn larger_designs_are_refused_by_resource_and_layer() {
+    let mut r = Random::new(4);
+    let prepared = network(&mut r, &[12, 8, 6], false);
+    let (model, pins) = (Analytic::default(), HashMap::new());
+    let s = solve(&prepared, &request(&pins, &model, Objective::Interval(8))).unwrap();
+    assert_eq!(super::fits(&s.design, &s.used, &model).unwrap(), s.used);
+    let less = Resources { lut: s.used.lut - 1, ..s.used };
+    let refused = super::fits(&s.design, &less, &model).unwrap_err();
+    assert!(refused.cause.contains(&format!("{} of {} LUT", s.used.lut, less.lut)), "{refused}");
+    assert!(refused.help.contains("dense"), "{refused}");
+    // And by the solver, with what works.
+    let small = Request {
+        limits: Resources { lut: 400, dsp: 0, bram18: 0, ..s.used },
+        ..request(&pins, &model, Objective::Interval(1))
+    };
+    let refused = super::solve_or_nearest(&prepared, &small).unwrap_err();
+    let Some(Objective::Interval(works)) = refused.nearest else { panic!("{}", refused.diag) };
+    assert!(solve(&prepared, &Request { objective: Objective::Interval(works), ..small }).is_ok());
+    assert!(solve(&prepared, &Request { objective: Objective::Interval(works - 1), ..small }).is_err());
+}
+
+#[test]
+fn the_lowest_latency_is_no_higher_than_the_fastest_designs() {
+    let mut r = Random::new(5);
+    for round in 0..10 {
+        let sizes = [r.pick(&[8, 12, 16]), r.pick(&[8, 12]), r.pick(&[6, 8]), 4];
+        let prepared = network(&mut r, &sizes, false);
+        let (model, pins) = (Analytic::default(), HashMap::new());
+        let of = |objective| {
+            let all = request(&pins, &model, objective);
+            let limits = all.device.share(0.2);
+            solve(&prepared, &Request { limits, latency_share: 0.1, ..all }).unwrap()
+        };
+        let (lowest, fastest) = (of(Objective::LowestLatency), of(Objective::Fastest));
+        assert!(lowest.timing.latency_cycles <= fastest.timing.latency_cycles, "round {round}");
+        assert!(lowest.timing.interval_cycles >= fastest.timing.interval_cycles, "round {round}");
+        // What is asked again is found again; half of the proved bound is not.
+        let bound = (lowest.timing.latency_cycles as f64 * (1.0 - lowest.gap)) as u64;
+        let again = of(Objective::Latency(lowest.timing.latency_cycles + lowest.timing.latency_cycles / 10));
+        assert!(again.timing.latency_cycles <= lowest.timing.latency_cycles * 11 / 10, "round {round}");
+        let limits = request(&pins, &model, Objective::Fastest).device.share(0.2);
+        let objective = Objective::Latency(bound / 2);
+        assert!(solve(&prepared, &Request { limits, ..request(&pins, &model, objective) }).is_err(), "round {round}");
+    }
+}
