@@ -294,17 +294,13 @@ impl ProgramBuilder {
         let graphs = self.compile_slacks(options, &slacks);
         let place = |g: Graph| {
             // Tables save lookup tables but may be deeper than what they replace.
-            let judged = |g: Graph| (stages(&g, placement), graph_luts(&g, &options.cost), g);
             let tables = |delay| {
                 let mut t = g.clone();
                 tabulate(&mut t, &options.cost, options.table_bits, delay);
-                judged(t)
+                (stages(&t, placement), graph_luts(&t, &options.cost), t)
             };
-            let mut found = [tables(None), tables(Some(placement.delay)), judged(g.clone())];
-            // A few tables that save next to nothing are within the error of the prices.
-            found[2].1 *= 0.995;
-            let best = (0..3).min_by(|&i, &j| (found[i].0).cmp(&found[j].0).then(found[i].1.total_cmp(&found[j].1)));
-            let g = std::mem::take(&mut found[best.unwrap_or(2)].2);
+            let (free, bound) = (tables(None), tables(Some(placement.delay)));
+            let g = if (free.0, free.1) <= (bound.0, bound.1) { free.2 } else { bound.2 };
             let p = pipeline(&g, placement);
             let score = graph_luts(&g, &options.cost) + 0.5 * p.register_bits as f64;
             (p.stages, score, g, p)

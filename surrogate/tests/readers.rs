@@ -1,11 +1,13 @@
 //! Readers: every format is told by its content, and bad rows are named by file and line.
 #![allow(clippy::unwrap_used)] // Helpers of tests: a failure here is a failed test.
 
-use netfold_surrogate::dataset::sweep::{COLUMNS, Kind, SweepRow};
+use netfold_ir::hw::{self, Module, Stream};
+use netfold_ir::quant::IntType;
+use netfold_surrogate::dataset::sweep::{self, COLUMNS, Kind, SweepRow};
 use netfold_surrogate::dataset::{Design, Table, parse, read, read_all};
 use netfold_surrogate::features::dense::Strategy;
-use netfold_surrogate::features::modules::ModuleFeatures;
 use netfold_surrogate::model::Target;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 fn data(name: &str) -> PathBuf {
@@ -71,30 +73,48 @@ fn bad_rows_are_named() {
 }
 
 fn sweep_row(lut: f64) -> SweepRow {
+    let stream = Stream { from_port: 0, to_port: 0, ty: IntType::new(false, 8), lanes: 2, beats: 4, depth: 2 };
+    let mut design = hw::Design::new("fifo");
+    let mut add = |name: &str, kind| design.add(Module { name: name.into(), layer: name.into(), kind });
+    let source = add("x", hw::Kind::Source { lanes: 2, beats: 4 });
+    let sink = add("y", hw::Kind::Sink { lanes: 2, beats: 4 });
+    design.connect(source, sink, stream);
     SweepRow {
         family: "xc7".into(),
         kind: Kind::Module,
+        unit: "fifo".into(),
         group: String::new(),
+        split: "train".into(),
         tool: "yosys 0.70".into(),
         seed: 4,
-        modules: vec![ModuleFeatures { kind: "fifo".into(), values: [("bits".to_string(), 8.0)].into() }],
+        index: 7,
+        status: "ok".into(),
+        verilog: "0123".into(),
+        seconds: 1.5,
         targets: [(Target::Lut, lut)].into(),
+        cells: [("LUT6".to_string(), lut as u64)].into(),
+        design: SweepRow::encode(&design).unwrap(),
     }
 }
 
 #[test]
 fn sweep_round_trip() {
     let row = sweep_row(41.0);
-    let text = format!("{}\n{}\n{}\n", COLUMNS.join(","), row.to_csv().unwrap(), row.to_csv().unwrap());
+    let lines = |rows: &[SweepRow]| rows.iter().map(|r| r.to_csv() + "\n").collect::<String>();
+    let text = format!("{}\n{}", COLUMNS.join(","), lines(&[sweep_row(9.0), row.clone()]));
+    assert_eq!(sweep::rows(&text, "s.csv").unwrap(), std::slice::from_ref(&row));
     let t = parse(&text, "s.csv").unwrap();
     assert_eq!((t.rows.len(), t.skipped["repeated"]), (1, 1));
+    // Of two rows about one design the last one holds.
     assert_eq!(t.rows[0].targets, row.targets);
-    assert_eq!(t.rows[0].design, Design::Modules(row.modules.clone()));
-    assert_eq!(t.matrix().schema.names, ["fifo.count", "fifo.bits.sum", "fifo.bits.max"]);
+    let design = t.rows[0].hardware.as_ref().unwrap();
+    assert_eq!(SweepRow::encode(design).unwrap(), row.design);
     // The id depends on the question, not on the answer.
-    assert_eq!(sweep_row(9.0).id().unwrap(), row.id().unwrap());
-    let edited = text.replace("yosys 0.70", "yosys 0.71");
-    assert_eq!(places(&edited), ["t:2", "t:3"]);
+    assert_eq!(sweep_row(9.0).id(), row.id());
+    let failed = SweepRow { status: "timeout".into(), targets: BTreeMap::new(), ..row.clone() };
+    let t = parse(&format!("{}\n{}", COLUMNS.join(","), lines(&[failed])), "s.csv").unwrap();
+    assert_eq!((t.rows.len(), t.skipped["synthesis: timeout"]), (0, 1));
+    assert_eq!(places(&text.replace("fifo", "fofi")), ["t:2", "t:3"]);
     let unknown = text.replacen("fmax_mhz", "fmax_mh", 1);
     assert!(parse(&unknown, "t").err().unwrap().to_string().contains("did you mean `fmax_mhz`"));
     assert!(parse(&text.replacen("uram", "x_note", 1), "t").is_ok());
@@ -105,7 +125,22 @@ fn kinds_do_not_mix() {
     let mut t = read_all(&[data("layers.csv"), data("networks.csv")]).unwrap();
     assert_eq!(t.rows.len(), 4);
     assert_eq!(t.sources.len(), 2);
-    let sweep = format!("{}\n{}\n", COLUMNS.join(","), sweep_row(1.0).to_csv().unwrap());
+    let sweep = format!("{}\n{}\n", COLUMNS.join(","), sweep_row(1.0).to_csv());
     let other: Table = parse(&sweep, "s.csv").unwrap();
     assert!(t.append(other).is_err());
+}
+
+#[test]
+fn compressed_tables() {
+    use std::io::Write;
+    let text = format!("{}\n{}\n", COLUMNS.join(","), sweep_row(5.0).to_csv());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.csv.gz");
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    packed.write_all(text.as_bytes()).unwrap();
+    let packed = packed.finish().unwrap();
+    std::fs::write(&path, &packed).unwrap();
+    assert_eq!(read(&path).unwrap().rows.len(), 1);
+    std::fs::write(&path, &packed[..packed.len() / 2]).unwrap();
+    assert!(read(&path).is_err());
 }

@@ -8,4 +8,5 @@ pub mod inspect;
 pub mod report;
 pub mod sim;
 pub mod surrogate;
+pub mod sweep;
 pub mod synth;

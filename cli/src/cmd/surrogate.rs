@@ -21,6 +21,8 @@ pub struct Surrogate {
 /// What to do.
 #[derive(Debug, Subcommand)]
 enum Action {
+    /// Synthesize designs of the described space into a table
+    Sweep(super::sweep::Sweep),
     /// Train a model
     Train {
         /// Datasets
@@ -63,6 +65,7 @@ impl Surrogate {
     /// Runs the subcommand.
     pub fn run(self) -> Result<(), Diags> {
         match self.action {
+            Action::Sweep(sweep) => sweep.run(),
             Action::Train { data, output } => {
                 let table = dataset::read_all(&data)?;
                 let model = train(&table, &TrainOptions::default())?;

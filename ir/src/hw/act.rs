@@ -1,9 +1,9 @@
 //! Realisations of a per-channel integer function: each computes exactly the function that it was proved equal to.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// `y = clip(round((mul[c] * q + add[c]) / 2^shift))`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MulShift {
     /// Factor per channel (length 1: all).
     pub mul: Vec<i64>,
@@ -45,7 +45,7 @@ impl MulShift {
 }
 
 /// `y = base + direction[c] * |{k : q >= threshold[c][k]}|`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Thresholds {
     /// Result below all thresholds, per channel (length 1: all).
     pub base: Vec<i64>,
@@ -65,7 +65,7 @@ impl Thresholds {
 }
 
 /// `y = entries[c][clamp(q, first, first + n - 1) - first]`, or the tail where `q > first + n - 1` and there is one.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Table {
     /// Input value of entry 0.
     pub first: i64,
@@ -88,7 +88,7 @@ impl Table {
 }
 
 /// How a per-channel integer function is built. `c` is the flat element index; parameters repeat with their length.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Realization {
     /// One affine piece.
     MulShift(MulShift),
@@ -136,6 +136,24 @@ impl Realization {
             Realization::TwoSlopes(n, p) => of(n).max(of(p)),
             Realization::Thresholds(t) => t.base.len().max(t.direction.len()).max(t.thresholds.len()),
             Realization::Table(t) => t.entries.len().max(t.tail.as_ref().map_or(1, of)),
+        }
+    }
+
+    /// Whether no list of parameters that must have an entry is empty, and shifts are in range.
+    pub(super) fn is_well_formed(&self) -> bool {
+        let line = |m: &MulShift| !m.mul.is_empty() && !m.add.is_empty() && m.shift < 64 && m.lo <= m.hi;
+        match self {
+            Realization::MulShift(m) => line(m),
+            Realization::TwoSlopes(n, p) => line(n) && line(p),
+            Realization::Thresholds(t) => {
+                let n = t.thresholds.first().map_or(0, Vec::len);
+                let whole = !t.base.is_empty() && !t.direction.is_empty() && !t.thresholds.is_empty();
+                whole && t.thresholds.iter().all(|c| c.len() == n)
+            }
+            Realization::Table(t) => {
+                let n = t.entries.first().map_or(0, Vec::len);
+                n > 0 && t.entries.iter().all(|c| c.len() == n) && t.tail.as_ref().is_none_or(line)
+            }
         }
     }
 }

@@ -15,6 +15,7 @@
 mod act;
 pub mod bound;
 pub mod eval;
+pub mod file;
 pub mod latency;
 mod modules;
 pub mod program;
@@ -31,6 +32,7 @@ use crate::quant::IntType;
 use petgraph::Direction;
 use petgraph::stable_graph::{NodeIndex, StableDiGraph};
 use petgraph::visit::{EdgeRef, IntoEdgeReferences};
+use serde::{Deserialize, Serialize};
 
 /// Handle of a module of a [`Design`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -55,7 +57,7 @@ pub struct Module {
 }
 
 /// A FIFO of beats between an output port and an input port.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stream {
     /// Output port of the producer.
     pub from_port: usize,

@@ -27,7 +27,7 @@ impl Matrix {
 }
 
 /// How products are built.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Multiplier {
     /// A DSP block each.
     Dsp,
@@ -36,7 +36,7 @@ pub enum Multiplier {
 }
 
 /// Where weights, tables and buffers live.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Memory {
     /// Constants in the logic, or registers.
     Logic,
@@ -59,7 +59,7 @@ pub enum Memory {
 /// With `early = 0` the unit is *output-first*: its first result comes after one pass over the vector, and results come evenly
 /// over all of its work. With `early = SF - 1` it is *input-first*: it takes the vector evenly over all of its work, and gives
 /// all results in the last `NF` firings. Neighbours of opposite order overlap.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mvu {
     /// The weights.
     pub weights: Arc<Matrix>,
@@ -70,6 +70,7 @@ pub struct Mvu {
     /// Vectors a frame.
     pub vectors: usize,
     /// Input beats of a vector that are multiplied with all rows as they come; less than `SF`, and 0 when `NF` is 1.
+    #[serde(default)]
     pub early: usize,
     /// How products are built.
     pub multiplier: Multiplier,
@@ -108,7 +109,7 @@ impl Mvu {
 ///
 /// Input order within a pixel: channel groups of `pe`, in each `taps / simd` beats of `simd * pe` elements `[tap][channel]`.
 /// Channel `c` has `multiplicity` outputs `c * multiplicity ..`, all computed in parallel.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Vvu {
     /// `channels * multiplicity` rows of `taps` weights.
     pub weights: Arc<Matrix>,
@@ -139,7 +140,7 @@ impl Vvu {
 /// Pixels pass through one delay line in raster order, without padding pixels: taps outside of the image give `pad`.
 /// Requires that every row and column of the kernel touches the image at the first window position
 /// (`extent - pad_before <= size`), which `passes` ensures by trimming.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Swu {
     /// Input height and width.
     pub size: [usize; 2],
@@ -191,7 +192,7 @@ pub enum BroadcastOp {
 }
 
 /// Kind of a module.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Kind {
     /// Top-level input; one output port of `lanes`.
     Source {

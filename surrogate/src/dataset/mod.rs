@@ -5,6 +5,8 @@
 //! - the CSV of single hls4ml dense layers (a column `weights_csd_digits`) and the CSV of two- and three-layer networks
 //!   of wa-hls4ml (a column `model_string`): module [`hls_csv`];
 //! - netfold's own sweep (columns `id,family,kind,...`): module [`sweep`].
+//!
+//! Any of them may be compressed with gzip.
 
 mod csv;
 pub mod hls_csv;
@@ -17,7 +19,9 @@ use crate::features::modules::{self, ModuleFeatures};
 use crate::model::Target;
 use netfold_ir::diag::{Code, Diag, Diags};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::Path;
+use std::sync::Arc;
 
 /// What was synthesized.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,7 +33,7 @@ pub enum Design {
 }
 
 /// One synthesized design.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Row {
     /// The network or shape: rows of one group never part between training and test.
     pub group: String,
@@ -37,6 +41,8 @@ pub struct Row {
     pub strata: BTreeMap<String, String>,
     /// What was synthesized.
     pub design: Design,
+    /// The whole hardware design, in tables that hold it.
+    pub hardware: Option<Arc<netfold_ir::hw::Design>>,
     /// Counts; a missing one is absent.
     pub targets: BTreeMap<Target, f64>,
     /// Line (CSV, from 1) or entry (JSON, from 1) in its file.
@@ -44,7 +50,7 @@ pub struct Row {
 }
 
 /// Rows of one family and tool, all of the same kind of design.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Table {
     /// The designs.
     pub rows: Vec<Row>,
@@ -142,10 +148,23 @@ pub fn features(schema: &Schema, design: &Design) -> Vec<f32> {
 pub fn read(path: &Path) -> Result<Table, Diags> {
     let place = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| Diag::new(Code::Io, &place, format!("cannot be read: {e}")))?;
+    let bytes = if bytes.starts_with(&[0x1f, 0x8b]) { unpack(&bytes, &place)? } else { bytes };
     let text = String::from_utf8(bytes).map_err(|e| {
         Diag::new(Code::Format, &place, format!("is not UTF-8 text (byte {})", e.utf8_error().valid_up_to()))
     })?;
     parse(&text, &place)
+}
+
+/// Largest table that is unpacked, in bytes.
+const UNPACKED: u64 = 1 << 30;
+
+/// Unpacks a gzip file of one or more members.
+fn unpack(bytes: &[u8], place: &str) -> Result<Vec<u8>, Diag> {
+    let mut out = Vec::new();
+    let mut reader = flate2::read::MultiGzDecoder::new(bytes).take(UNPACKED + 1);
+    let bad = |cause: String| Diag::new(Code::Format, place, cause);
+    reader.read_to_end(&mut out).map_err(|e| bad(format!("is not a whole gzip file: {e}")))?;
+    if out.len() as u64 > UNPACKED { Err(bad("is larger than 1 GiB unpacked".into())) } else { Ok(out) }
 }
 
 /// Reads several tables into one.
@@ -180,7 +199,7 @@ pub fn parse(text: &str, place: &str) -> Result<Table, Diags> {
             hls_csv::single_layers(&csv)?
         } else if csv.column("model_string").is_some() {
             hls_csv::networks(&csv)?
-        } else if csv.column("family").is_some() && csv.column("features").is_some() {
+        } else if csv.column("family").is_some() && csv.column("design").is_some() {
             sweep::parse(&csv)?
         } else {
             return Err(Diag::new(Code::Format, place, "the table is of no known kind").help(format!(

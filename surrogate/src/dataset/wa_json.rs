@@ -155,7 +155,14 @@ fn row(entry: &Entry, number: usize, place: &str) -> Result<Outcome, Diag> {
         ("layers".to_string(), layers.len().to_string()),
         ("strategy".to_string(), if strategy == Strategy::Latency { "latency" } else { "resource" }.to_string()),
     ]);
-    Ok(Outcome::Row(Box::new(Row { group, strata, design: Design::Dense(layers), targets, line: number })))
+    Ok(Outcome::Row(Box::new(Row {
+        group,
+        strata,
+        design: Design::Dense(layers),
+        hardware: None,
+        targets,
+        line: number,
+    })))
 }
 
 /// A string without quotes, or a value as JSON.

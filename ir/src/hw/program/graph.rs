@@ -10,9 +10,10 @@ use super::counts::count;
 use super::interval::{Interval, wrap_window};
 use super::quantizer::{Overflow, Quantizer, wrap_word};
 use super::table::Table;
+use serde::{Deserialize, Serialize};
 
 /// Index of a node in [`Graph::nodes`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct NodeId(pub u32);
 
 impl NodeId {
@@ -23,7 +24,7 @@ impl NodeId {
 }
 
 /// A scaled reference to a node: the value `±(node << shift)`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Operand {
     /// The node read.
     pub node: NodeId,
@@ -34,7 +35,7 @@ pub struct Operand {
 }
 
 /// One bit fed into an adder's carry input: worth `bit 0 of node` (inverted where `neg`) at position `shift`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CarryBit {
     /// The node whose lowest bit is read.
     pub node: NodeId,
@@ -45,7 +46,7 @@ pub struct CarryBit {
 }
 
 /// What a node computes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Op {
     /// The input of that index.
     Input(usize),
@@ -147,7 +148,7 @@ impl Op {
 }
 
 /// A node: its operation and what is known of its value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Node {
     /// The operation.
     pub op: Op,
@@ -167,7 +168,7 @@ impl Node {
 }
 
 /// A value known up to a constant: `±(node << shift) + offset`, or only `offset` where `node` is `None`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Linear {
     /// The scaled node, if the value is not constant.
     pub term: Option<Operand>,
@@ -176,7 +177,7 @@ pub struct Linear {
 }
 
 /// A straight-line program; every node's operands come before it.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Graph {
     /// The nodes in topological order.
     pub nodes: Vec<Node>,

@@ -1,7 +1,9 @@
 //! Exact integer intervals and the bit fields they need.
 
+use serde::{Deserialize, Serialize};
+
 /// A closed integer interval `[lo, hi]`, the exact range of a wire.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Interval {
     /// Smallest value.
     pub lo: i64,

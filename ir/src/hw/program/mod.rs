@@ -16,11 +16,12 @@ pub use placement::{Pipeline, root};
 pub use quantizer::{Overflow, Quantizer, Rounding};
 pub use table::{BitRef, Table};
 
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// A straight-line program as a module: input 0's beat is the first elements of the graph's inputs, input 1's the next ones, and
 /// so on; likewise outputs.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Program {
     /// The operations. Outputs are plain nodes: no shift, sign or offset.
     pub graph: Arc<Graph>,

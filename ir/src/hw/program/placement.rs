@@ -1,9 +1,10 @@
 //! Where the registers of a program are.
 
 use super::graph::{Graph, NodeId, Op};
+use serde::{Deserialize, Serialize};
 
 /// A register placement. Inputs are registered before stage 0, outputs after the last stage.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pipeline {
     /// The stage that computes each node.
     pub stage: Vec<u32>,

@@ -1,9 +1,10 @@
 //! Per-element quantizers: ReLU, dropped bits with their rounding, and overflow.
 
 use super::interval::Interval;
+use serde::{Deserialize, Serialize};
 
 /// How a quantizer rounds a value whose low bits it drops.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Rounding {
     /// Toward minus infinity (`AP_TRN`, QONNX `FLOOR`).
     Floor,
@@ -14,7 +15,7 @@ pub enum Rounding {
 }
 
 /// What a quantizer does with values outside its word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Overflow {
     /// Clips to the word's ends (`AP_SAT`).
     Saturate,
@@ -32,7 +33,7 @@ pub enum Overflow {
 }
 
 /// A per-element quantizer: `overflow(round(relu(v) / 2^drop))` into a word of `bits` bits.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Quantizer {
     /// Whether negative values become zero first.
     pub relu: bool,

@@ -1,9 +1,10 @@
 //! Tables: any function of a few bits of earlier nodes.
 
 use super::graph::NodeId;
+use serde::{Deserialize, Serialize};
 
 /// One bit of a node's two's complement word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct BitRef {
     /// The node read.
     pub node: NodeId,
@@ -12,7 +13,7 @@ pub struct BitRef {
 }
 
 /// A function of up to [`Table::MAX_BITS`] bits: `words[i]`, where bit `k` of `i` is the value of `bits[k]`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Table {
     /// The bits that form the index, lowest first.
     pub bits: Vec<BitRef>,
