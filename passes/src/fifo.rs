@@ -81,9 +81,7 @@ fn trim(
     let reference = simulator.run(&enough, false)?;
     let latency = reference.latency_cycles;
     let goal = interval.max(reference.interval_cycles);
-    let holds = |depths: &[usize]| -> bool {
-        simulator.run(depths, false).is_ok_and(|t| t.interval_cycles <= goal && t.latency_cycles <= latency)
-    };
+    let holds = |depths: &[usize]| simulator.meets(depths, goal, latency);
     // All depths as 1/16 parts of what is enough.
     let scaled = |k: usize| -> Vec<usize> { enough.iter().map(|d| (d * k).div_ceil(16).max(LEAST_DEPTH)).collect() };
     let (mut lo, mut hi) = (0, 16);

@@ -142,7 +142,7 @@ impl StepFn {
                     (a.min(b), a.max(b))
                 }
                 None if hi.abs_diff(lo) < 1 << 12 => {
-                    (lo..=hi).map(|q| self.eval(c, q)).fold((i64::MAX, i64::MIN), |r, y| (r.0.min(y), r.1.max(y)))
+                    (lo..=hi).map(|q| fast.eval(c, q)).fold((i64::MAX, i64::MIN), |r, y| (r.0.min(y), r.1.max(y)))
                 }
                 None => (ty.min(), ty.max()),
             }
