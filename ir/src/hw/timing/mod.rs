@@ -97,7 +97,7 @@ impl<'a> Simulator<'a> {
     /// Whether a design with these depths runs at an interval of `interval` cycles or less, its first frame in at most `latency`.
     /// As [`Simulator::run`] would tell, but a first frame that is late is told from that frame alone.
     pub fn meets(&self, depths: &[usize], interval: u64, latency: u64) -> bool {
-        let mode = Mode { depths: Some(depths), pace: 0, frames: 1, peaks: false };
+        let mode = Mode { depths: Some(depths), pace: 0, frames: 1, peaks: false, free: false };
         let first = Run::new(self.design, &self.latencies, mode).finish();
         first.is_ok_and(|o| o.ends[0] - o.start <= latency)
             && self.run(depths, false).is_ok_and(|t| t.interval_cycles <= interval && t.latency_cycles <= latency)
