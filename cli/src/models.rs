@@ -1,15 +1,75 @@
 //! Files of learned models.
 
+use netfold_boards::Board;
 use netfold_ir::diag::{Code, Diag};
+use netfold_surrogate::hardware::{Family, HardwareModel, model};
 use netfold_surrogate::model::{Surrogate, format};
 use std::path::Path;
+
+/// A model of the user's.
+pub enum Model {
+    /// Of an HLS tool's results, or of columns that the table itself names.
+    Columns(Surrogate),
+    /// Of netfold's own hardware.
+    Hardware(Box<HardwareModel>),
+}
+
+impl Model {
+    /// The file's bytes.
+    ///
+    /// # Errors
+    /// When a number of the model is not finite.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, Diag> {
+        match self {
+            Model::Columns(m) => format::to_bytes(m),
+            Model::Hardware(m) => model::to_bytes(m),
+        }
+    }
+
+    /// The model of netfold's own hardware.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn hardware(&self) -> Result<&HardwareModel, Diag> {
+        match self {
+            Model::Hardware(m) => Ok(m),
+            Model::Columns(_) => {
+                Err(Diag::new(Code::Usage, "--surrogate", "this model is not of netfold's own hardware")
+                    .help("train one on a sweep, or ask for --backend vitis"))
+            }
+        }
+    }
+
+    /// The model of an HLS tool's results.
+    ///
+    /// # Errors
+    /// When it is of another kind.
+    pub fn columns(&self) -> Result<&Surrogate, Diag> {
+        match self {
+            Model::Columns(m) => Ok(m),
+            Model::Hardware(_) => Err(Diag::new(Code::Usage, "--surrogate", "this model is of netfold's own hardware")
+                .help("train one on HLS results, or ask for --backend verilog")),
+        }
+    }
+}
 
 /// Reads a model file.
 ///
 /// # Errors
 /// When it cannot be read or is not a model.
-pub fn load(path: &Path) -> Result<Surrogate, Diag> {
+pub fn load(path: &Path) -> Result<Model, Diag> {
     let place = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| Diag::new(Code::Io, &place, format!("cannot be read: {e}")))?;
-    format::from_bytes(&bytes, &place)
+    if model::is_hardware(&bytes) {
+        return model::from_bytes(&bytes, &place).map(|m| Model::Hardware(Box::new(m)));
+    }
+    format::from_bytes(&bytes, &place).map(Model::Columns)
+}
+
+/// The shipped model for a board: that of its family; where there is none, that of the 7 series.
+///
+/// # Errors
+/// None for a release binary.
+pub fn shipped(board: &Board) -> Result<&'static HardwareModel, Diag> {
+    HardwareModel::shipped(Family::named(board.family.as_str()).unwrap_or(Family::Xc7))
 }

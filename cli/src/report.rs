@@ -4,9 +4,11 @@ use crate::flow::Job;
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
 use netfold_passes::explore as utilization;
-use netfold_passes::optimize::{Analytic, design_cost, module_cost};
-use netfold_surrogate::model::Provenance;
+use netfold_passes::optimize::Resources;
+use netfold_surrogate::hardware::HardwareModel;
+use netfold_surrogate::model::{Provenance, Target};
 use serde::Serialize;
+use std::collections::HashMap;
 
 /// A layer (module) of the report.
 #[derive(Debug, Clone, Serialize)]
@@ -94,7 +96,7 @@ pub struct Amount {
 /// Resources of the whole design.
 #[derive(Debug, Clone, Serialize)]
 pub struct ResourceReport {
-    /// Lookup tables.
+    /// Lookup tables in logic.
     pub lut: Amount,
     /// Flip-flops.
     pub ff: Amount,
@@ -104,19 +106,18 @@ pub struct ResourceReport {
     pub bram36: Amount,
     /// UltraRAM blocks.
     pub uram: Amount,
+    /// Lookup tables used as memory, beside those in `lut`.
+    pub lutram: Amount,
 }
 
 impl ResourceReport {
     /// Whether no estimate exceeds what the device has.
     pub fn fits(&self) -> bool {
         let amounts = [self.lut, self.ff, self.dsp, self.bram36, self.uram];
-        amounts.iter().all(|a| a.value <= a.available as f64)
+        let tables = self.lut.value + self.lutram.value;
+        amounts.iter().all(|a| a.value <= a.available as f64) && tables <= self.lut.available as f64
     }
 }
-
-/// Spread of the analytic prices of logic around what synthesis gives: a factor either way. DSP blocks and memories follow from
-/// how modules are built.
-const LOGIC_SPREAD: f64 = 1.6;
 
 /// The design's target.
 #[derive(Debug, Clone, Serialize)]
@@ -189,35 +190,42 @@ pub struct Report {
     pub utilization: Option<utilization::Report>,
 }
 
-/// Computes the figures.
-pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Diag> {
+/// Computes the figures, resources with the model given or the one shipped for the board's family.
+pub fn report(job: &Job, design: &Design, own: Option<&HardwareModel>) -> Result<(Report, timing::Timing), Diag> {
     let t = timing::simulate(design)?;
     let least = timing::least_latency(design)?;
     let (_, slowest) = timing::bottleneck(design);
-    let model = Analytic::default();
-    let used = design_cost(design, &model);
+    let model = match own {
+        Some(model) => model,
+        None => crate::models::shipped(&job.board)?,
+    };
+    let estimate = model.design(design);
     let device = &job.board.resources;
-    let logic = |value: u64, available: u64| {
-        let value = value as f64;
-        Amount { value, low: (value / LOGIC_SPREAD).floor(), high: (value * LOGIC_SPREAD).ceil(), available }
+    let built: Resources = estimate.parts.parts.iter().map(|p| model.resources(p)).sum();
+    let amount = |target: Target, otherwise: f64, available: u64| {
+        let e = estimate.prediction.get(target);
+        let (value, low, high) = e.map_or((otherwise, otherwise, otherwise), |e| (e.value, e.low, e.high));
+        Amount { value, low, high, available }
     };
-    let exact = |value: f64, available: u64| Amount { value, low: value, high: value, available };
     let resources = ResourceReport {
-        lut: logic(used.lut, device.lut),
-        ff: logic(used.ff, device.ff),
-        dsp: exact(used.dsp as f64, device.dsp_count()),
-        bram36: exact(used.bram36(), device.bram36()),
-        uram: exact(used.uram as f64, device.uram_count()),
+        lut: amount(Target::Lut, built.lut as f64, device.lut),
+        ff: amount(Target::Ff, built.ff as f64, device.ff),
+        dsp: amount(Target::Dsp, built.dsp as f64, device.dsp_count()),
+        bram36: amount(Target::Bram36, built.bram36(), device.bram36()),
+        uram: amount(Target::Uram, built.uram as f64, device.uram_count()),
+        lutram: amount(Target::Lutram, 0.0, device.lut),
     };
+    let place: HashMap<_, _> = design.modules().into_iter().enumerate().map(|(i, id)| (id, i)).collect();
     let fits = resources.fits();
     let layers = design.topological()?.into_iter().map(|id| {
         let m = design.module(id);
-        let cost = module_cost(design, id, &model);
+        let part = &estimate.parts.parts[place[&id]];
+        let (lut, ff) = estimate.logic[place[&id]];
         Layer {
-            lut: Some(cost.lut),
-            ff: Some(cost.ff),
-            dsp: Some(cost.dsp),
-            bram36: Some(cost.bram36()),
+            lut: Some(lut.round() as u64),
+            ff: Some(ff.round() as u64),
+            dsp: Some(part.count.dsp as u64),
+            bram36: Some(part.count.bram18 as f64 / 2.0),
             name: m.name.clone(),
             layer: m.layer.clone(),
             kind: m.kind.name().to_string(),
@@ -241,8 +249,8 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         latency_cycles_range: None,
         interval_cycles_range: None,
         resources,
-        model: None,
-        outside: Vec::new(),
+        model: Some(ModelInfo::new(model.provenance(), "modules and networks as netfold generates them".into())),
+        outside: estimate.prediction.out_of_range,
         fits,
         layers: layers.collect(),
         utilization: Some(crate::fit::utilization(job, design, &t)?),
@@ -290,7 +298,14 @@ impl Report {
             self.bottleneck
         );
         let r = &self.resources;
-        for (name, a) in [("LUT", r.lut), ("FF", r.ff), ("DSP", r.dsp), ("BRAM36", r.bram36), ("URAM", r.uram)] {
+        for (name, a) in [
+            ("LUT", r.lut),
+            ("FF", r.ff),
+            ("DSP", r.dsp),
+            ("BRAM36", r.bram36),
+            ("URAM", r.uram),
+            ("LUT memory", r.lutram),
+        ] {
             let range = if a.low < a.high { format!(" ({} to {})", a.low, a.high) } else { String::new() };
             let _ = writeln!(out, "{name:<11} about {}{range} of {}", a.value, a.available);
         }

@@ -109,6 +109,7 @@ pub fn report(job: &Job, design: &Design, own: Option<&Surrogate>) -> Result<Rep
         dsp: amount(Target::Dsp, device.dsp_count()),
         bram36: amount(Target::Bram36, device.bram36()),
         uram: amount(Target::Uram, device.uram_count()),
+        lutram: amount(Target::Lutram, device.lut),
     };
     let fits = resources.fits();
     // What the model does not know, as the Verilog design has it.

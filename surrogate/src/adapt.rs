@@ -37,24 +37,34 @@ pub struct Adapted {
 /// # Errors
 /// When no target has enough samples.
 pub fn adapt(source: &Surrogate, table: &Table) -> Result<(Surrogate, Vec<Adapted>), Diag> {
+    let x: Vec<Vec<f32>> = table.rows.iter().map(|r| features(&source.schema, &r.design)).collect();
+    adapt_columns(source, table, &x)
+}
+
+/// As [`adapt`], with the features of the rows given; rows without any are left out.
+pub(crate) fn adapt_columns(
+    source: &Surrogate,
+    table: &Table,
+    x: &[Vec<f32>],
+) -> Result<(Surrogate, Vec<Adapted>), Diag> {
     let mut model = source.clone();
     let mut done = Vec::new();
-    let x: Vec<Vec<f32>> = table.rows.iter().map(|r| features(&source.schema, &r.design)).collect();
     for target in &mut model.targets {
-        let known: Vec<usize> = (0..x.len()).filter(|&i| table.rows[i].targets.contains_key(&target.target)).collect();
+        let has = |i: &usize| !x[*i].is_empty() && table.rows[*i].targets.contains_key(&target.target);
+        let known: Vec<usize> = (0..x.len()).filter(has).collect();
         if known.len() < FEWEST {
             continue;
         }
         let name = target.target;
         let truth = |i: usize| table.rows[i].targets.get(&name).copied().unwrap_or(0.0);
-        done.push(adapt_target(target, &source.schema.inputs, &x, &known, &truth));
+        done.push(adapt_target(target, &source.schema.inputs, x, &known, &truth));
     }
     if done.is_empty() {
         let cause = format!("{} samples are too few to adapt to", table.rows.len());
         return Err(Diag::new(Code::Invalid, table.sources.join(", "), cause)
             .help(format!("give at least {FEWEST} synthesized designs with the same targets as the model")));
     }
-    for row in &x {
+    for row in x {
         for (range, &v) in model.ranges.iter_mut().zip(row) {
             *range = (range.0.min(v), range.1.max(v));
         }

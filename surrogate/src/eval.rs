@@ -20,9 +20,10 @@ pub struct Report {
 }
 
 /// A truth and its estimate.
-type Pair = (f64, Estimate);
+pub(crate) type Pair = (f64, Estimate);
 
-fn report(table: &Table, rows: &[usize], found: &BTreeMap<(usize, Target), Pair>) -> Report {
+/// Scores of estimates by row and target.
+pub(crate) fn report(table: &Table, rows: &[usize], found: &BTreeMap<(usize, Target), Pair>) -> Report {
     let score = |rows: &[usize]| -> BTreeMap<String, Scores> {
         let mut out = BTreeMap::new();
         for target in Target::ALL {

@@ -8,6 +8,7 @@
 //! - [`features`]: numbers that describe a design, with named schemas.
 //! - [`model`]: linear priors, boosted trees, extremely randomised trees, intervals, the file format.
 //! - [`train`](mod@train), [`eval`](mod@eval), [`adapt`](mod@adapt): what `netfold surrogate` runs.
+//! - [`hardware`]: netfold's own modules, counted from the structure of their Verilog.
 //! - [`hls`]: the shipped models of dense networks as Vitis HLS and Vivado HLS build them.
 //! - [`metrics`]: the scores, as wa-hls4ml (Hawks et al., 2025) defines them.
 
@@ -15,6 +16,7 @@ pub mod adapt;
 pub mod dataset;
 pub mod eval;
 pub mod features;
+pub mod hardware;
 pub mod hls;
 pub mod metrics;
 pub mod model;

@@ -82,11 +82,13 @@ pub struct TrainOptions {
     pub targets: Vec<Target>,
     /// Recipes that differ from [`Recipe::of`].
     pub recipes: BTreeMap<Target, Recipe>,
+    /// Whether intervals scale with a learned difficulty of the design.
+    pub difficulty: bool,
 }
 
 impl Default for TrainOptions {
     fn default() -> Self {
-        TrainOptions { seed: 1, folds: 5, targets: Vec::new(), recipes: BTreeMap::new() }
+        TrainOptions { seed: 1, folds: 5, targets: Vec::new(), recipes: BTreeMap::new(), difficulty: true }
     }
 }
 
@@ -142,7 +144,7 @@ pub(crate) fn train_rows(
         }
         let recipe = options.recipes.get(&target).cloned().unwrap_or_else(|| Recipe::of(target));
         let part = Part { schema, bins: &bins, x: &data, columns: &columns, recipe: &recipe, target };
-        targets.push(part.calibrated(&y, &fold_of, options.seed));
+        targets.push(part.calibrated(&y, &fold_of, options));
     }
     let ranges = (0..schema.len())
         .map(|c| data.iter().fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), r| (l.min(r[c]), h.max(r[c]))))
@@ -195,7 +197,8 @@ struct Part<'a> {
 
 impl Part<'_> {
     /// Fits on all rows that have the target; residuals of rows left out by folds calibrate the interval.
-    fn calibrated(&self, y: &[Option<f64>], fold_of: &[usize], seed: u64) -> TargetModel {
+    fn calibrated(&self, y: &[Option<f64>], fold_of: &[usize], options: &TrainOptions) -> TargetModel {
+        let seed = options.seed;
         let folds = fold_of.iter().max().map_or(0, |m| m + 1);
         let known: Vec<usize> = (0..y.len()).filter(|&i| y[i].is_some()).collect();
         let truth = |i: usize| y[i].unwrap_or(0.0);
@@ -221,6 +224,9 @@ impl Part<'_> {
         let spread: Vec<Vec<Tree>> = (0..=folds)
             .into_par_iter()
             .map(|f| {
+                if !options.difficulty {
+                    return Vec::new();
+                }
                 let rows: Vec<usize> = known.iter().copied().filter(|&i| fold_of[i] != f).collect();
                 self.fit_difficulty(&rows, &logs, seed ^ 0x5eed)
             })

@@ -1,11 +1,11 @@
 //! `netfold estimate`: figures without files, of one design or of many.
 
 use crate::args::DesignArgs;
+use crate::models::Model;
 use crate::report::Report;
 use crate::{flow, models, report, store, vitis};
 use clap::{Args, ValueEnum};
 use netfold_ir::diag::{Code, Diag, Diags};
-use netfold_surrogate::model::Surrogate;
 use rayon::prelude::*;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -99,7 +99,7 @@ impl Estimate {
     }
 
     /// One line of many, and the exit status that it stands for.
-    fn line(&self, file: &Path, model: Option<&Surrogate>) -> Result<(String, i32), Diag> {
+    fn line(&self, file: &Path, model: Option<&Model>) -> Result<(String, i32), Diag> {
         let result = self.one(&args_of(&self.design, Some(file)), model);
         let (report, diags) = match result {
             Ok(report) => (Some(report), Diags::new()),
@@ -112,7 +112,7 @@ impl Estimate {
         Ok((store::to_json(&line, false)?, status))
     }
 
-    fn one(&self, args: &DesignArgs, model: Option<&Surrogate>) -> Result<Report, Diags> {
+    fn one(&self, args: &DesignArgs, model: Option<&Model>) -> Result<Report, Diags> {
         if args.model.is_none()
             && let Some(path) = args.config.as_deref().filter(|_| self.design.config.is_none())
             && flow::configuration(args)?.0.model.onnx.is_none()
@@ -126,8 +126,8 @@ impl Estimate {
         let configured = job.config.backend == Some(netfold_frontend::config::Backend::Vitis);
         let backend = self.backend.unwrap_or(if configured { Backend::Vitis } else { Backend::Verilog });
         match backend {
-            Backend::Verilog => Ok(report::report(&job, &design)?.0),
-            Backend::Vitis => vitis::report(&job, &design, model),
+            Backend::Verilog => Ok(report::report(&job, &design, model.map(Model::hardware).transpose()?)?.0),
+            Backend::Vitis => vitis::report(&job, &design, model.map(Model::columns).transpose()?),
         }
     }
 }

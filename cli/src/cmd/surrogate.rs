@@ -1,13 +1,13 @@
 //! `netfold surrogate`: trains, scores and adapts models of resources.
 
+use crate::models::Model;
 use crate::{models, store};
 use clap::{Args, Subcommand};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_surrogate::dataset;
 use netfold_surrogate::eval::{self, Report};
-use netfold_surrogate::model::format;
 use netfold_surrogate::train::{TrainOptions, train};
-use netfold_surrogate::{adapt, hls};
+use netfold_surrogate::{adapt, hardware, hls};
 use std::path::{Path, PathBuf};
 
 /// Train, score and adapt models of resources. Data are netfold's sweeps, wa-hls4ml JSON, or tables of HLS results; told apart by
@@ -52,7 +52,7 @@ enum Action {
         /// Where to write the adapted model
         #[arg(short, long, value_name = "MODEL")]
         output: PathBuf,
-        /// Model to start from; the embedded Vitis HLS model when left out
+        /// Model to start from; when left out, the embedded one of the 7 series for sweeps, otherwise that of Vitis HLS
         #[arg(long, value_name = "MODEL")]
         from: Option<PathBuf>,
     },
@@ -68,21 +68,33 @@ impl Surrogate {
             Action::Sweep(sweep) => sweep.run(),
             Action::Train { data, output } => {
                 let table = dataset::read_all(&data)?;
-                let model = train(&table, &TrainOptions::default())?;
-                write(&output, &format::to_bytes(&model)?)?;
+                let options = TrainOptions::default();
+                let model = if hardware::eval::is_hardware(&table) {
+                    Model::Hardware(Box::new(hardware::eval::train(&table, options.seed)?))
+                } else {
+                    Model::Columns(train(&table, &options)?)
+                };
+                write(&output, &model.to_bytes()?)?;
                 eprintln!("trained on {} rows, wrote {}", table.rows.len(), output.display());
                 Ok(())
             }
             Action::Eval { data, surrogate, json } => {
                 let table = dataset::read_all(&data)?;
+                let own = hardware::eval::is_hardware(&table);
                 let report = match surrogate {
+                    Some(path) if own && path.as_os_str() == "shipped" => {
+                        let family = hardware::eval::family(&table)?;
+                        hardware::eval::evaluate(hardware::HardwareModel::shipped(family)?, &table)
+                    }
+                    Some(path) if own => hardware::eval::evaluate(models::load(&path)?.hardware()?, &table),
+                    None if own => hardware::eval::cross_validate(&table, FOLDS.0, FOLDS.1)?,
                     Some(path) if path.as_os_str() == "shipped" => {
                         let [(_, vitis), (_, vivado)] = shipped()?;
                         let fits = |m: &hls::HlsModel| eval::evaluate(m.surrogate(), &table);
                         let (a, b) = (fits(vitis), fits(vivado));
                         if worst(&a) <= worst(&b) { a } else { b }
                     }
-                    Some(path) => eval::evaluate(&models::load(&path)?, &table),
+                    Some(path) => eval::evaluate(models::load(&path)?.columns()?, &table),
                     None => eval::cross_validate(&table, &TrainOptions::default(), FOLDS.0, FOLDS.1)?,
                 };
                 if json {
@@ -94,12 +106,23 @@ impl Surrogate {
             }
             Action::Adapt { samples, output, from } => {
                 let table = dataset::read(&samples)?;
-                let source = match from {
-                    Some(path) => models::load(&path)?,
-                    None => hls::HlsModel::shipped(hls::HlsTool::Vitis2023)?.surrogate().clone(),
+                let from = from.as_deref().map(models::load).transpose()?;
+                let (model, adapted) = if hardware::eval::is_hardware(&table) {
+                    let source = match &from {
+                        Some(model) => model.hardware()?,
+                        None => hardware::HardwareModel::shipped(hardware::Family::Xc7)?,
+                    };
+                    let (model, adapted) = hardware::eval::adapt(source, &table)?;
+                    (Model::Hardware(Box::new(model)), adapted)
+                } else {
+                    let source = match &from {
+                        Some(model) => model.columns()?,
+                        None => hls::HlsModel::shipped(hls::HlsTool::Vitis2023)?.surrogate(),
+                    };
+                    let (model, adapted) = adapt::adapt(source, &table)?;
+                    (Model::Columns(model), adapted)
                 };
-                let (model, adapted) = adapt::adapt(&source, &table)?;
-                write(&output, &format::to_bytes(&model)?)?;
+                write(&output, &model.to_bytes()?)?;
                 print!("{}", store::to_json(&adapted, true)?);
                 Ok(())
             }

@@ -179,6 +179,11 @@ impl TargetModel {
         }
     }
 
+    /// The value alone, not rounded and not negative.
+    pub fn value(&self, x: &[f32]) -> f64 {
+        (self.log_value(x, &mut Vec::new()).exp() - self.shift).max(0.0)
+    }
+
     /// How far off this design is likely to be, relative to others.
     pub(crate) fn difficulty_of(&self, x: &[f32]) -> f64 {
         difficulty(&self.difficulty, x)
@@ -267,6 +272,12 @@ impl Prediction {
 }
 
 impl Surrogate {
+    /// A model that predicts nothing.
+    pub(crate) fn empty(schema: Schema) -> Surrogate {
+        let provenance = Provenance::default();
+        Surrogate { schema, provenance, ranges: Vec::new(), targets: Vec::new(), bins: Bins::default() }
+    }
+
     /// Predicts every target of a design given as features in the order of [`Surrogate::schema`]. Missing columns count
     /// as zero.
     pub fn predict(&self, x: &[f32]) -> Prediction {

@@ -1,0 +1,227 @@
+//! Amounts of the building blocks that a module's Verilog is made of, counted from its structure.
+//!
+//! Flip-flops are counted as Yosys keeps them: constant bits removed, equal ones merged. LUTs are counted by class, because a
+//! class maps to LUTs with its own factor, which is what training learns.
+
+use netfold_ir::hw::latency::levels;
+
+/// Feature columns of a module, in the order of [`Count::features`].
+pub const NAMES: [&str; 32] = [
+    "lut0",
+    "ff0",
+    "lutram0",
+    "adder",
+    "compressor",
+    "select",
+    "rom",
+    "mux",
+    "compare",
+    "control",
+    "round",
+    "in_bits",
+    "out_bits",
+    "weight_bits",
+    "lanes",
+    "rows",
+    "words",
+    "beats",
+    "groups",
+    "operands",
+    "digits",
+    "columns",
+    "live_share",
+    "ones",
+    "taps",
+    "depth",
+    "width",
+    "dsp",
+    "bram18",
+    "flag_a",
+    "flag_b",
+    "flag_c",
+];
+
+/// Number of feature columns.
+pub const COLUMNS: usize = NAMES.len();
+
+/// Counted amounts of one module or FIFO, and what describes it.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Count {
+    /// Flip-flops.
+    pub ff: f64,
+    /// Flip-flops that are part of a DSP block when the module stands alone, but not behind a FIFO: there Yosys makes them the
+    /// register of the FIFO's read port before it packs blocks.
+    pub fed: f64,
+    /// Whether the module's first act is to register its input beat.
+    pub registers_input: bool,
+    /// LUTs as memory or shift registers.
+    pub lutram: f64,
+    /// DSP blocks.
+    pub dsp: usize,
+    /// Halves of a block RAM.
+    pub bram18: usize,
+    /// UltraRAM blocks.
+    pub uram: usize,
+    /// Bits of two-operand adders on carry chains.
+    pub adder: f64,
+    /// Bits of three-to-two compressors.
+    pub compressor: f64,
+    /// Bits of operand selection (Booth digits, signs).
+    pub select: f64,
+    /// LUTs of read-only memories.
+    pub rom: f64,
+    /// Bits of two-way multiplexers, in halves of a LUT.
+    pub mux: f64,
+    /// Bits of comparators.
+    pub compare: f64,
+    /// LUTs of counters and handshakes.
+    pub control: f64,
+    /// Bits of rounding and clipping.
+    pub round: f64,
+    /// What describes the module beside its amounts: the columns from `in_bits` on.
+    pub about: About,
+}
+
+/// Parameters of a module, zero where it has none of the kind.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+#[allow(missing_docs)]
+pub struct About {
+    pub in_bits: f64,
+    pub out_bits: f64,
+    pub weight_bits: f64,
+    pub lanes: f64,
+    pub rows: f64,
+    pub words: f64,
+    pub beats: f64,
+    pub groups: f64,
+    pub operands: f64,
+    pub digits: f64,
+    pub columns: f64,
+    pub live_share: f64,
+    pub ones: f64,
+    pub taps: f64,
+    pub depth: f64,
+    pub width: f64,
+    pub flag_a: f64,
+    pub flag_b: f64,
+    pub flag_c: f64,
+}
+
+/// A tree's result.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Sum {
+    /// Bits that are not constant, from bit 0 on.
+    pub bits: u32,
+}
+
+impl Count {
+    /// LUTs by fixed factors: the prior that training refines.
+    pub fn lut(&self) -> f64 {
+        self.adder
+            + 2.0 * self.compressor
+            + self.select
+            + self.rom
+            + 0.5 * self.mux
+            + 0.5 * self.compare
+            + self.control
+            + self.round
+    }
+
+    /// The columns of [`NAMES`].
+    pub fn features(&self) -> [f32; COLUMNS] {
+        let a = &self.about;
+        [
+            self.lut(),
+            self.ff,
+            self.lutram,
+            self.adder,
+            self.compressor,
+            self.select,
+            self.rom,
+            self.mux,
+            self.compare,
+            self.control,
+            self.round,
+            a.in_bits,
+            a.out_bits,
+            a.weight_bits,
+            a.lanes,
+            a.rows,
+            a.words,
+            a.beats,
+            a.groups,
+            a.operands,
+            a.digits,
+            a.columns,
+            a.live_share,
+            a.ones,
+            a.taps,
+            a.depth,
+            a.width,
+            self.dsp as f64,
+            self.bram18 as f64,
+            a.flag_a,
+            a.flag_b,
+            a.flag_c,
+        ]
+        .map(|v| v as f32)
+    }
+
+    /// A counter to `n`, with a flag for its last value and perhaps one for the first (netfold_counter).
+    pub fn counter(&mut self, n: usize, first: bool) {
+        if n > 1 {
+            let bits = f64::from(levels(n));
+            self.ff += bits + 1.0 + f64::from(u8::from(first));
+            self.control += 1.5 * bits + 1.0;
+        }
+    }
+
+    /// A pipeline of `stages` registers of `bits` bits (netfold_delay with reset).
+    pub fn flags(&mut self, bits: usize, stages: usize) {
+        self.ff += (bits * stages) as f64;
+    }
+
+    /// A pipeline without reset: from three registers on it becomes shift-register LUTs (Yosys, `shregmap -minlen 3`).
+    pub fn delay(&mut self, bits: usize, stages: usize) {
+        if stages >= 3 {
+            self.lutram += (bits * stages.div_ceil(32)) as f64;
+        } else {
+            self.ff += (bits * stages) as f64;
+        }
+    }
+
+    /// netfold_reduce_tree over operands of the given widths (constant upper bits left out): two levels are one carry-save
+    /// addition (Yosys merges adders without a register between), then a register.
+    ///
+    /// Returns the bits of the result that are not constant.
+    pub fn tree(&mut self, operands: &[u32], out_bits: u32, times: f64) -> Sum {
+        let mut widths: Vec<u32> = operands.iter().map(|w| (*w).min(out_bits)).collect();
+        while widths.len() > 1 {
+            let span = if widths.len() > 2 { 4 } else { 2 };
+            let mut next = Vec::with_capacity(widths.len().div_ceil(span));
+            for group in widths.chunks(span) {
+                let live: Vec<u32> = group.iter().copied().filter(|w| *w > 0).collect();
+                let widest = live.iter().copied().max().unwrap_or(0);
+                let grown = match live.len() {
+                    0 => 0,
+                    1 => widest,
+                    2 => (widest + 1).min(out_bits),
+                    _ => (widest + 2).min(out_bits),
+                };
+                if live.len() >= 2 {
+                    self.adder += times * f64::from(grown);
+                    self.compressor += times * f64::from(widest) * (live.len() - 2) as f64;
+                }
+                self.ff += times * f64::from(grown);
+                next.push(grown);
+            }
+            widths = next;
+        }
+        Sum { bits: widths.first().copied().unwrap_or(0) }
+    }
+
+    /// `times` read-only memories of the given contents in logic.
+    pub fn rom(&mut self, contents: &super::rom::RomStats, times: f64) {
+        self.rom += times * contents.luts;
+    }
+}

@@ -1,0 +1,69 @@
+//! DSP blocks by Yosys' rule for 7-series devices.
+//!
+//! Source: `mul2dsp.v` and `synth_xilinx` of Yosys 0.70: factors of at least 2 bits whose product has at least 9 go into blocks
+//! of 25 x 18 signed bits; wider factors are cut into parts of 17 bits and a rest, the wider factor first.
+
+/// Widths of a family's multiplier block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DspRule {
+    /// Signed bits of the wider factor.
+    pub a: u32,
+    /// Signed bits of the narrower factor.
+    pub b: u32,
+    /// Bits of a part when a factor is cut.
+    pub part_a: u32,
+    /// The same of the narrower factor.
+    pub part_b: u32,
+    /// Fewest bits of a product that goes into a block.
+    pub least: u32,
+    /// Fewest bits of a factor.
+    pub factor: u32,
+}
+
+impl DspRule {
+    /// DSP48E1.
+    pub const XC7: DspRule = DspRule { a: 25, b: 18, part_a: 18, part_b: 18, least: 9, factor: 2 };
+    /// DSP48E2.
+    pub const XCUP: DspRule = DspRule { a: 27, b: 18, part_a: 18, part_b: 18, least: 9, factor: 2 };
+    /// MULT18X18D.
+    pub const ECP5: DspRule = DspRule { a: 18, b: 18, part_a: 18, part_b: 18, least: 9, factor: 2 };
+    /// SB_MAC16.
+    pub const ICE40: DspRule = DspRule { a: 16, b: 16, part_a: 16, part_b: 16, least: 11, factor: 2 };
+
+    /// Blocks of a product of signed factors of `x` and `y` bits, of whose result `out` bits are used.
+    pub fn blocks(&self, x: u32, y: u32, out: u32) -> usize {
+        let (a, b) = (x.max(y), x.min(y));
+        let out = out.min(a + b);
+        if b < self.factor || out < self.least {
+            return 0;
+        }
+        if a > self.a {
+            return self.parts(a, self.a, self.part_a, |w| self.blocks(w, b, (w + b).min(out)));
+        }
+        if b > self.b {
+            return self.parts(b, self.b, self.part_b, |w| self.blocks(a, w, (w + a).min(out)));
+        }
+        1
+    }
+
+    fn parts(&self, bits: u32, most: u32, part: u32, of: impl Fn(u32) -> usize) -> usize {
+        let n = (bits - most + part - 2) / (part - 1);
+        n as usize * of(part) + of(bits - n * (part - 1))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn narrow_products_stay_in_logic_and_wide_ones_are_cut() {
+        let r = DspRule::XC7;
+        assert_eq!(r.blocks(6, 2, 8), 0);
+        assert_eq!(r.blocks(7, 2, 9), 1);
+        assert_eq!(r.blocks(25, 18, 43), 1);
+        assert_eq!(r.blocks(18, 19, 37), 1);
+        assert_eq!(r.blocks(26, 18, 44), 2);
+        assert_eq!(r.blocks(24, 20, 44), 2);
+    }
+}

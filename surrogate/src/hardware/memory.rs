@@ -1,0 +1,145 @@
+//! FIFOs, buffers and delay lines.
+
+use super::count::Count;
+use netfold_ir::hw::latency::{default_memory, levels};
+use netfold_ir::hw::{Memory, Stream, Swu};
+
+/// Halves of a block RAM that `depth` words of `width` bits take: 512 x 36, 1024 x 18, 2048 x 9, 4096 x 4, 8192 x 2 or
+/// 16384 x 1 bits each (AMD UG473).
+pub fn bram18(depth: usize, width: usize) -> usize {
+    netfold_passes::optimize::bram18(depth, width)
+}
+
+/// Bits below which a memory with a write port is registers (Yosys' library mapping prefers them to RAM32M).
+const REGISTER_BITS: usize = 16;
+
+/// LUTs of a memory in LUTs: RAM32M holds 32 x 6 bits and RAM64M 64 x 3 bits in four LUTs (AMD UG474).
+pub fn lutram(depth: usize, width: usize) -> usize {
+    if depth <= 32 { 4 * width.div_ceil(6) } else { 4 * width.div_ceil(3) * depth.div_ceil(64) }
+}
+
+/// A memory with one write port and one read port.
+pub fn ram(c: &mut Count, depth: usize, width: usize, memory: Memory) {
+    match memory {
+        Memory::Block => c.bram18 += bram18(depth, width),
+        Memory::Ultra => c.uram += width.div_ceil(72) * depth.div_ceil(4096),
+        Memory::Logic | Memory::Lut => {
+            if depth * width <= REGISTER_BITS {
+                c.ff += (depth * width) as f64;
+                c.mux += (depth * width) as f64;
+            } else {
+                c.lutram += lutram(depth, width) as f64;
+                c.mux += (width * (depth.div_ceil(64) - 1)) as f64;
+            }
+        }
+    }
+}
+
+/// A FIFO of places that are reserved ahead (netfold_fifo).
+pub fn fifo(stream: &Stream) -> Count {
+    let (depth, width) = (stream.depth, stream.width());
+    let mut c = Count::default();
+    let control = f64::from(levels(depth + 1));
+    c.ff += 2.0 * control + 2.0;
+    c.control += 2.0 + 3.0 * control;
+    let address = if depth > 1 { f64::from(levels(depth)) } else { 0.0 };
+    if depth == 1 {
+        c.ff += width as f64;
+    } else if stream.read_latency() == 1 {
+        // Head, tail, and the copy of the head that Yosys keeps where it merges the address register into the read port.
+        c.ff += 2.0 * address;
+        c.control += 1.5 * address;
+        c.ff += address;
+        ram(&mut c, depth, width, Memory::Lut);
+    } else {
+        c.ff += 2.0 * address + 1.0;
+        c.control += 3.0 * address;
+        ram(&mut c, depth, width, default_memory(depth, width));
+        if default_memory(depth, width) == Memory::Lut {
+            c.ff += width as f64;
+        }
+    }
+    c.about.depth = depth as f64;
+    c.about.width = width as f64;
+    c.about.flag_a = if depth == 1 { 0.0 } else { stream.read_latency() as f64 };
+    c.about.lanes = stream.lanes as f64;
+    c.about.in_bits = f64::from(stream.ty.bits);
+    c
+}
+
+/// A sliding window (netfold_swu).
+pub fn window(s: &Swu, in_bits: u32) -> Count {
+    let mut c = Count::default();
+    let beat = s.lanes * in_bits as usize;
+    let chunks = s.channels / s.lanes;
+    let [kh, kw] = s.window.kernel;
+    let [dh, dw] = s.window.dilation;
+    let positions = |n: usize| f64::from(levels(n).max(u32::from(n > 1)));
+    c.counter(s.size[0] * s.size[1] * chunks, true);
+    c.counter(chunks, false);
+    for (stride, count) in [(s.window.stride[1], s.output[1]), (s.window.stride[0], s.output[0])] {
+        c.counter(stride, false);
+        c.counter(count, false);
+        c.ff += if count > 1 || stride > 1 { 2.0 } else { 1.0 };
+        c.control += 3.0;
+    }
+    c.ff += positions(s.size[0]) + positions(s.size[1]) + 1.0;
+    c.control += 10.0 + 2.0 * (positions(s.size[0]) + positions(s.size[1]));
+    // Padding that changes from group to group.
+    if s.pad.len() > 1 && chunks > 1 {
+        c.counter(chunks, false);
+        c.rom += beat as f64;
+    }
+    let across = dw * chunks;
+    let down = dh * s.size[1] * chunks;
+    let mut segment = |length: usize, times: usize| {
+        if length == 0 || times == 0 {
+            return;
+        }
+        let bits = times * beat;
+        if s.memory == Memory::Logic || length <= 33 {
+            if length >= 3 {
+                // Shift registers with an enable: SRL16E or SRLC32E, with the last stage as a register of its own where it is free.
+                c.lutram += (bits * length.div_ceil(32)) as f64;
+            } else {
+                c.ff += (bits * length) as f64;
+            }
+        } else {
+            for _ in 0..times {
+                c.counter(length - 1, false);
+                ram(&mut c, length - 1, beat, s.memory);
+            }
+            if s.memory == Memory::Lut {
+                c.ff += bits as f64;
+            }
+        }
+    };
+    segment(across, kh * (kw - 1));
+    if kh > 1 {
+        let along = (kw - 1) * across;
+        segment(down.saturating_sub(along), kh - 1);
+    }
+    let padded = s.window.pads.iter().any(|p| *p > 0);
+    if padded {
+        c.mux += (kh * kw * beat) as f64;
+        c.control += 2.0 * (kh + kw) as f64;
+    }
+    c.about.in_bits = f64::from(in_bits);
+    c.about.lanes = s.lanes as f64;
+    c.about.groups = chunks as f64;
+    c.about.taps = (kh * kw) as f64;
+    c.about.depth = down as f64;
+    c.about.width = beat as f64;
+    c.about.beats = (s.size[0] * s.size[1]) as f64;
+    c.about.rows = kh as f64;
+    c.about.columns = kw as f64;
+    c.about.flag_a = f64::from(u8::from(padded));
+    c.about.flag_b = match s.memory {
+        Memory::Logic => 0.0,
+        Memory::Lut => 1.0,
+        Memory::Block => 2.0,
+        Memory::Ultra => 3.0,
+    };
+    c.about.flag_c = (s.window.stride[0] * s.window.stride[1]) as f64;
+    c
+}

@@ -1,0 +1,283 @@
+//! The learned model of netfold's own hardware: trees for every kind of module, then a correction of the whole design.
+
+use super::count::{COLUMNS, NAMES};
+use super::factors::{self, TERMS};
+use super::whole::{self, Part, Parts};
+use super::{DspRule, memory, module, unit};
+use crate::features::Schema;
+use crate::model::{Prediction, Provenance, Surrogate, Target, format};
+use netfold_ir::diag::{Code, Diag};
+use netfold_ir::hw::{Design, Stream};
+use netfold_passes::optimize::{CostModel, ModuleSpec, Resources};
+use std::collections::BTreeMap;
+use std::sync::OnceLock;
+
+/// A family of devices that a shipped model was trained for or adapted to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Family {
+    /// AMD 7 series.
+    Xc7,
+    /// AMD UltraScale+: the model of the 7 series, whose LUTs are the same.
+    Xcup,
+    /// Lattice ECP5.
+    Ecp5,
+    /// Lattice iCE40.
+    Ice40,
+}
+
+impl Family {
+    /// The family of a name as boards have it.
+    pub fn named(name: &str) -> Option<Family> {
+        match name {
+            "xc7" => Some(Family::Xc7),
+            "xcup" => Some(Family::Xcup),
+            "ecp5" => Some(Family::Ecp5),
+            "ice40" => Some(Family::Ice40),
+            _ => None,
+        }
+    }
+
+    /// Its name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Family::Xc7 => "xc7",
+            Family::Xcup => "xcup",
+            Family::Ecp5 => "ecp5",
+            Family::Ice40 => "ice40",
+        }
+    }
+
+    /// Its multiplier blocks.
+    pub fn rule(self) -> DspRule {
+        match self {
+            Family::Xc7 => DspRule::XC7,
+            Family::Xcup => DspRule::XCUP,
+            Family::Ecp5 => DspRule::ECP5,
+            Family::Ice40 => DspRule::ICE40,
+        }
+    }
+}
+
+/// Columns of a module.
+pub fn module_schema() -> &'static Schema {
+    static SCHEMA: OnceLock<Schema> = OnceLock::new();
+    SCHEMA.get_or_init(|| {
+        let mut s = Schema::default();
+        NAMES.iter().for_each(|n| s.derived(*n));
+        s
+    })
+}
+
+/// A trained model of designs on one family.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HardwareModel {
+    /// The family whose rules hold for DSP blocks and memory.
+    pub family: Family,
+    /// LUTs a building block, by group of modules.
+    pub factors: BTreeMap<String, [f64; TERMS]>,
+    /// What trees make of it, and of flip-flops, by group.
+    pub units: BTreeMap<String, Surrogate>,
+    /// The whole design.
+    pub whole: Surrogate,
+}
+
+/// What is expected of a design.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DesignEstimate {
+    /// Whole-design estimates with their intervals.
+    pub prediction: Prediction,
+    /// LUTs and flip-flops by module, in the order of [`Design::modules`], then by FIFO, in the order of [`Design::streams`].
+    pub logic: Vec<(f32, f32)>,
+    /// The parts.
+    pub parts: Parts,
+}
+
+impl HardwareModel {
+    /// A model that knows structure alone.
+    pub fn untrained(family: Family) -> HardwareModel {
+        let whole = Surrogate::empty(whole::schema().clone());
+        HardwareModel { family, factors: BTreeMap::new(), units: BTreeMap::new(), whole }
+    }
+
+    /// The columns that a part's trees see: those of its count, the first with the group's factors.
+    pub fn columns(&self, part: &Part) -> Vec<f32> {
+        let mut x = part.count.features().to_vec();
+        x[0] = factors::lut(&part.count, self.factors.get(part.unit).unwrap_or(&factors::DEFAULT)) as f32;
+        x
+    }
+
+    /// LUTs and flip-flops of a part.
+    pub fn logic(&self, part: &Part) -> (f32, f32) {
+        let x = self.columns(part);
+        let model = self.units.get(part.unit);
+        let of = |target: Target, otherwise: f32| {
+            model.and_then(|m| m.target(target)).map_or(otherwise, |t| t.value(&x) as f32)
+        };
+        (of(Target::Lut, x[0]), of(Target::Ff, x[1]))
+    }
+
+    /// LUTs and flip-flops of all parts.
+    pub fn all_logic(&self, parts: &Parts) -> Vec<(f32, f32)> {
+        parts.parts.iter().map(|p| self.logic(p)).collect()
+    }
+
+    /// Estimates a design.
+    pub fn design(&self, design: &Design) -> DesignEstimate {
+        self.parts(whole::parts(design, &self.family.rule()))
+    }
+
+    /// Estimates a design that was taken apart.
+    pub fn parts(&self, parts: Parts) -> DesignEstimate {
+        let logic = self.all_logic(&parts);
+        let prediction = self.whole_of(&parts, &logic);
+        DesignEstimate { prediction, logic, parts }
+    }
+
+    /// The whole, given its parts' logic.
+    pub fn whole_of(&self, parts: &Parts, logic: &[(f32, f32)]) -> Prediction {
+        let x = whole::vector(parts, logic);
+        if self.whole.schema == *whole::schema() {
+            return self.whole.predict_beyond(&x, &self.notes());
+        }
+        let names = &whole::schema().names;
+        let by_name = |n: &String| names.iter().position(|m| m == n).map_or(0.0, |i| x[i]);
+        self.whole.predict(&self.whole.schema.names.iter().map(by_name).collect::<Vec<_>>())
+    }
+
+    /// What the whole-design part was trained on.
+    pub fn provenance(&self) -> &Provenance {
+        &self.whole.provenance
+    }
+
+    /// What a part takes: its LUTs as logic and as memory together.
+    pub fn resources(&self, part: &Part) -> Resources {
+        let (lut, ff) = self.logic(part);
+        Resources {
+            lut: (f64::from(lut) + part.count.lutram).round() as u64,
+            ff: f64::from(ff).round() as u64,
+            dsp: part.count.dsp as u64,
+            bram18: part.count.bram18 as u64,
+            uram: part.count.uram as u64,
+        }
+    }
+}
+
+impl HardwareModel {
+    /// The shipped model of a family, decoded once a process. Families without one of their own (UltraScale+, and those that no
+    /// sweep was made for) have that of the 7 series with their own rule for multiplier blocks; see [`HardwareModel::notes`].
+    ///
+    /// # Errors
+    /// When the weights built into this binary do not decode, which is a bug.
+    pub fn shipped(family: Family) -> Result<&'static HardwareModel, Diag> {
+        static MODELS: [OnceLock<Result<HardwareModel, Diag>>; 4] = [const { OnceLock::new() }; 4];
+        MODELS[family as usize]
+            .get_or_init(|| from_bytes(XC7, "xc7").map(|model| HardwareModel { family, ..model }))
+            .as_ref()
+            .map_err(|e| Diag::internal("xc7", e.to_string()))
+    }
+
+    /// Ways in which the family differs from what the model was trained on, in words.
+    pub fn notes(&self) -> Vec<String> {
+        let trained = &self.whole.provenance.part;
+        if trained.is_empty() || trained == self.family.name() || self.whole.provenance.adapted_rows > 0 {
+            return Vec::new();
+        }
+        let more = match self.family {
+            Family::Xcup => "the same six-input LUTs, DSP48E2 and URAM by their documented sizes",
+            Family::Ecp5 | Family::Ice40 => {
+                "these devices have four-input LUTs; adapt the model with `netfold surrogate adapt`"
+            }
+            Family::Xc7 => "adapted",
+        };
+        vec![format!("family: {} (trained on {trained}; {more})", self.family.name())]
+    }
+}
+
+/// Shipped weights of the 7 series.
+const XC7: &[u8] = include_bytes!("../../weights/xc7.nfhw");
+
+impl CostModel for HardwareModel {
+    fn module(&self, m: &ModuleSpec<'_>) -> Resources {
+        let count = module(m.kind, m.inputs, m.outputs, &self.family.rule());
+        self.resources(&Part { unit: unit(m.kind), count })
+    }
+
+    fn fifo(&self, stream: &Stream) -> Resources {
+        self.resources(&Part { unit: "fifo", count: memory::fifo(stream) })
+    }
+}
+
+const MAGIC: &[u8; 4] = b"NFHW";
+const VERSION: u16 = 1;
+/// Name of the whole-design part in the file.
+const WHOLE: &str = "whole";
+
+/// Whether a file holds a model of netfold's own hardware.
+pub fn is_hardware(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// Serialises a model: `NFHW`, a version (u16), the family's name, the factors as JSON, then the parts, each with its name and its bytes as
+/// [`format`](mod@format) writes them. Lengths are u32, little-endian.
+///
+/// # Errors
+/// As [`format::to_bytes`].
+pub fn to_bytes(model: &HardwareModel) -> Result<Vec<u8>, Diag> {
+    let mut out = Vec::new();
+    out.extend_from_slice(MAGIC);
+    out.extend_from_slice(&VERSION.to_le_bytes());
+    let mut put = |bytes: &[u8]| {
+        out.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+        out.extend_from_slice(bytes);
+    };
+    put(model.family.name().as_bytes());
+    put(&serde_json::to_vec(&model.factors).map_err(|e| Diag::internal("model file", e.to_string()))?);
+    for (name, part) in &model.units {
+        put(name.as_bytes());
+        put(&format::to_bytes(part)?);
+    }
+    put(WHOLE.as_bytes());
+    put(&format::to_bytes(&model.whole)?);
+    Ok(out)
+}
+
+/// Reads what [`to_bytes`] wrote; `place` names it in errors.
+///
+/// # Errors
+/// When the bytes are not a model of this version.
+pub fn from_bytes(bytes: &[u8], place: &str) -> Result<HardwareModel, Diag> {
+    let broken = |why: &str| Diag::new(Code::Format, place, format!("is not a model of hardware: {why}"));
+    let mut rest = bytes.strip_prefix(MAGIC).ok_or_else(|| broken("it starts differently"))?;
+    let version;
+    (version, rest) = rest.split_first_chunk::<2>().ok_or_else(|| broken("it is too short"))?;
+    if u16::from_le_bytes(*version) != VERSION {
+        return Err(broken("it is of another version").help("train it again with this version of netfold"));
+    }
+    let mut take = || -> Result<&[u8], Diag> {
+        let (length, after) = rest.split_first_chunk::<4>().ok_or_else(|| broken("it ends early"))?;
+        let length = u32::from_le_bytes(*length) as usize;
+        let piece = after.get(..length).ok_or_else(|| broken("it ends early"))?;
+        rest = &after[length..];
+        Ok(piece)
+    };
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| broken("a name is not text"));
+    let family = text(take()?)?;
+    let family = Family::named(&family).ok_or_else(|| broken("the family is unknown"))?;
+    let factors: BTreeMap<String, [f64; TERMS]> =
+        serde_json::from_slice(take()?).map_err(|e| broken(&format!("its factors: {e}")))?;
+    let mut units = BTreeMap::new();
+    loop {
+        let name = text(take()?)?;
+        let part = format::from_bytes(take()?, place)?;
+        if name != WHOLE {
+            if part.schema.len() != COLUMNS {
+                return Err(
+                    broken("its modules have other columns").help("train it again with this version of netfold")
+                );
+            }
+            units.insert(name, part);
+            continue;
+        }
+        return Ok(HardwareModel { family, factors, units, whole: part });
+    }
+}
