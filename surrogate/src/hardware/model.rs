@@ -281,3 +281,30 @@ pub fn from_bytes(bytes: &[u8], place: &str) -> Result<HardwareModel, Diag> {
         return Ok(HardwareModel { family, factors, units, whole: part });
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netfold_ir::hw::{Kind, Module};
+    use netfold_ir::quant::IntType;
+
+    #[test]
+    fn the_shipped_model_decodes_and_estimates_a_fifo() {
+        let model = HardwareModel::shipped(Family::Xc7).unwrap();
+        assert_eq!(from_bytes(&to_bytes(model).unwrap(), "again").unwrap(), *model);
+        assert!(from_bytes(&to_bytes(model).unwrap()[..2000], "cut").is_err());
+        let mut design = Design::new("d");
+        let module = |kind: Kind| Module { name: kind.name().into(), layer: String::new(), kind };
+        let from = design.add(module(Kind::Source { lanes: 4, beats: 8 }));
+        let to = design.add(module(Kind::Sink { lanes: 4, beats: 8 }));
+        let ty = IntType::new(true, 8);
+        design.connect(from, to, Stream { from_port: 0, to_port: 0, ty, lanes: 4, beats: 8, depth: 4 });
+        let e = model.design(&design);
+        assert_eq!((e.parts.modules, e.parts.parts.len()), (2, 3));
+        let ff = e.prediction.get(Target::Ff).unwrap();
+        assert!(ff.low <= ff.value && ff.value <= ff.high && ff.value > 5.0 && ff.value < 60.0, "{ff:?}");
+        // Another family says what it was not trained on.
+        assert!(model.notes().is_empty());
+        assert!(HardwareModel::shipped(Family::Ecp5).unwrap().notes()[0].contains("adapt"));
+    }
+}
