@@ -9,7 +9,7 @@ use std::path::Path;
 /// A model of the user's.
 pub enum Model {
     /// Of an HLS tool's results, or of columns that the table itself names.
-    Columns(Surrogate),
+    Columns(Box<Surrogate>),
     /// Of netfold's own hardware.
     Hardware(Box<HardwareModel>),
 }
@@ -63,7 +63,7 @@ pub fn load(path: &Path) -> Result<Model, Diag> {
     if model::is_hardware(&bytes) {
         return model::from_bytes(&bytes, &place).map(|m| Model::Hardware(Box::new(m)));
     }
-    format::from_bytes(&bytes, &place).map(Model::Columns)
+    format::from_bytes(&bytes, &place).map(|m| Model::Columns(Box::new(m)))
 }
 
 /// The shipped model for a board: that of its family; where there is none, that of the 7 series.

@@ -72,7 +72,7 @@ impl Surrogate {
                 let model = if hardware::eval::is_hardware(&table) {
                     Model::Hardware(Box::new(hardware::eval::train(&table, options.seed)?))
                 } else {
-                    Model::Columns(train(&table, &options)?)
+                    Model::Columns(Box::new(train(&table, &options)?))
                 };
                 write(&output, &model.to_bytes()?)?;
                 eprintln!("trained on {} rows, wrote {}", table.rows.len(), output.display());
@@ -120,7 +120,7 @@ impl Surrogate {
                         None => hls::HlsModel::shipped(hls::HlsTool::Vitis2023)?.surrogate(),
                     };
                     let (model, adapted) = adapt::adapt(source, &table)?;
-                    (Model::Columns(model), adapted)
+                    (Model::Columns(Box::new(model)), adapted)
                 };
                 write(&output, &model.to_bytes()?)?;
                 print!("{}", store::to_json(&adapted, true)?);
