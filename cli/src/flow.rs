@@ -65,8 +65,14 @@ pub fn load(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Network
         (None, Some(file)) if args.config.is_some() => Some(folder.join(file)),
         _ => None,
     };
+    let files = &config.model;
     match path {
         Some(path) => netfold_frontend::onnx::load(&path),
+        None if files.keras.is_some() || files.keras_json.is_some() || files.keras_h5.is_some() => {
+            Err(Diag::new(Code::Unsupported, "configuration", "Keras models are not read")
+                .help("convert the model to ONNX (tf2onnx, or qonnx for QKeras) and name the file in OnnxModel")
+                .into())
+        }
         None => netfold_frontend::onnx::parse(example::MODEL, None, example::NAME),
     }
 }

@@ -66,6 +66,10 @@ impl Formats for ConfigFormats<'_> {
         }
     }
 
+    fn per_channel(&self) -> Option<bool> {
+        self.0.quantization.per_channel
+    }
+
     fn activation_bits(&self) -> Option<u32> {
         match self.0.quantization.activations? {
             Format::Bits(b) => Some(b),

@@ -40,7 +40,7 @@ HLSConfig:
 target: {latency_ns: 500, fps: 1e6, max_utilization: 0.8}
 style: auto
 folding:
-  fc1: {pe: 4, simd: 16, parallel: 2, style: stream, weights: bram, multipliers: dsp}
+  fc1: {pe: 4, simd: 16, parallel: 1, style: stream, weights: bram, multipliers: dsp}
   fc2: {}
 calibration: {data: calib.npy, bits: 8, method: percentile, percentile: 99.99}
 quantization: {inputs: 'ap_ufixed<8,0>', activations: 8, weights: 6, biases: auto, per_channel: true}
@@ -71,7 +71,7 @@ fn every_key_is_read_and_written_back() {
     assert_eq!(config.stamp.as_deref(), Some("0012"));
     assert_eq!(config.hls.model.bram_factor, Some(1000));
     let fc1 = config.folding("FC1").unwrap();
-    assert_eq!((fc1.pe, fc1.simd, fc1.parallel), (Some(4), Some(16), Some(2)));
+    assert_eq!((fc1.pe, fc1.simd), (Some(4), Some(16)));
     assert_eq!(
         (fc1.style, fc1.weights, fc1.multipliers),
         (Some(Style::Stream), Some(Weights::Bram), Some(Multipliers::Dsp))

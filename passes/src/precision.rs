@@ -21,6 +21,10 @@ pub trait Formats {
     fn weight_bits(&self) -> Option<u32>;
     /// Bits of calibrated activations.
     fn activation_bits(&self) -> Option<u32>;
+    /// Whether weights whose range netfold chooses get a scale for every output channel; `None`: with calibration data.
+    fn per_channel(&self) -> Option<bool> {
+        None
+    }
 }
 
 /// Nothing was asked for.

@@ -431,10 +431,13 @@ fn quantize_weights(
     let default = formats.model_default();
     if let Some(q) = formats.weight(&names, kind).or_else(|| default.clone()) {
         apply(weights, &q);
-    } else if let Some(c) = calibration {
-        per_channel(weights, outputs, formats.weight_bits().unwrap_or(c.bits));
     } else {
-        apply(weights, &fitting(&weights.values, formats.weight_bits().unwrap_or(WEIGHT_BITS)));
+        let bits = formats.weight_bits().unwrap_or(calibration.map_or(WEIGHT_BITS, |c| c.bits));
+        if formats.per_channel().unwrap_or(calibration.is_some()) {
+            per_channel(weights, outputs, bits);
+        } else {
+            apply(weights, &fitting(&weights.values, bits));
+        }
     }
     if let Some(q) = formats.bias(&names, kind).or(default) {
         for b in bias.iter_mut() {

@@ -334,7 +334,12 @@ fn layer(report: &mut Report<'_>, item: &Item<'_>, model: bool) -> LayerConfig {
             "Precision" => precisions(report, &entry, model, &mut config.precision),
             "ReuseFactor" => config.reuse_factor = report.integer(&entry, 1..=1 << 40),
             "Strategy" | "implementation" | "Implementation" => config.strategy = strategy(report, &entry),
-            "ParallelizationFactor" => config.parallelization_factor = report.integer(&entry, 1..=1 << 32),
+            "ParallelizationFactor" => {
+                config.parallelization_factor = report.integer(&entry, 1..=1 << 32);
+                if config.parallelization_factor.is_some_and(|n| n > 1) {
+                    report.ignore(&entry, super::own::ONE_PIXEL);
+                }
+            }
             "table_size" | "TableSize" => config.table_size = report.integer(&entry, 2..=1 << 20),
             "table_t" | "exp_table_t" | "inv_table_t" | "accum_t" | "result_t" | "weight_t" | "bias_t" => {
                 let name = entry.key.trim_end_matches("_t");
@@ -346,6 +351,10 @@ fn layer(report: &mut Report<'_>, item: &Item<'_>, model: bool) -> LayerConfig {
             "BramFactor" if model => {
                 if report.text(&entry).is_some_and(|t| !t.trim_start_matches('.').eq_ignore_ascii_case("inf")) {
                     config.bram_factor = report.integer(&entry, 0..=1 << 40);
+                    report.ignore(
+                        &entry,
+                        "weights go where they cost least; `folding: {LAYER: {weights: bram}}` decides it",
+                    );
                 }
             }
             "skip" | "Skip" if !model => config.skip = report.boolean(&entry),
