@@ -96,16 +96,14 @@ fn run(args: &[String]) -> Result<(), Diags> {
             for (target, rows) in scores {
                 let mut errors: Vec<f64> = rows.iter().map(|r| (r.0 - r.1).abs() / r.0.max(1.0)).collect();
                 errors.sort_by(f64::total_cmp);
-                let share = |f: &dyn Fn(&(f64, f64, f64, f64)) -> bool| {
-                    rows.iter().filter(|r| f(r)).count() as f64 / rows.len() as f64
-                };
+                let share = |n: usize| n as f64 / rows.len() as f64;
                 println!(
                     "{target:10} {:5} {:8.4} {:8.4} {:8.3} {:8.3}",
                     rows.len(),
                     errors[errors.len() / 2],
                     errors[errors.len() * 3 / 4],
-                    share(&|r| (r.0 - r.1).abs() < 1e-9),
-                    share(&|r| r.2 <= r.0 && r.0 <= r.3)
+                    share(rows.iter().filter(|r| (r.0 - r.1).abs() < 1e-9).count()),
+                    share(rows.iter().filter(|r| r.2 <= r.0 && r.0 <= r.3).count())
                 );
             }
         }

@@ -136,7 +136,6 @@ fn resolved(job: &flow::Job, design: &Design, folding: &Folding) -> Config {
                     Multiplier::Lut => Multipliers::Lut,
                 }),
                 style: job.config.folding(&layer).and_then(|f| f.style),
-                ..Default::default()
             };
             (layer, entry)
         })
