@@ -192,7 +192,7 @@ impl TargetModel {
     fn estimate(&self, x: &[f32], outside: f64, scratch: &mut Vec<f32>) -> Estimate {
         let log = self.log_value(x, scratch);
         let half = self.quantile * self.difficulty_of(x) * (1.0 + 2.0 * outside) + 0.2 * outside.ln_1p();
-        self.interval(log, half)
+        self.interval(log, half.min(WIDEST.ln()))
     }
 
     /// The estimate around `log` with half-width `half`. Bounds move inward to possible values: this never loses the
@@ -251,6 +251,9 @@ pub struct Surrogate {
     pub targets: Vec<TargetModel>,
     pub(crate) bins: Bins,
 }
+
+/// Largest factor between a value and a bound of its interval: wider ones say no more.
+const WIDEST: f64 = 8.0;
 
 /// Relative distance to the training data that a difference without a column counts for.
 const BEYOND: f64 = 0.5;
