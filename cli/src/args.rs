@@ -80,10 +80,7 @@ fn latency(text: &str) -> Result<f64, clap::Error> {
 fn share(text: &str) -> Result<f64, clap::Error> {
     match positive(text) {
         Ok(v) if v <= 1.0 => Ok(v),
-        _ => Err(clap::Error::raw(
-            clap::error::ErrorKind::ValueValidation,
-            format!("{text:?} is not a share above 0 and at most 1\n"),
-        )),
+        _ => Err(not(text, "a share above 0 and at most 1")),
     }
 }
 
@@ -91,9 +88,11 @@ fn share(text: &str) -> Result<f64, clap::Error> {
 fn positive(text: &str) -> Result<f64, clap::Error> {
     match text.parse::<f64>() {
         Ok(v) if v.is_finite() && v > 0.0 => Ok(v),
-        _ => Err(clap::Error::raw(
-            clap::error::ErrorKind::ValueValidation,
-            format!("{text:?} is not a number above zero\n"),
-        )),
+        _ => Err(not(text, "a number above zero")),
     }
+}
+
+/// The error for a value of the wrong form.
+pub fn not(text: &str, form: &str) -> clap::Error {
+    clap::Error::raw(clap::error::ErrorKind::ValueValidation, format!("{text:?} is not {form}\n"))
 }

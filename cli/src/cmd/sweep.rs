@@ -39,9 +39,11 @@ pub struct Sweep {
 }
 
 /// `I/N`.
-fn shard(text: &str) -> Result<(u64, u64), String> {
+fn shard(text: &str) -> Result<(u64, u64), clap::Error> {
     let parts = text.split_once('/').and_then(|(i, n)| Some((i.parse::<u64>().ok()?, n.parse::<u64>().ok()?)));
-    parts.filter(|(i, n)| (1..=*n).contains(i)).ok_or_else(|| "not of the form I/N with I from 1 to N".into())
+    parts
+        .filter(|(i, n)| (1..=*n).contains(i))
+        .ok_or_else(|| crate::args::not(text, "of the form I/N with I from 1 to N"))
 }
 
 impl Sweep {
