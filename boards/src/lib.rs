@@ -263,7 +263,8 @@ impl Board {
         parts::resolve(part)
     }
 
-    /// What `--board` and the configuration's `board` take: the name of an embedded board, the path of a YAML file (told by
+    /// What `--board` and the configuration's `board` take: the name of an embedded board, its end behind a hyphen where only one board
+    /// ends so (`u250`), the path of a YAML file (told by
     /// a path separator or the ending `.yaml` or `.yml`), or a part.
     ///
     /// # Errors
@@ -271,6 +272,11 @@ impl Board {
     pub fn resolve(text: &str) -> Result<Board, Diag> {
         if EMBEDDED.iter().any(|(n, _)| *n == text) {
             return Board::named(text);
+        }
+        let ends = |name: &str| name.strip_suffix(text).is_some_and(|front| front.ends_with('-'));
+        let mut ending = EMBEDDED.iter().filter(|(n, _)| ends(n));
+        if let (Some((name, _)), None) = (ending.next(), ending.next()) {
+            return Board::named(name);
         }
         let path = Path::new(text);
         if path.components().count() > 1 || path.extension().is_some_and(|e| e == "yaml" || e == "yml") {

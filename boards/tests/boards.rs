@@ -51,6 +51,13 @@ fn boards_agree_with_the_part_table() {
 }
 
 #[test]
+fn the_end_of_a_name_is_enough_where_one_board_has_it() {
+    assert_eq!(Board::resolve("u250").unwrap().name, "alveo-u250");
+    assert!(Board::resolve("250").is_err());
+    assert!(Board::resolve("").is_err());
+}
+
+#[test]
 fn hls4ml_parts_resolve() {
     let vu9p = Board::for_part("xcvu9p-flga2577-2-e").unwrap();
     assert_eq!((vu9p.resources.lut, vu9p.resources.dsp_count(), vu9p.resources.uram_count()), (1_182_240, 6840, 960));
