@@ -1,55 +1,13 @@
 //! Synthesis with Yosys: through the `pyosys` package of a Python, or the program.
 
 use netfold_ir::diag::{Code, Diag};
+pub use netfold_surrogate::hardware::Family;
 use serde::Serialize;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fmt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::str::FromStr;
 use std::time::{Duration, Instant};
-
-/// Device families that Yosys synthesizes for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Family {
-    /// AMD 7 series
-    Xc7,
-    /// AMD UltraScale+
-    Xcup,
-    /// Lattice ECP5
-    Ecp5,
-    /// Lattice iCE40
-    Ice40,
-}
-
-impl Family {
-    /// Names, as boards and tables have them.
-    pub const NAMES: [&str; 4] = ["xc7", "xcup", "ecp5", "ice40"];
-
-    /// Name in tables.
-    pub fn name(self) -> &'static str {
-        Family::NAMES[self as usize]
-    }
-}
-
-impl fmt::Display for Family {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Family {
-    type Err = Diag;
-
-    fn from_str(name: &str) -> Result<Family, Diag> {
-        let all = [Family::Xc7, Family::Xcup, Family::Ecp5, Family::Ice40];
-        all.into_iter().find(|f| f.name() == name).ok_or_else(|| {
-            Diag::new(Code::Usage, "--family", format!("no synthesis for the family {name}"))
-                .help(format!("choose {}", Family::NAMES.join(", ")))
-        })
-    }
-}
 
 /// Counts after synthesis.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -10,9 +10,11 @@ use netfold_ir::diag::{Code, Diag};
 use netfold_ir::hw::{Design, Stream};
 use netfold_passes::optimize::{CostModel, ModuleSpec, Resources};
 use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
 use std::sync::OnceLock;
 
-/// A family of devices that a shipped model was trained for or adapted to.
+/// Families of devices that designs are synthesized for, and models trained for or adapted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Family {
     /// AMD 7 series.
@@ -26,25 +28,17 @@ pub enum Family {
 }
 
 impl Family {
-    /// The family of a name as boards have it.
+    /// Names, as boards and tables have them.
+    pub const NAMES: [&str; 4] = ["xc7", "xcup", "ecp5", "ice40"];
+
+    /// The family of a name.
     pub fn named(name: &str) -> Option<Family> {
-        match name {
-            "xc7" => Some(Family::Xc7),
-            "xcup" => Some(Family::Xcup),
-            "ecp5" => Some(Family::Ecp5),
-            "ice40" => Some(Family::Ice40),
-            _ => None,
-        }
+        [Family::Xc7, Family::Xcup, Family::Ecp5, Family::Ice40].into_iter().find(|f| f.name() == name)
     }
 
     /// Its name.
     pub fn name(self) -> &'static str {
-        match self {
-            Family::Xc7 => "xc7",
-            Family::Xcup => "xcup",
-            Family::Ecp5 => "ecp5",
-            Family::Ice40 => "ice40",
-        }
+        Family::NAMES[self as usize]
     }
 
     /// Its multiplier blocks.
@@ -55,6 +49,23 @@ impl Family {
             Family::Ecp5 => DspRule::ECP5,
             Family::Ice40 => DspRule::ICE40,
         }
+    }
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Family {
+    type Err = Diag;
+
+    fn from_str(name: &str) -> Result<Family, Diag> {
+        Family::named(name).ok_or_else(|| {
+            Diag::new(Code::Usage, "--family", format!("no synthesis for the family {name}"))
+                .help(format!("choose {}", Family::NAMES.join(", ")))
+        })
     }
 }
 
