@@ -100,6 +100,8 @@ pub fn pins(config: &Config, net: &Network, reuse: bool) -> HashMap<String, Pin>
                 Multipliers::Auto => None,
                 Multipliers::Dsp => Some(Multiplier::Dsp),
                 Multipliers::Lut => Some(Multiplier::Lut),
+                Multipliers::Packed => Some(Multiplier::Packed),
+                Multipliers::PackedSum => Some(Multiplier::PackedSum),
             });
             pin.memory = f.weights.and_then(|w| match w {
                 Weights::Auto => None,
@@ -119,7 +121,8 @@ pub fn pins(config: &Config, net: &Network, reuse: bool) -> HashMap<String, Pin>
 /// Refuses pins that no circuit of their layer has.
 ///
 /// # Errors
-/// [`Code::Config`] for every `pe` or `simd` that does not divide what it folds, with the values that do.
+/// [`Code::Config`] for every `pe` or `simd` that does not divide what it folds, with the values that do, and for packed products of a
+/// depthwise layer, whose channels share no inputs.
 pub fn check_pins(pins: &HashMap<String, Pin>, int: &IntNetwork) -> Result<(), Diags> {
     let mut diags = Diags::new();
     for id in int.graph.ids() {
@@ -128,6 +131,11 @@ pub fn check_pins(pins: &HashMap<String, Pin>, int: &IntNetwork) -> Result<(), D
         let (Some((name, pin)), Some(work)) = (named, Work::of(int, id)) else {
             continue;
         };
+        if pin.multiplier.is_some_and(|m| work.built(m) != m) {
+            let place = format!("configuration, key {:?}", format!("folding.{name}.multipliers"));
+            let cause = format!("no two products of the depthwise layer {:?} share an input", node.name);
+            diags.push(Diag::new(Code::Config, place, cause).help("one of auto, dsp, lut"));
+        }
         let (outputs, inputs) = if work.depthwise { ("channels", "taps") } else { ("outputs", "inputs") };
         for (key, value, all, what) in [("pe", pin.pe, work.rows, outputs), ("simd", pin.simd, work.cols, inputs)] {
             if let Some(value) = value.filter(|v| *v == 0 || !all.is_multiple_of(*v)) {

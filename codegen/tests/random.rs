@@ -53,6 +53,24 @@ fn matrix_vector_units() {
 }
 
 #[test]
+fn packed_products() {
+    let mut all = designs("t", 56, |b| {
+        let y = b.packed_mvu();
+        b.sink(y);
+    });
+    all.extend(designs("z", 3, |b| {
+        let (multiplier, memory, early) = match b.design.name.as_str() {
+            "z0" => (Multiplier::Packed, Memory::Block, 0),
+            "z1" => (Multiplier::Packed, Memory::Lut, 100),
+            _ => (Multiplier::PackedSum, Memory::Block, 199),
+        };
+        let y = b.large_mvu(multiplier, memory, early);
+        b.sink(y);
+    }));
+    harness::check(&all, &mut rng(9));
+}
+
+#[test]
 fn activations() {
     let all = designs("a", 36, |b| {
         let x = b.any_source(14);

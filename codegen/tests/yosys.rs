@@ -65,8 +65,11 @@ impl Yosys {
     }
 }
 
-/// Synthesizes the designs and returns a function that counts cells by the start of their name.
-fn synthesize(designs: &[Design]) -> Option<Vec<impl Fn(&str) -> usize>> {
+/// The flow for 7-series parts.
+const XC7: &str = "synth_xilinx -family xc7 -noiopad -noclkbuf -flatten";
+
+/// Synthesizes the designs with a Yosys flow and returns a function that counts cells by the start of their name.
+fn synthesize(designs: &[Design], flow: &str) -> Option<Vec<impl Fn(&str) -> usize>> {
     let yosys = Yosys::find()?;
     let folder = tempfile::tempdir().expect("a temporary folder");
     let mut script = String::new();
@@ -77,7 +80,7 @@ fn synthesize(designs: &[Design]) -> Option<Vec<impl Fn(&str) -> usize>> {
         for path in files.ending(".sv") {
             script.push_str(&format!("read_verilog -sv {name}/{path}\n"));
         }
-        script.push_str(&format!("synth_xilinx -family xc7 -top {name} -noiopad -noclkbuf -flatten\n"));
+        script.push_str(&format!("{flow} -top {name}\n"));
         script.push_str(&format!("tee -q -o {name}.txt stat\ndesign -reset\n"));
     }
     yosys.run(folder.path(), &script);
@@ -145,10 +148,13 @@ fn products_and_memories_are_what_was_asked_for() {
         mvu("luts", [8, 16], [2, 2], 8, Multiplier::Lut, Memory::Lut),
         mvu("bram", [32, 64], [1, 4], 8, Multiplier::Lut, Memory::Block),
         mvu("fixed", [6, 6], [6, 6], 6, Multiplier::Lut, Memory::Logic),
+        mvu("pairs", [8, 16], [4, 2], 8, Multiplier::Packed, Memory::Lut),
+        mvu("odd", [9, 16], [3, 2], 8, Multiplier::Packed, Memory::Lut),
+        mvu("summed", [8, 16], [2, 1], 4, Multiplier::PackedSum, Memory::Lut),
         b.finish(),
     ];
-    let Some(counts) = synthesize(&designs) else { return };
-    let [dsp, lut, block, constant, lines] = &counts[..] else { panic!("five designs") };
+    let Some(counts) = synthesize(&designs, XC7) else { return };
+    let [dsp, lut, block, constant, packed, odd, summed, lines] = &counts[..] else { panic!("eight designs") };
     assert_eq!(dsp("DSP48E1"), 4, "one block a product");
     for (name, count) in [("lut", lut), ("block", block), ("constant", constant), ("lines", lines)] {
         assert_eq!(count("DSP48E1"), 0, "{name}");
@@ -156,4 +162,17 @@ fn products_and_memories_are_what_was_asked_for() {
     assert!(block("RAMB") > 0 && lut("RAMB") == 0 && constant("RAMB") == 0);
     assert!(lines("RAMB") > 0);
     assert!(dsp("LUT") < lut("LUT"));
+    assert_eq!(packed("DSP48E1"), 4, "one block two products");
+    assert_eq!(odd("DSP48E1"), 4, "a row without a partner has blocks of its own");
+    assert_eq!(summed("DSP48E1"), 1, "the block accumulates two rows");
+}
+
+#[test]
+fn narrow_pairs_fit_the_smallest_blocks() {
+    let designs = [
+        mvu("four", [8, 16], [4, 2], 4, Multiplier::Packed, Memory::Lut),
+        mvu("plain", [8, 16], [4, 2], 4, Multiplier::Dsp, Memory::Lut),
+    ];
+    let Some(counts) = synthesize(&designs, "synth_ecp5") else { return };
+    assert_eq!([counts[0]("MULT18X18D"), counts[1]("MULT18X18D")], [4, 8]);
 }

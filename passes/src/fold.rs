@@ -159,6 +159,11 @@ impl Work {
         pe * simd * self.factor
     }
 
+    /// What is built where a kind of multiplier is asked for: channels of a depthwise layer share no inputs, so they share no blocks.
+    pub fn built(&self, multiplier: Multiplier) -> Multiplier {
+        if self.depthwise && multiplier.is_packed() { Multiplier::Dsp } else { multiplier }
+    }
+
     /// The fewest multipliers with which a frame takes at most `interval` cycles; everything in parallel when none suffices.
     /// Ties go to the wider input.
     pub fn fold(&self, interval: u64, pin: &Pin) -> (usize, usize) {
@@ -229,9 +234,9 @@ pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, bu
         let depth = (w.rows / pe) * (w.cols / simd);
         let multipliers = w.multipliers(pe, simd);
         let worth = w.bits.0 >= 4 && w.bits.1 >= 4 && depth > 1;
-        let multiplier =
-            pin.multiplier.unwrap_or(if worth && multipliers <= dsp_left { Multiplier::Dsp } else { Multiplier::Lut });
-        if multiplier == Multiplier::Dsp {
+        let free = if worth && multipliers <= dsp_left { Multiplier::Dsp } else { Multiplier::Lut };
+        let multiplier = pin.multiplier.map_or(free, |m| w.built(m));
+        if multiplier.is_dsp() {
             dsp_left = dsp_left.saturating_sub(multipliers);
         }
         let total_bits = w.rows * w.cols * w.factor * w.bits.0 as usize;

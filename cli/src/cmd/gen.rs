@@ -134,6 +134,8 @@ fn resolved(job: &flow::Job, design: &Design, folding: &Folding) -> Config {
                 multipliers: Some(match f.multiplier {
                     Multiplier::Dsp => Multipliers::Dsp,
                     Multiplier::Lut => Multipliers::Lut,
+                    Multiplier::Packed => Multipliers::Packed,
+                    Multiplier::PackedSum => Multipliers::PackedSum,
                 }),
                 style: job.config.folding(&layer).and_then(|f| f.style),
             };

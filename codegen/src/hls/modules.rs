@@ -71,7 +71,8 @@ fn reduction(op: ReduceOp) -> Field {
 fn multiplier(weights: Option<&Matrix>, multiplier: Multiplier) -> Field {
     let name = match multiplier {
         _ if weights.is_some_and(Matrix::is_bipolar) => "nf::sign",
-        Multiplier::Dsp => "nf::dsp",
+        // Vitis has no packing of its own accord: a product a block.
+        Multiplier::Dsp | Multiplier::Packed | Multiplier::PackedSum => "nf::dsp",
         Multiplier::Lut => "nf::fabric",
     };
     Field::Type("multiplier", name.to_string())

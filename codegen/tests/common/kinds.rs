@@ -103,6 +103,24 @@ impl Builder {
         self.add(kind, &[x], &[out])[0]
     }
 
+    /// A matrix-vector unit of pairs of rows that share DSP blocks, of any order of work, with its own source.
+    pub fn packed_mvu(&mut self) -> Open {
+        let r = &mut self.rng;
+        let multiplier = pick(r, &[Multiplier::Packed, Multiplier::PackedSum]);
+        let simd = if multiplier == Multiplier::PackedSum && r.random() { 1 } else { r.random_range(1..=7) };
+        let [nf, sf, pe] = [r.random_range(1..=4), r.random_range(1..=5), r.random_range(1..=5)];
+        let vectors = r.random_range(1..=3);
+        let latest = Mvu::latest_early(nf, sf);
+        let early = if r.random() { r.random_range(0..=latest) } else { 0 };
+        let ty = self.ty(10);
+        let weights = self.matrix(nf * pe, sf * simd);
+        let out = self.dots(&weights, ty);
+        let x = self.source(ty, simd, sf * vectors);
+        let memory = pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]);
+        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors, early, multiplier, memory });
+        self.add(kind, &[x], &[out])[0]
+    }
+
     /// A matrix-vector unit whose weights and vector are too large for the source.
     pub fn large_mvu(&mut self, multiplier: Multiplier, memory: Memory, early: usize) -> Open {
         let (rows, cols, pe, simd) = (6, 600, 2, 3);

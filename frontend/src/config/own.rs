@@ -79,12 +79,21 @@ pub enum Multipliers {
     Dsp,
     /// LUTs and carry chains.
     Lut,
+    /// A DSP block for two products that share an input.
+    Packed,
+    /// The same, and blocks add up products of both where one input is taken at once.
+    PackedSum,
 }
 
 impl Multipliers {
     /// Every kind with its word.
-    pub const ALL: [(&'static str, Multipliers); 3] =
-        [("auto", Multipliers::Auto), ("dsp", Multipliers::Dsp), ("lut", Multipliers::Lut)];
+    pub const ALL: [(&'static str, Multipliers); 5] = [
+        ("auto", Multipliers::Auto),
+        ("dsp", Multipliers::Dsp),
+        ("lut", Multipliers::Lut),
+        ("packed", Multipliers::Packed),
+        ("packed_sum", Multipliers::PackedSum),
+    ];
 
     /// The word in the configuration.
     pub fn as_str(self) -> &'static str {

@@ -83,8 +83,8 @@ impl Module {
             Kind::Broadcast { op: BroadcastOp::RSub, .. } => 2,
             Kind::Broadcast { op: BroadcastOp::Mul, .. } => 4,
             Kind::LinComb { coefficients, constant, lanes, .. } => lincomb(coefficients, constant, *lanes),
-            Kind::Mul { multiplier: Multiplier::Dsp, .. } => 3,
-            Kind::Mul { multiplier: Multiplier::Lut, .. } => 4,
+            Kind::Mul { multiplier, .. } if multiplier.is_dsp() => 3,
+            Kind::Mul { .. } => 4,
             Kind::Reorder { .. } => 1,
             Kind::Upsample { .. } => 1,
             Kind::Program(p) => p.latency(),
@@ -108,7 +108,7 @@ impl Vvu {
 
 /// Shift-and-add rows, or a folded dot product.
 fn mvu(m: &Mvu) -> usize {
-    if m.is_shift_add() { matrix_stages(&m.weights) } else { dot(m.multiplier, &m.weights, m.simd, m.synapse_fold()) }
+    if m.is_shift_add() { matrix_stages(&m.weights) } else { dot(m.built(), &m.weights, m.simd, m.synapse_fold()) }
 }
 
 /// As [`mvu`].
@@ -125,10 +125,12 @@ fn matrix_stages(weights: &Matrix) -> usize {
 }
 
 /// Operand registers; then product in the DSP block, adder tree and (for several beats) accumulator; or, in logic, tree over the
-/// lanes with the digits' selection in its first level, tree over the digits, and accumulator.
+/// lanes with the digits' selection in its first level, tree over the digits, and accumulator. Packed products always have the
+/// accumulator, which completes the upper one.
 fn dot(multiplier: Multiplier, weights: &Matrix, simd: usize, beats: usize) -> usize {
     match multiplier {
         Multiplier::Dsp => 2 + tree_stages(simd) + usize::from(beats > 1),
+        Multiplier::Packed | Multiplier::PackedSum => 3 + tree_stages(simd),
         Multiplier::Lut => 1 + tree_stages(simd) + tree_stages(weights.booth_digits()) + 1,
     }
 }

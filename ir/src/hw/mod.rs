@@ -18,6 +18,7 @@ pub mod eval;
 pub mod file;
 pub mod latency;
 mod modules;
+pub mod packing;
 pub mod program;
 pub mod schedule;
 pub mod timing;

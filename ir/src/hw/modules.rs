@@ -33,6 +33,24 @@ pub enum Multiplier {
     Dsp,
     /// Logic: a multiplier of two variables when weights change from cycle to cycle, shift-and-add when they are constant.
     Lut,
+    /// A DSP block for two rows of a matrix-vector unit that share their inputs ([`super::packing`]); what has no partner has a block
+    /// of its own. Products are taken apart and added in logic.
+    Packed,
+    /// As [`Multiplier::Packed`], but where a unit multiplies one column a firing, output-first, blocks also add up both rows'
+    /// products over the beats, and the sums are taken apart.
+    PackedSum,
+}
+
+impl Multiplier {
+    /// Whether products are built in DSP blocks.
+    pub fn is_dsp(self) -> bool {
+        self != Multiplier::Lut
+    }
+
+    /// Whether two rows of a matrix-vector unit share a block.
+    pub fn is_packed(self) -> bool {
+        matches!(self, Multiplier::Packed | Multiplier::PackedSum)
+    }
 }
 
 /// Where weights, tables and buffers live.

@@ -78,7 +78,8 @@ fn parameters(module: &Module) -> Result<(), &'static str> {
             ok(v.weights.data.len() == v.weights.rows * v.weights.cols, "weights have the wrong length")?;
             ok(divides(v.multiplicity, v.weights.rows), "multiplicity does not divide the rows")?;
             ok(divides(v.pe, v.channels()), "PE does not divide the channels")?;
-            ok(divides(v.simd, v.weights.cols), "SIMD does not divide the taps")
+            ok(divides(v.simd, v.weights.cols), "SIMD does not divide the taps")?;
+            ok(!v.multiplier.is_packed(), "channels share no inputs that packed products need")
         }
         Kind::Swu(s) => {
             ok(divides(s.lanes, s.channels), "lanes do not divide the channels")?;
@@ -120,10 +121,10 @@ fn parameters(module: &Module) -> Result<(), &'static str> {
             ok(all, "not a permutation")
         }
         Kind::Program(p) => p.verify(),
+        Kind::Mul { multiplier, .. } => ok(!multiplier.is_packed(), "products of streams share no factor"),
         Kind::Source { .. }
         | Kind::Sink { .. }
         | Kind::WindowReduce { .. }
-        | Kind::Mul { .. }
         | Kind::Select { .. }
         | Kind::Upsample { .. } => Ok(()),
     }

@@ -6,7 +6,7 @@ use crate::fold::Compute;
 use crate::realize::Realized;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{BroadcastOp, Kind, Matrix, ModuleId, Mvu, Realization, ReduceOp, Swu, Vvu, latency};
+use netfold_ir::hw::{BroadcastOp, Kind, Matrix, ModuleId, Multiplier, Mvu, Realization, ReduceOp, Swu, Vvu, latency};
 use netfold_ir::int::{IntConv, Range};
 use netfold_ir::net::Window;
 use netfold_ir::quant::IntType;
@@ -226,7 +226,8 @@ pub(super) fn lincomb(
 pub(super) fn mul(b: &mut Builder<'_>, id: NodeId, taps: Vec<Tap>) -> Tap {
     let elements = taps[0].elements;
     let lanes = b.folding.join_lanes(id, &taps.iter().map(|t| t.lanes).collect::<Vec<_>>());
-    let multiplier = b.folding.compute(id, 1, 1).multiplier;
+    let dsp = b.folding.compute(id, 1, 1).multiplier.is_dsp();
+    let multiplier = if dsp { Multiplier::Dsp } else { Multiplier::Lut };
     let module = b.module(id, "", Kind::Mul { multiplier, lanes, beats: elements / lanes });
     for (port, tap) in taps.into_iter().enumerate() {
         b.feed(id, tap, module, port);

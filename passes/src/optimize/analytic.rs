@@ -11,7 +11,9 @@
 
 use super::cost::{CostModel, ModuleSpec, Resources, WeightStats};
 use netfold_ir::hw::latency::{self, constant_in_lane, levels, lincomb_rows, search_steps, signed_digits};
-use netfold_ir::hw::{BroadcastOp, Kind, Memory, MulShift, Multiplier, Realization, Stream, Swu};
+use netfold_ir::hw::packing::Packing;
+use netfold_ir::hw::{BroadcastOp, Kind, Memory, MulShift, Multiplier, Mvu, Realization, Stream, Swu};
+use netfold_ir::quant::IntType;
 use netfold_shiftadd::{self as shiftadd, graph_luts};
 
 /// The prices of the module doc.
@@ -120,7 +122,7 @@ pub fn bram18(depth: usize, width: usize) -> usize {
 impl CostModel for Analytic {
     fn module(&self, m: &ModuleSpec<'_>) -> Resources {
         let mut c = Count::default();
-        let bits = |t: &[netfold_ir::quant::IntType], i: usize| t.get(i).map_or(0, |t| t.bits as usize);
+        let bits = |t: &[IntType], i: usize| t.get(i).map_or(0, |t| t.bits as usize);
         let (input, output) = (bits(m.inputs, 0), bits(m.outputs, 0));
         let stats = m.weights.unwrap_or_default();
         match m.kind {
@@ -133,7 +135,12 @@ impl CostModel for Analytic {
                 } else {
                     c.counter(nf);
                     c.counter(sf);
-                    self.dot(&mut c, &stats, u.multiplier, u.memory, [u.pe, u.simd, nf * sf, sf], input, output);
+                    if u.built().is_packed() {
+                        let ty = m.inputs.first().copied().unwrap_or(IntType::new(true, 1));
+                        self.packed(&mut c, &stats, u, ty, output);
+                    } else {
+                        self.dot(&mut c, &stats, u.built(), u.memory, [u.pe, u.simd, nf * sf, sf], input, output);
+                    }
                     if nf > 1 {
                         let (vector, kept) = (u.simd * input, sf - u.early);
                         if kept > 1 {
@@ -292,7 +299,9 @@ impl Analytic {
     fn product(&self, c: &mut Count, times: usize, a: usize, b: usize, out: usize, multiplier: Multiplier) {
         let n = times as f64;
         match multiplier {
-            Multiplier::Dsp => c.dsp += times * self.blocks(a + 1, b + 1),
+            Multiplier::Dsp | Multiplier::Packed | Multiplier::PackedSum => {
+                c.dsp += times * self.blocks(a + 1, b + 1);
+            }
             Multiplier::Lut => {
                 let digits = a.min(b).div_ceil(2) + 1;
                 c.lut += n * digits as f64 * (a.max(b) + 1) as f64;
@@ -318,7 +327,7 @@ impl Analytic {
         c.rom(words, rows * lanes * b, memory);
         c.ff += (rows * lanes * b) as f64 * if words > 1 { 0.5 } else { 0.0 };
         match multiplier {
-            Multiplier::Dsp => {
+            Multiplier::Dsp | Multiplier::Packed | Multiplier::PackedSum => {
                 c.dsp += rows * lanes * self.blocks(input + 1, b);
                 if lanes > 1 {
                     c.trees(r, lanes, (input + b) as f64);
@@ -339,6 +348,31 @@ impl Analytic {
                 // The start value of every row group.
                 c.rom(words / beats, rows * acc.min(input + b + 2), Memory::Lut);
             }
+        }
+        c.logic(6.0, 6.0);
+    }
+
+    /// Folded dot products of which two rows share a block a column: trees and accumulators stay, an adder of the upper row has one bit
+    /// more for its carry; sums that blocks accumulate leave nothing.
+    fn packed(&self, c: &mut Count, w: &WeightStats, u: &Mvu, input: IntType, acc: usize) {
+        let words = u.neuron_fold() * u.synapse_fold();
+        let summed = u.sums_packed();
+        let p = Packing::new(&w.range, summed, input);
+        let (pairs, odd) = (u.pe / 2, u.pe % 2);
+        let x = (input.bits + u32::from(!input.signed)) as usize;
+        let stored = pairs * (p.low_bits + p.high_bits) as usize + odd * w.bits as usize;
+        c.rom(words, stored * u.simd, u.memory);
+        c.ff += (stored * u.simd) as f64 * if words > 1 { 0.5 } else { 0.0 };
+        c.dsp += u.simd * (pairs * self.blocks(x, p.factor_bits() as usize) + odd * self.blocks(x, w.bits as usize));
+        if !summed {
+            let n = pairs as f64;
+            c.trees(n, u.simd, f64::from(p.shift));
+            c.trees(n, u.simd, x as f64 + f64::from(p.high_bits) + 1.0);
+            c.logic(n * (2 * acc + 1) as f64, n * (2 * acc) as f64);
+        }
+        if u.simd > 1 {
+            c.trees(odd as f64, u.simd, (x + w.bits as usize) as f64);
+            c.logic((odd * acc) as f64, (odd * acc) as f64);
         }
         c.logic(6.0, 6.0);
     }

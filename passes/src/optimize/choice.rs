@@ -112,7 +112,7 @@ fn input_lanes(net: &IntNetwork, id: NodeId, interval: u64) -> Vec<usize> {
 fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
     [Multiplier::Lut, Multiplier::Dsp]
         .into_iter()
-        .filter(|m| pin.multiplier.map_or(offer.dsp || *m == Multiplier::Lut, |p| p == *m))
+        .filter(|m| pin.multiplier.map_or(offer.dsp || *m == Multiplier::Lut, |p| p.is_dsp() == m.is_dsp()))
         .map(|multiplier| {
             let c = Compute { pe: 1, simd: 1, window_lanes: None, early: 0, multiplier, memory: Memory::Logic };
             Candidate::free(Choice::Compute(c))
@@ -146,11 +146,18 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
             e.insert(chain(pricer, id, pe * w.factor)?);
         }
         let mut units = Vec::new();
-        for multiplier in multipliers(w, pin, offer) {
-            for memory in memories(words, pin, offer) {
+        for memory in memories(words, pin, offer) {
+            let mut plain: Vec<(Compute, Resources)> = Vec::new();
+            for multiplier in multipliers(w, pin, offer, (pe, simd)) {
                 let c = Compute { pe, simd, window_lanes: None, early: 0, multiplier, memory };
-                units.extend(orders(pricer, id, w, pin, c));
+                let mut list = orders(pricer, id, w, pin, c);
+                // Packed products take no less time than others, so they must use less of something.
+                if multiplier.is_packed() {
+                    list.retain(|(c, unit)| !plain.iter().any(|(o, other)| o.early == c.early && other.within(unit)));
+                }
+                plain.extend(list);
             }
+            units.extend(plain);
         }
         for (c, unit) in units {
             let unit = unit + behind[&pe];
@@ -217,13 +224,23 @@ fn foldings(w: &Work, pin: &Pin) -> Vec<(usize, usize)> {
     wanted(w.rows, pin.pe).into_iter().flat_map(|pe| simds.iter().map(move |s| (pe, *s))).collect()
 }
 
-/// Kinds of multipliers: DSP blocks not for weights of one bit, nor where the device has none.
-fn multipliers(w: &Work, pin: &Pin, offer: Offer) -> Vec<Multiplier> {
-    match pin.multiplier {
-        Some(m) => vec![m],
-        None if offer.dsp && w.bits.0 >= 3 && w.bits.1 >= 2 => vec![Multiplier::Lut, Multiplier::Dsp],
-        None => vec![Multiplier::Lut],
+/// Kinds of multipliers: DSP blocks not for weights of one bit, nor where the device has none; packed products where rows meet in pairs,
+/// and their sums in blocks where one column is multiplied a firing.
+fn multipliers(w: &Work, pin: &Pin, offer: Offer, (pe, simd): (usize, usize)) -> Vec<Multiplier> {
+    if let Some(m) = pin.multiplier {
+        return vec![w.built(m)];
     }
+    let mut list = vec![Multiplier::Lut];
+    if offer.dsp && w.bits.0 >= 3 && w.bits.1 >= 2 {
+        list.push(Multiplier::Dsp);
+        if pe > 1 && !w.depthwise {
+            list.push(Multiplier::Packed);
+            if simd == 1 && w.cols > 1 {
+                list.push(Multiplier::PackedSum);
+            }
+        }
+    }
+    list
 }
 
 /// Places of the weights: constants when all are used in every cycle. URAM holds no initial contents, so it cannot hold weights.

@@ -1,5 +1,6 @@
 //! What a module or a FIFO costs: the interface that estimators implement, and resource vectors.
 
+use netfold_ir::hw::packing::WeightRange;
 use netfold_ir::hw::{Design, Kind, Matrix, ModuleId, Mvu, Stream, Vvu, latency};
 use netfold_ir::quant::IntType;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,8 @@ pub struct WeightStats {
     pub nonzero: usize,
     /// Non-zero digits of all weights in canonical signed-digit form.
     pub digits: usize,
+    /// What packed products need to know.
+    pub range: WeightRange,
 }
 
 impl WeightStats {
@@ -116,6 +119,7 @@ impl WeightStats {
             bipolar,
             nonzero: m.data.iter().filter(|w| **w != 0).count(),
             digits: m.data.iter().map(|w| latency::signed_digits(*w) as usize).sum(),
+            range: WeightRange::of(m),
         }
     }
 }

@@ -5,11 +5,12 @@ use super::choice::{Choice, Offer, all};
 use super::plan::{Context, plan};
 use super::space::{Layered, Pricer};
 use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, search, solve};
+use crate::fold::Pin;
 use crate::lower;
 use crate::pipeline::Prepared;
 use crate::quantize::Summary;
 use crate::random::Random;
-use netfold_ir::hw::Matrix;
+use netfold_ir::hw::{Matrix, Multiplier};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Affine;
 use netfold_ir::quant::IntType;
@@ -247,4 +248,20 @@ fn the_lowest_latency_is_no_higher_than_the_fastest_designs() {
         let objective = Objective::Latency(bound / 2);
         assert!(solve(&prepared, &Request { limits, ..request(&pins, &model, objective) }).is_err(), "round {round}");
     }
+}
+
+#[test]
+fn rows_share_blocks_where_blocks_are_short() {
+    let prepared = network(&mut Random::new(7), &[8, 16, 4], false);
+    let limits = Resources { lut: 5000, ff: 10_000, dsp: 12, bram18: 8, uram: 0 };
+    let model = Analytic::default();
+    let blocks = |multiplier| {
+        let pin = Pin { multiplier: Some(multiplier), ..Pin::default() };
+        let pins = HashMap::from(["dense0", "dense1"].map(|name| (name.to_string(), pin)));
+        let request = Request { limits, ..request(&pins, &model, Objective::Interval(8)) };
+        solve(&prepared, &request).map(|s| s.used.dsp)
+    };
+    // 128 + 64 products in 8 cycles are 24 a cycle: two a block are 12.
+    assert!(blocks(Multiplier::Dsp).is_err());
+    assert_eq!(blocks(Multiplier::Packed).unwrap(), 12);
 }

@@ -137,7 +137,7 @@ impl Folded<'_> {
 
     fn count(&self, input: IntType, output: IntType, rule: &DspRule) -> Count {
         let mut c = Count::default();
-        let dsp = self.multiplier == Multiplier::Dsp;
+        let dsp = self.multiplier.is_dsp();
         let bipolar = !dsp && self.weights.is_bipolar();
         let bits = if bipolar { 1 } else { self.weights.weight_bits() };
         let digits = if dsp {
@@ -256,7 +256,7 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     let (groups, beats) = (m.neuron_fold(), m.synapse_fold());
     let folded = Folded {
         weights: &m.weights,
-        multiplier: m.multiplier,
+        multiplier: m.built(),
         memory: m.memory,
         rows: m.pe,
         simd: m.simd,
@@ -266,9 +266,12 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
         inputs: m.simd,
     };
     let mut c = folded.count(input, output, rule);
+    if let Some(packing) = m.packing(input) {
+        super::packed::share(&mut c, m, packing, [input, output], rule);
+    }
     let x = (folded.inputs * input.bits as usize) as f64;
     // Registers that feed multiplier blocks alone become part of them.
-    let absorbed = m.multiplier == Multiplier::Dsp && c.dsp > 0;
+    let absorbed = m.multiplier.is_dsp() && c.dsp > 0;
     if m.early > 0 {
         let rest = beats - m.early;
         c.counter(groups, true);
@@ -331,7 +334,7 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     c.counter(beats, true);
     let x = (folded.inputs * input.bits as usize) as f64;
     c.registers_input = true;
-    if v.multiplier == Multiplier::Dsp && c.dsp > 0 {
+    if v.multiplier.is_dsp() && c.dsp > 0 {
         c.fed = x
     } else {
         c.ff += x

@@ -4,7 +4,7 @@ use super::count::Count;
 use super::dsp::DspRule;
 use super::{memory, rom};
 use netfold_ir::hw::latency::{default_memory, levels, lincomb_rows, signed_digits, tree_stages};
-use netfold_ir::hw::{BroadcastOp, Kind, Memory, Multiplier, ReduceOp};
+use netfold_ir::hw::{BroadcastOp, Kind, Memory, ReduceOp};
 use netfold_ir::quant::IntType;
 
 /// Stands for a port that is not there.
@@ -113,7 +113,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
         Kind::Mul { multiplier, lanes, .. } => {
             c.flags(1, latency);
             let b = inputs.get(1).copied().unwrap_or(NONE);
-            product(&mut c, *lanes as f64, first, b, output, *multiplier == Multiplier::Dsp, rule);
+            product(&mut c, *lanes as f64, first, b, output, multiplier.is_dsp(), rule);
             c.fed = if c.dsp > 0 { *lanes as f64 * (input + f64::from(b.bits)) } else { 0.0 };
             c.registers_input = true;
             c.about.lanes = *lanes as f64;

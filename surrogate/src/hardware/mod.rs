@@ -13,6 +13,7 @@ pub mod factors;
 mod join;
 pub mod memory;
 pub mod model;
+mod packed;
 mod rom;
 pub mod train;
 pub mod whole;
@@ -40,12 +41,12 @@ pub fn module(kind: &Kind, inputs: &[IntType], outputs: &[IntType], rule: &DspRu
 
 /// Name of the group of modules that one model is trained on.
 pub fn unit(kind: &Kind) -> &'static str {
-    use netfold_ir::hw::Multiplier::{Dsp, Lut};
+    use netfold_ir::hw::Multiplier::Lut;
     match kind {
         Kind::Mvu(m) if m.is_shift_add() => "mvu_constant",
         Kind::Vvu(v) if v.is_shift_add() => "mvu_constant",
         Kind::Mvu(m) => {
-            if m.multiplier == Dsp {
+            if m.multiplier.is_dsp() {
                 "mvu_dsp"
             } else {
                 "mvu_lut"

@@ -1,4 +1,4 @@
-  // Weights, {{ weight_bits }} bits each{% if bipolar %} (1: -1, 0: +1){% endif %}, [row][column] in a word.
+  // {{ about }}
 {{ weights.declaration }}  wire [{{ weights.width - 1 }}:0] weights;
   wire weights_next;
   netfold_sequence_rom #(

@@ -1,6 +1,6 @@
 //! Matrix-vector and depthwise units.
 
-use super::{Context, is_block, slice};
+use super::{Context, is_block, packed, slice};
 use crate::verilog::linear::linear;
 use crate::verilog::rom::{Rom, RomText, Word};
 use askama::Template;
@@ -10,16 +10,16 @@ use netfold_ir::quant::IntType;
 
 #[derive(Template)]
 #[template(path = "verilog/instances/dot.sv")]
-struct Dot {
-    primitive: &'static str,
-    short: &'static str,
-    weight_bits: usize,
-    bipolar: bool,
-    weights: RomText,
-    block: u8,
-    start: Option<RomText>,
-    start_width: usize,
-    parameters: Vec<(&'static str, usize)>,
+pub(super) struct Dot {
+    pub primitive: &'static str,
+    pub short: &'static str,
+    /// What a word of the weights is.
+    pub about: String,
+    pub weights: RomText,
+    pub block: u8,
+    pub start: Option<RomText>,
+    pub start_width: usize,
+    pub parameters: Vec<(&'static str, usize)>,
 }
 
 /// What a folded unit of either kind is.
@@ -42,15 +42,18 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
         let rows: Vec<(usize, Vec<usize>)> = (0..m.weights.rows).map(|r| (r, columns.clone())).collect();
         return shift_add(c, &m.weights, &rows);
     }
+    if let Some(packing) = m.packing(ty) {
+        return packed::mvu(c, m, packing);
+    }
     let folded = Folded {
         weights: &m.weights,
-        multiplier: m.multiplier,
+        multiplier: m.built(),
         memory: m.memory,
         groups: (0..m.neuron_fold()).map(|g| (g * m.pe..(g + 1) * m.pe).collect()).collect(),
         order: (0..m.neuron_fold() * m.synapse_fold()).map(|i| m.tile(i)).collect(),
         simd: m.simd,
     };
-    let vector = is_block(m.synapse_fold() - m.early, m.simd * ty.bits as usize);
+    let vector = vector_in_block(m, ty);
     let mut parameters = vec![("PE", m.pe), ("SIMD", m.simd), ("NF", m.neuron_fold()), ("SF", m.synapse_fold())];
     let primitive = if m.early > 0 {
         parameters.push(("EARLY", m.early));
@@ -60,6 +63,16 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
     };
     parameters.push(("BLOCK", usize::from(vector)));
     dot(c, &folded, primitive, "mvu", parameters)
+}
+
+/// Whether the beats of a vector that later row groups use are kept in block memory.
+pub(super) fn vector_in_block(m: &Mvu, input: IntType) -> bool {
+    is_block(m.synapse_fold() - m.early, m.simd * input.bits as usize)
+}
+
+/// Whether the weights are in block memory.
+pub(super) fn weights_in_block(weights: &Rom, memory: Memory) -> bool {
+    weights.depth() > 1 && matches!(memory, Memory::Block | Memory::Ultra)
 }
 
 pub(super) fn vvu(c: &mut Context, v: &Vvu) -> Result<String, Diag> {
@@ -116,7 +129,7 @@ fn dot(
         };
         Rom::new(rows_a_group * out_bits, folded.groups.iter().map(word).collect())
     });
-    let block = weights.depth() > 1 && matches!(folded.memory, Memory::Block | Memory::Ultra);
+    let block = weights_in_block(&weights, folded.memory);
     parameters.extend([
         ("IN_BITS", input.bits as usize),
         ("IN_SIGNED", usize::from(input.signed)),
@@ -130,8 +143,10 @@ fn dot(
     c.text(&Dot {
         primitive,
         short,
-        weight_bits,
-        bipolar,
+        about: format!(
+            "Weights, {weight_bits} bits each{}, [row][column] in a word.",
+            if bipolar { " (1: -1, 0: +1)" } else { "" }
+        ),
         weights,
         block: u8::from(block),
         start,

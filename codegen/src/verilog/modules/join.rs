@@ -209,7 +209,7 @@ pub(super) fn mul(c: &mut Context, multiplier: Multiplier, lanes: usize) -> Resu
     for lane in 0..lanes {
         let left = slice("in0_data", lane, a.bits as usize);
         let right = slice("in1_data", lane, b.bits as usize);
-        code.push_str(&product(c, lane, (&left, a), (&right, b), multiplier == Multiplier::Dsp)?);
+        code.push_str(&product(c, lane, (&left, a), (&right, b), multiplier.is_dsp())?);
     }
     Ok(code)
 }

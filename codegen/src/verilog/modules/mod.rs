@@ -5,6 +5,7 @@ mod arrange;
 mod dot;
 mod join;
 mod lookup;
+mod packed;
 mod program;
 mod window;
 
@@ -84,7 +85,7 @@ fn decisions(module: &Module) -> Vec<String> {
                 m.weights.rows,
                 m.simd,
                 m.weights.cols,
-                products(m.multiplier, m.is_shift_add()),
+                products(m.built(), m.is_shift_add()),
                 memory_name(m.memory)
             ),
         ]
@@ -138,6 +139,7 @@ fn products(multiplier: netfold_ir::hw::Multiplier, shift_add: bool) -> &'static
         (_, true) => "shift-and-add of constants",
         (netfold_ir::hw::Multiplier::Dsp, _) => "DSP blocks",
         (netfold_ir::hw::Multiplier::Lut, _) => "logic",
+        (netfold_ir::hw::Multiplier::Packed | netfold_ir::hw::Multiplier::PackedSum, _) => "DSP blocks, two rows each",
     }
 }
 
