@@ -60,6 +60,9 @@ pub struct DesignArgs {
     /// How calibration finds ranges
     #[arg(long, value_enum, value_name = "METHOD")]
     pub method: Option<Method>,
+    /// Estimate with this model (trained or adapted by `netfold surrogate`) instead of the embedded one
+    #[arg(long, value_name = "FILE")]
+    pub surrogate: Option<PathBuf>,
 }
 
 /// What `--fps max` stands for.

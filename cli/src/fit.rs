@@ -7,7 +7,7 @@ use netfold_ir::hw::{Design, timing::Timing};
 use netfold_passes::explore::{self, NextStep, Report};
 use netfold_passes::fit;
 use netfold_passes::fold::{Budget, Folding};
-use netfold_passes::optimize::{self, Analytic, Objective, Refused, Request, Resources};
+use netfold_passes::optimize::{self, Objective, Refused, Request, Resources};
 use netfold_passes::pipeline::LATENCY_SHARE;
 
 /// What a board has.
@@ -22,12 +22,6 @@ pub fn budget(board: &Board) -> Budget {
     Budget { dsp, block_memory: board.resources.bram.count > 0 }
 }
 
-/// Prices on a board.
-pub fn model(board: &Board) -> Analytic {
-    let dsp_bits = board.resources.dsp.as_ref().map(|d| (d.a_bits, d.b_bits));
-    dsp_bits.map_or_else(Analytic::default, |dsp_bits| Analytic { dsp_bits })
-}
-
 impl Job {
     /// What may be used: all of the board, or the share of each resource that was given.
     pub fn limits(&self) -> Resources {
@@ -36,13 +30,13 @@ impl Job {
     }
 
     /// The folding problem on this job's board; the objective is a stand-in.
-    pub fn request<'a>(&'a self, model: &'a Analytic) -> Request<'a> {
+    pub fn request(&self) -> Request<'_> {
         Request {
             objective: Objective::Fastest,
             device: device(&self.board),
             limits: self.limits(),
             pins: &self.pins,
-            model,
+            model: &self.prices,
             latency_share: LATENCY_SHARE,
         }
     }
@@ -71,8 +65,7 @@ impl Job {
 /// # Errors
 /// [`Code::DoesNotFit`]: what is short, in which layer, and the arguments nearest to those given that work.
 pub fn streams(job: &Job) -> Result<(Design, Folding), Diag> {
-    let model = model(&job.board);
-    let solved = fit::target(&job.prepared, job.target, &job.request(&model));
+    let solved = fit::target(&job.prepared, job.target, &job.request());
     solved.map(|s| (s.design, s.folding)).map_err(|Refused { diag, nearest }| match nearest {
         Some(objective) => {
             let works = format!("{} works at {} MHz on {}", job.as_arguments(objective), job.clock_mhz, job.board.name);
@@ -88,10 +81,9 @@ pub fn streams(job: &Job) -> Result<(Design, Folding), Diag> {
 /// # Errors
 /// None for a design that was built.
 pub fn utilization(job: &Job, design: &Design, timing: &Timing) -> Result<Report, Diag> {
-    let model = model(&job.board);
-    let step = optimize::next_step(&job.prepared, &job.request(&model), timing.interval_cycles)?;
+    let step = optimize::next_step(&job.prepared, &job.request(), timing.interval_cycles)?;
     let next = step.map(|(interval_cycles, used)| NextStep { interval_cycles, used });
-    Ok(explore::utilization(design, timing, &model, next))
+    Ok(explore::utilization(design, timing, &job.prices, next))
 }
 
 /// Refuses a design that is larger than the board, before anything is written.
@@ -99,7 +91,7 @@ pub fn utilization(job: &Job, design: &Design, timing: &Timing) -> Result<Report
 /// # Errors
 /// [`Code::DoesNotFit`] with every resource that is short and the layer that takes most of it.
 pub fn check(job: &Job, design: &Design) -> Result<(), Diag> {
-    optimize::fits(design, &job.limits(), &model(&job.board)).map(|_| ()).map_err(|diag| match diag.code {
+    optimize::fits(design, &job.limits(), &job.prices).map(|_| ()).map_err(|diag| match diag.code {
         Code::DoesNotFit => Diag { place: job.board.name.clone(), ..diag },
         _ => diag,
     })

@@ -3,6 +3,7 @@
 use crate::args::{DesignArgs, FASTEST, LOWEST, Method};
 use crate::example;
 use crate::formats::{ConfigFormats, check_pins, pins};
+use crate::models::{self, Model};
 use crate::unroll::Styles;
 use netfold_boards::Board;
 use netfold_frontend::config::{CalibrationMethod, Config};
@@ -13,6 +14,7 @@ use netfold_passes::fold::{Folding, Pin};
 use netfold_passes::pipeline::{self, Prepared, Target};
 use netfold_passes::precision::{Calibration, RangeMethod};
 use netfold_sim::npy::Array;
+use netfold_surrogate::hardware::PriceList;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -37,6 +39,10 @@ pub struct Job {
     pub target: Target,
     /// Which layers are unrolled, and how.
     pub styles: Styles,
+    /// The user's model of resources.
+    pub surrogate: Option<Model>,
+    /// What things cost, by the model of netfold's own hardware.
+    pub prices: PriceList,
 }
 
 /// Prints a note for the user.
@@ -79,6 +85,12 @@ pub fn load(args: &DesignArgs, config: &Config, folder: &Path) -> Result<Network
 
 /// Parses and prepares everything but the folding.
 pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
+    let surrogate = args.surrogate.as_deref().map(models::load).transpose()?;
+    job_with(args, surrogate)
+}
+
+/// As [`job`], with the arguments' model read already.
+pub fn job_with(args: &DesignArgs, surrogate: Option<Model>) -> Result<Job, Diags> {
     let (mut config, folder) = configuration(args)?;
     if args.max_utilization.is_some() {
         config.target.max_utilization = args.max_utilization;
@@ -99,7 +111,8 @@ pub fn job(args: &DesignArgs) -> Result<Job, Diags> {
     let pins = pins(&config, &net, reuse);
     check_pins(&pins, &prepared.int)?;
     let styles = Styles::new(args.style, &config, &net, &prepared.int)?;
-    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, styles })
+    let prices = PriceList::new(models::of_board(surrogate.as_ref(), &board)?);
+    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, styles, surrogate, prices })
 }
 
 /// Normalizes, calibrates and converts a network in place.

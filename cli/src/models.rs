@@ -5,13 +5,15 @@ use netfold_ir::diag::{Code, Diag};
 use netfold_surrogate::hardware::{Family, HardwareModel, model};
 use netfold_surrogate::model::{Surrogate, format};
 use std::path::Path;
+use std::sync::Arc;
 
 /// A model of the user's.
+#[derive(Clone)]
 pub enum Model {
     /// Of an HLS tool's results, or of columns that the table itself names.
-    Columns(Box<Surrogate>),
+    Columns(Arc<Surrogate>),
     /// Of netfold's own hardware.
-    Hardware(Box<HardwareModel>),
+    Hardware(Arc<HardwareModel>),
 }
 
 impl Model {
@@ -30,7 +32,7 @@ impl Model {
     ///
     /// # Errors
     /// When it is of another kind.
-    pub fn hardware(&self) -> Result<&HardwareModel, Diag> {
+    pub fn hardware(&self) -> Result<&Arc<HardwareModel>, Diag> {
         match self {
             Model::Hardware(m) => Ok(m),
             Model::Columns(_) => {
@@ -61,15 +63,30 @@ pub fn load(path: &Path) -> Result<Model, Diag> {
     let place = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|e| Diag::new(Code::Io, &place, format!("cannot be read: {e}")))?;
     if model::is_hardware(&bytes) {
-        return model::from_bytes(&bytes, &place).map(|m| Model::Hardware(Box::new(m)));
+        return model::from_bytes(&bytes, &place).map(|m| Model::Hardware(Arc::new(m)));
     }
-    format::from_bytes(&bytes, &place).map(|m| Model::Columns(Box::new(m)))
+    format::from_bytes(&bytes, &place).map(|m| Model::Columns(Arc::new(m)))
 }
 
-/// The shipped model for a board: that of its family; where there is none, that of the 7 series.
+/// The model of netfold's own hardware for a board: the user's, where it is one; otherwise the shipped one of the board's family, or of the
+/// 7 series where there is none.
 ///
 /// # Errors
 /// None for a release binary.
-pub fn shipped(board: &Board) -> Result<&'static HardwareModel, Diag> {
-    HardwareModel::shipped(Family::named(board.family.as_str()).unwrap_or(Family::Xc7))
+pub fn of_board(own: Option<&Model>, board: &Board) -> Result<Arc<HardwareModel>, Diag> {
+    match own {
+        Some(Model::Hardware(model)) => Ok(model.clone()),
+        _ => HardwareModel::shipped(family(board)).cloned(),
+    }
+}
+
+/// The family of models that a board's designs are estimated as.
+fn family(board: &Board) -> Family {
+    Family::named(board.family.as_str()).unwrap_or(Family::Xc7)
+}
+
+/// In words, how a board's family differs from the one that a model answers for.
+pub fn beside(model: &HardwareModel, board: &Board) -> Option<String> {
+    let of = board.family.as_str();
+    (Family::named(of) != Some(model.family)).then(|| format!("family: {of} (the model answers for {})", model.family))
 }

@@ -1,11 +1,11 @@
 //! What a design will be: cycles exactly, resources by estimate.
 
 use crate::flow::Job;
+use crate::models::{self, Model};
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
 use netfold_passes::explore as utilization;
 use netfold_passes::optimize::Resources;
-use netfold_surrogate::hardware::HardwareModel;
 use netfold_surrogate::model::{Provenance, Target};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -190,16 +190,19 @@ pub struct Report {
     pub utilization: Option<utilization::Report>,
 }
 
-/// Computes the figures, resources with the model given or the one shipped for the board's family.
-pub fn report(job: &Job, design: &Design, own: Option<&HardwareModel>) -> Result<(Report, timing::Timing), Diag> {
+/// Computes the figures, resources by the job's model.
+///
+/// # Errors
+/// When the user's model is not of netfold's own hardware.
+pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Diag> {
+    job.surrogate.as_ref().map(Model::hardware).transpose()?;
     let t = timing::simulate(design)?;
     let least = timing::least_latency(design)?;
     let (_, slowest) = timing::bottleneck(design);
-    let model = match own {
-        Some(model) => model,
-        None => crate::models::shipped(&job.board)?,
-    };
+    let model = job.prices.model();
     let estimate = model.design(design);
+    let mut outside = estimate.prediction.out_of_range.clone();
+    outside.extend(models::beside(model, &job.board));
     let device = &job.board.resources;
     let built: Resources = estimate.parts.parts.iter().map(|p| model.resources(p)).sum();
     let amount = |target: Target, otherwise: f64, available: u64| {
@@ -250,7 +253,7 @@ pub fn report(job: &Job, design: &Design, own: Option<&HardwareModel>) -> Result
         interval_cycles_range: None,
         resources,
         model: Some(ModelInfo::new(model.provenance(), "modules and networks as netfold generates them".into())),
-        outside: estimate.prediction.out_of_range,
+        outside,
         fits,
         layers: layers.collect(),
         utilization: Some(crate::fit::utilization(job, design, &t)?),

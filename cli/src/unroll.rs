@@ -11,7 +11,7 @@ use netfold_ir::hw::{Design, Kind, timing};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Network;
 use netfold_passes::fold::{self, Folding};
-use netfold_passes::optimize::{Analytic, design_cost};
+use netfold_passes::optimize::design_cost;
 use netfold_passes::pipeline::{self, Target};
 use netfold_passes::unroll::{self, Granularity, Unrolling};
 use netfold_shiftadd::DelayModel;
@@ -98,7 +98,7 @@ pub fn build(job: &Job) -> Result<(Design, Folding), Diag> {
             let Ok(other) = unrolled(job, Style::Unrolled) else { return streams };
             let Ok(streams) = streams else { return Ok(other) };
             let area = |design: &Design| {
-                let used = design_cost(design, &Analytic::default());
+                let used = design_cost(design, &job.prices);
                 let device = &job.board.resources;
                 let share = |used: u64, available: u64| used as f64 / available.max(1) as f64;
                 share(used.lut, device.lut)

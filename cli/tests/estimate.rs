@@ -63,3 +63,47 @@ fn a_model_file_of_the_users_answers_for_hls() {
     let answer = json(netfold().arg("estimate").arg(model).args(["--backend", "vitis", "--surrogate"]).arg(shipped));
     assert_eq!(answer["model"]["tool"], "Vivado HLS 2020.1");
 }
+
+#[test]
+fn gen_and_estimate_agree_and_gen_refuses_what_does_not_fit() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = root().join("examples/jet_tagger/model.onnx");
+    let dir = folder.path().join("made");
+    let made = netfold().arg("gen").arg(&model).args(["--fps", "1e6", "-o"]).arg(&dir).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let report: Value = serde_json::from_str(&std::fs::read_to_string(dir.join("report.json")).unwrap()).unwrap();
+    let estimate = json(netfold().arg("estimate").arg(&model).args(["--fps", "1e6"]));
+    for part in ["resources", "layers", "utilization", "latency_cycles", "fits", "outside"] {
+        assert_eq!(report[part], estimate[part], "{part}");
+    }
+    // The prices of the folding optimizer are the estimate's own.
+    let (r, used) = (&estimate["resources"], &estimate["utilization"]["used"]);
+    let value = |name: &str| r[name]["value"].as_f64().unwrap();
+    assert_eq!(value("lut") + value("lutram"), number(used, "lut") as f64);
+    assert_eq!(value("dsp"), number(used, "dsp") as f64);
+    assert_eq!(2.0 * value("bram36"), number(used, "bram18") as f64);
+    // The same folding within a little more than it needs, and within less.
+    let share = |name: &str| r[name]["value"].as_f64().unwrap() / r[name]["available"].as_f64().unwrap();
+    let tables = (value("lut") + value("lutram")) / r["lut"]["available"].as_f64().unwrap();
+    let most = ["ff", "dsp", "bram36"].into_iter().map(share).fold(tables, f64::max);
+    for (factor, fits) in [(1.3, true), (0.7, false)] {
+        let again = folder.path().join(format!("again{factor}"));
+        let config = dir.join("config.yaml");
+        let mut run = netfold();
+        run.arg("gen").arg(&model).arg("-c").arg(config).arg("-o").arg(&again);
+        let run = run.args(["--max-utilization", &(most * factor).to_string()]).output().unwrap();
+        let stderr = String::from_utf8_lossy(&run.stderr);
+        assert_eq!(run.status.code(), Some(i32::from(!fits)), "{stderr}");
+        assert!(fits || stderr.contains("E07"), "{stderr}");
+        assert_eq!(again.exists(), fits);
+    }
+    // What no search chose is refused too: every constant in the logic of a small device.
+    let full = folder.path().join("full");
+    let mut run = netfold();
+    run.arg("gen").arg(&model).args(["--board", "icebreaker", "--style", "unrolled", "-o"]).arg(&full);
+    let run = run.output().unwrap();
+    let stderr = String::from_utf8_lossy(&run.stderr);
+    assert_eq!(run.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("E07") && stderr.contains("LUT"), "{stderr}");
+    assert!(!full.exists());
+}

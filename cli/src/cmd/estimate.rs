@@ -30,9 +30,6 @@ pub struct Estimate {
     /// What would be generated; the configuration's backend, or verilog, when left out
     #[arg(long, value_enum)]
     backend: Option<Backend>,
-    /// Estimate with this model (trained or adapted by `netfold surrogate`) instead of the embedded one
-    #[arg(long, value_name = "FILE")]
-    surrogate: Option<PathBuf>,
     /// Print the estimate as JSON
     #[arg(long)]
     json: bool,
@@ -63,7 +60,7 @@ struct ErrorLine<'a> {
 impl Estimate {
     /// Runs the subcommand.
     pub fn run(self) -> Result<(), Diags> {
-        let model = self.surrogate.as_deref().map(models::load).transpose()?;
+        let model = self.design.surrogate.as_deref().map(models::load).transpose()?;
         let first = self.design.model.iter().cloned();
         let asked: Vec<PathBuf> = first.chain(self.more.iter().cloned()).collect();
         let many = asked.len() > 1 || asked.iter().any(|p| p.is_dir());
@@ -121,12 +118,12 @@ impl Estimate {
                 .help("write `model: {onnx: FILE}` or hls4ml's `OnnxModel: FILE`, or give the model and -c")
                 .into());
         }
-        let job = flow::job(args)?;
+        let job = flow::job_with(args, model.cloned())?;
         let (design, _) = job.build()?;
         let configured = job.config.backend == Some(netfold_frontend::config::Backend::Vitis);
         let backend = self.backend.unwrap_or(if configured { Backend::Vitis } else { Backend::Verilog });
         match backend {
-            Backend::Verilog => Ok(report::report(&job, &design, model.map(Model::hardware).transpose()?)?.0),
+            Backend::Verilog => Ok(report::report(&job, &design)?.0),
             Backend::Vitis => vitis::report(&job, &design, model.map(Model::columns).transpose()?),
         }
     }

@@ -1,7 +1,7 @@
 //! `netfold explore`: the Pareto front of latency, throughput and area on a board.
 
 use crate::args::DesignArgs;
-use crate::{fit, flow, store};
+use crate::{flow, store};
 use clap::{Args, ValueEnum};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_passes::explore::{self, Exploration};
@@ -41,11 +41,10 @@ impl Explore {
     /// Runs the subcommand.
     pub fn run(self) -> Result<(), Diags> {
         let job = flow::job(&self.design)?;
-        let model = fit::model(&job.board);
         let name = self.design.model.as_deref().map(|p| p.display().to_string()).unwrap_or_default();
         let options = options(&self.design);
         let exploration = Exploration {
-            request: job.request(&model),
+            request: job.request(),
             clock_mhz: job.clock_mhz,
             model: &name,
             board: self.design.board.as_deref().unwrap_or(&job.board.name),
@@ -85,6 +84,7 @@ fn options(args: &DesignArgs) -> Vec<String> {
     }
     add("--bits", args.bits.map(|b| b.to_string()));
     add("--method", args.method.and_then(|m| m.to_possible_value()).map(|v| v.get_name().to_string()));
+    add("--surrogate", args.surrogate.as_ref().map(|p| p.display().to_string()));
     add("--max-utilization", args.max_utilization.map(|s| s.to_string()));
     options
 }

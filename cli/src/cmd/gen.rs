@@ -48,7 +48,7 @@ impl Gen {
         let job = flow::job(&self.design)?;
         let (design, folding) = job.build()?;
         fit::check(&job, &design)?;
-        let (report, timing) = report::report(&job, &design, None)?;
+        let (report, timing) = report::report(&job, &design)?;
         let mut files = Files::new();
         let mut backends = Vec::new();
         let backend = self.backend.or(job.config.backend.map(|b| match b {

@@ -9,6 +9,7 @@ use netfold_surrogate::eval::{self, Report};
 use netfold_surrogate::train::{TrainOptions, train};
 use netfold_surrogate::{adapt, hardware, hls};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Train, score and adapt models of resources. Data are netfold's sweeps, wa-hls4ml JSON, or tables of HLS results; told apart by
 /// their contents.
@@ -70,9 +71,9 @@ impl Surrogate {
                 let table = dataset::read_all(&data)?;
                 let options = TrainOptions::default();
                 let model = if hardware::eval::is_hardware(&table) {
-                    Model::Hardware(Box::new(hardware::eval::train(&table, options.seed)?))
+                    Model::Hardware(Arc::new(hardware::eval::train(&table, options.seed)?))
                 } else {
-                    Model::Columns(Box::new(train(&table, &options)?))
+                    Model::Columns(Arc::new(train(&table, &options)?))
                 };
                 write(&output, &model.to_bytes()?)?;
                 eprintln!("trained on {} rows, wrote {}", table.rows.len(), output.display());
@@ -113,14 +114,14 @@ impl Surrogate {
                         None => hardware::HardwareModel::shipped(hardware::Family::Xc7)?,
                     };
                     let (model, adapted) = hardware::eval::adapt(source, &table)?;
-                    (Model::Hardware(Box::new(model)), adapted)
+                    (Model::Hardware(Arc::new(model)), adapted)
                 } else {
                     let source = match &from {
                         Some(model) => model.columns()?,
                         None => hls::HlsModel::shipped(hls::HlsTool::Vitis2023)?.surrogate(),
                     };
                     let (model, adapted) = adapt::adapt(source, &table)?;
-                    (Model::Columns(Box::new(model)), adapted)
+                    (Model::Columns(Arc::new(model)), adapted)
                 };
                 write(&output, &model.to_bytes()?)?;
                 print!("{}", store::to_json(&adapted, true)?);

@@ -144,6 +144,12 @@ pub trait CostModel: Sync {
 
     /// What the FIFO of a stream uses.
     fn fifo(&self, stream: &Stream) -> Resources;
+
+    /// What a whole design uses, by an estimator that knows more of it than the sum of its modules and FIFOs. Searches are optimal for
+    /// that sum; whether a design fits is decided by this.
+    fn whole(&self, _design: &Design) -> Option<Resources> {
+        None
+    }
 }
 
 /// Weight matrix of a kind that has one.
@@ -163,8 +169,11 @@ pub fn module_cost(design: &Design, id: ModuleId, model: &dyn CostModel) -> Reso
     model.module(&ModuleSpec { kind, inputs: &inputs, outputs: &outputs, weights })
 }
 
-/// Price of a whole design: its modules and FIFOs.
+/// Price of a whole design: [`CostModel::whole`], or else the sum of its modules and FIFOs.
 pub fn design_cost(design: &Design, model: &dyn CostModel) -> Resources {
+    if let Some(whole) = model.whole(design) {
+        return whole;
+    }
     let modules: Resources = design.modules().into_iter().map(|id| module_cost(design, id, model)).sum();
     let fifos: Resources = design.streams().iter().map(|(_, _, s)| model.fifo(s)).sum();
     modules + fifos

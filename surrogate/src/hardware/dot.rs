@@ -27,24 +27,30 @@ struct Folded<'a> {
     inputs: usize,
 }
 
-/// What a lane's weights are over all words: flags of every Booth digit (1: one, 2: two, 4: negative).
-const ONE: u8 = 1;
-const TWO: u8 = 2;
-const NEGATIVE: u8 = 4;
+/// The Booth digits of weights, digit `d` in bit `2 d`: where some weight has an odd digit (plus or minus one), an even one that is not
+/// zero (plus or minus two), a negative one.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Booth {
+    one: u64,
+    two: u64,
+    negative: u64,
+}
 
-/// Digits of the widest weight.
-const MOST_DIGITS: usize = 33;
+impl Booth {
+    /// Of one weight.
+    fn of(w: i64) -> Booth {
+        const EVEN: u64 = 0x5555_5555_5555_5555;
+        // Digit d is bit 2d-1 plus bit 2d less twice bit 2d+1.
+        let (low, mid, high) = ((w << 1) as u64, w as u64, (w >> 1) as u64);
+        let one = (low ^ mid) & EVEN;
+        let two = !(low ^ mid) & (high ^ mid) & EVEN;
+        Booth { one, two, negative: high & !(low & mid) & EVEN }
+    }
 
-/// Booth digit `d` of a weight of `bits` bits, as flags.
-fn digit(w: i64, bits: u32, d: usize) -> u8 {
-    let bit = |i: usize| w >> i.min(bits as usize - 1).min(63) & 1;
-    let low = if d == 0 { 0 } else { bit(2 * d - 1) };
-    match low + bit(2 * d) - 2 * bit(2 * d + 1) {
-        1 => ONE,
-        2 => TWO,
-        -1 => ONE | NEGATIVE,
-        -2 => TWO | NEGATIVE,
-        _ => 0,
+    fn add(&mut self, o: Booth) {
+        self.one |= o.one;
+        self.two |= o.two;
+        self.negative |= o.negative;
     }
 }
 
@@ -53,13 +59,18 @@ fn start(row: &[i64], bits: u32, bipolar: bool, input: IntType) -> i64 {
     let offset = if input.signed { 1i64 << (input.bits - 1) } else { 0 };
     let operand = if bipolar { input.bits } else { input.bits + 1 };
     let mask = (1i64 << operand) - 1;
-    let digits = if bipolar { 1 } else { bits.div_ceil(2) as usize };
+    // Digits beyond the weight's width repeat its sign and are not built.
+    let kept = low_bits(2 * bits.div_ceil(2));
     row.iter().fold(0i64, |sum, w| {
-        let negative = |d: usize| if bipolar { *w < 0 } else { digit(*w, bits, d) & NEGATIVE != 0 };
-        let masks =
-            (0..digits).filter(|d| negative(*d)).fold(0i64, |m, d| m.wrapping_add(mask.wrapping_shl(2 * d as u32)));
+        let negative = if bipolar { u64::from(*w < 0) } else { Booth::of(*w).negative & kept };
+        let masks = mask.wrapping_mul(negative as i64);
         sum.wrapping_sub(w.wrapping_mul(offset)).wrapping_sub(masks)
     })
+}
+
+/// The lowest `n` bits set.
+fn low_bits(n: u32) -> u64 {
+    1u64.checked_shl(n).map_or(u64::MAX, |v| v - 1)
 }
 
 /// What the contents of the weights make of the unit.
@@ -86,6 +97,7 @@ impl Folded<'_> {
         let step = all.div_ceil(MOST_WEIGHTS).min(self.rows).max(1);
         let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
         let share = self.rows as f64 / looked.len() as f64;
+        let keys: Vec<u64> = (0..words).map(word_key).collect();
         let mut columns = Columns::new(words);
         let mut operands = Vec::with_capacity(looked.len());
         let (mut live, mut lanes) = (0usize, 0usize);
@@ -97,21 +109,20 @@ impl Folded<'_> {
             for i in 0..self.simd {
                 hashes[..wide].fill(0);
                 ones[..wide].fill(0);
-                let mut flags = [0u8; MOST_DIGITS];
+                let mut flags = Booth::default();
                 for g in 0..self.groups {
                     let line = self.weights.row(g * self.rows + r);
                     for s in 0..self.beats {
                         let w = line[s * self.simd + i];
                         let stored = if bipolar { i64::from(w < 0) } else { w };
-                        let key = word_key(g * self.beats + s);
-                        for b in 0..wide {
-                            if stored >> b & 1 == 1 {
-                                hashes[b] ^= key;
-                                ones[b] += 1;
-                            }
+                        let key = keys[g * self.beats + s];
+                        for (b, (hash, ones)) in hashes[..wide].iter_mut().zip(&mut ones[..wide]).enumerate() {
+                            let bit = stored >> b & 1;
+                            *hash ^= key & bit.wrapping_neg() as u64;
+                            *ones += bit as usize;
                         }
-                        for (d, f) in flags[..digits].iter_mut().enumerate() {
-                            *f |= if bipolar { ONE | (NEGATIVE * u8::from(w < 0)) } else { digit(w, bits, d) };
+                        if digits > 0 && !bipolar {
+                            flags.add(Booth::of(w));
                         }
                     }
                 }
@@ -120,14 +131,15 @@ impl Folded<'_> {
                 }
                 for (d, operands) in row.iter_mut().enumerate() {
                     lanes += 1;
-                    let f = flags[d];
-                    live += usize::from(f != 0);
-                    operands.push(match f {
-                        0 => 0,
-                        ONE => in_bits,
-                        _ if bipolar => in_bits,
-                        _ => in_bits + 1,
-                    });
+                    let has = |f: u64| f >> (2 * d).min(63) & 1 == 1;
+                    let (one, wider) = (has(flags.one), has(flags.two) || has(flags.negative));
+                    let bits = match (bipolar, one, wider) {
+                        (true, ..) | (_, true, false) => in_bits,
+                        (_, false, false) => 0,
+                        (.., true) => in_bits + 1,
+                    };
+                    live += usize::from(bits > 0);
+                    operands.push(bits);
                 }
             }
             operands.push(row);
@@ -379,4 +391,36 @@ fn shift_add(weights: &Matrix, input: IntType, output: IntType) -> Count {
     c.about.columns = multiples as f64;
     c.about.live_share = nonzero as f64 / (weights.rows * weights.cols).max(1) as f64;
     c
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn booth_digits_add_up_to_their_weight() {
+        for w in (-40_000i64..40_000).chain([i64::from(i32::MIN), i64::from(i32::MAX)]) {
+            let b = Booth::of(w);
+            assert_eq!((b.one & b.two, b.negative & !(b.one | b.two)), (0, 0));
+            let digit = |d: usize| {
+                let has = |f: u64| (f >> (2 * d) & 1) as i64;
+                (has(b.one) + 2 * has(b.two)) * (1 - 2 * has(b.negative))
+            };
+            assert_eq!((0..20).map(|d| digit(d) << (2 * d)).sum::<i64>(), w);
+        }
+    }
+
+    #[test]
+    fn start_values_are_what_inverted_digits_and_offsets_lack() {
+        let input = IntType::new(true, 5);
+        for row in [[3i64, -7, 0, 6], [-8, 7, -1, 2]] {
+            // An inverted operand is all ones less than the negative one.
+            let ones = |w: i64| {
+                (0..2).filter(|d| Booth::of(w).negative >> (2 * d) & 1 == 1).map(|d| 63i64 << (2 * d)).sum::<i64>()
+            };
+            let lacking: i64 = row.iter().map(|w| -w * 16 - ones(*w)).sum();
+            assert_eq!(start(&row, 4, false, input), lacking);
+        }
+        assert_eq!(start(&[1, -1, -1], 1, true, IntType::new(false, 3)), -14);
+    }
 }

@@ -14,6 +14,7 @@ mod join;
 pub mod memory;
 pub mod model;
 mod packed;
+mod price;
 mod rom;
 pub mod train;
 pub mod whole;
@@ -21,6 +22,7 @@ pub mod whole;
 pub use count::{COLUMNS, Count, NAMES};
 pub use dsp::DspRule;
 pub use model::{DesignEstimate, Family, HardwareModel};
+pub use price::PriceList;
 
 use netfold_ir::hw::{Design, Kind, Module, ModuleId};
 use netfold_ir::quant::IntType;

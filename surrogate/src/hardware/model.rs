@@ -12,7 +12,7 @@ use netfold_passes::optimize::{CostModel, ModuleSpec, Resources};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 /// Families of devices that designs are synthesized for, and models trained for or adapted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,6 +103,24 @@ pub struct DesignEstimate {
     pub parts: Parts,
 }
 
+impl DesignEstimate {
+    /// What the design uses: the estimates of the whole, LUTs as logic and as memory together; of targets that `model` does not have,
+    /// the sum of its parts.
+    pub fn resources(&self, model: &HardwareModel) -> Resources {
+        let parts: Resources = self.parts.parts.iter().map(|p| model.resources(p)).sum();
+        let of = |target: Target| self.prediction.get(target).map(|e| e.value);
+        let or =
+            |target: Target, otherwise: u64, scale: f64| of(target).map_or(otherwise, |v| (v * scale).ceil() as u64);
+        Resources {
+            lut: of(Target::Lut).map_or(parts.lut, |v| (v + of(Target::Lutram).unwrap_or(0.0)).ceil() as u64),
+            ff: or(Target::Ff, parts.ff, 1.0),
+            dsp: or(Target::Dsp, parts.dsp, 1.0),
+            bram18: or(Target::Bram36, parts.bram18, 2.0),
+            uram: or(Target::Uram, parts.uram, 1.0),
+        }
+    }
+}
+
 impl HardwareModel {
     /// A model that knows structure alone.
     pub fn untrained(family: Family) -> HardwareModel {
@@ -179,10 +197,10 @@ impl HardwareModel {
     ///
     /// # Errors
     /// When the weights built into this binary do not decode, which is a bug.
-    pub fn shipped(family: Family) -> Result<&'static HardwareModel, Diag> {
-        static MODELS: [OnceLock<Result<HardwareModel, Diag>>; 4] = [const { OnceLock::new() }; 4];
+    pub fn shipped(family: Family) -> Result<&'static Arc<HardwareModel>, Diag> {
+        static MODELS: [OnceLock<Result<Arc<HardwareModel>, Diag>>; 4] = [const { OnceLock::new() }; 4];
         MODELS[family as usize]
-            .get_or_init(|| from_bytes(XC7, "xc7").map(|model| HardwareModel { family, ..model }))
+            .get_or_init(|| from_bytes(XC7, "xc7").map(|model| Arc::new(HardwareModel { family, ..model })))
             .as_ref()
             .map_err(|e| Diag::internal("xc7", e.to_string()))
     }
@@ -302,7 +320,7 @@ mod tests {
     #[test]
     fn the_shipped_model_decodes_and_estimates_a_fifo() {
         let model = HardwareModel::shipped(Family::Xc7).unwrap();
-        assert_eq!(from_bytes(&to_bytes(model).unwrap(), "again").unwrap(), *model);
+        assert_eq!(from_bytes(&to_bytes(model).unwrap(), "again").unwrap(), **model);
         assert!(from_bytes(&to_bytes(model).unwrap()[..2000], "cut").is_err());
         let mut design = Design::new("d");
         let module = |kind: Kind| Module { name: kind.name().into(), layer: String::new(), kind };
