@@ -14,7 +14,7 @@ fn run(args: &[String]) -> Result<(), Diags> {
         Diag::new(
             Code::Usage,
             "",
-            "hardware parts TABLE... | dump TABLE... | cv FAMILY TABLE... | train FAMILY OUT TABLE...",
+            "hardware parts TABLE... | dump TABLE... | cv FAMILY TABLE... | blame FAMILY TABLE... | train FAMILY OUT TABLE...",
         )
     };
     let (command, rest) = args.split_first().ok_or_else(usage)?;
@@ -107,6 +107,39 @@ fn run(args: &[String]) -> Result<(), Diags> {
                 );
             }
         }
+        "networks" => {
+            let table = dataset::read_all(rest)?;
+            for s in train::samples(&table, Family::Xc7).iter().filter(|s| !s.parts.bare) {
+                let row = &table.rows[s.row];
+                let truth = |t: Target| row.targets.get(&t).copied().unwrap_or(0.0);
+                let mut units: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+                for p in &s.parts.parts {
+                    let sums = units.entry(p.unit).or_default();
+                    sums.0 += p.count.lut();
+                    sums.1 += p.count.ff;
+                }
+                let sum = |f: fn(&(f64, f64)) -> f64| units.values().map(f).sum::<f64>();
+                println!(
+                    "{} LUT {} counted {:.0}, FF {} counted {:.0} (fed {:.0}, merged {:.0}), DSP {} counted {}: {}",
+                    row.group,
+                    truth(Target::Lut),
+                    sum(|u| u.0),
+                    truth(Target::Ff),
+                    sum(|u| u.1),
+                    s.parts.fed,
+                    s.parts.merged,
+                    truth(Target::Dsp),
+                    s.parts.parts.iter().map(|p| p.count.dsp).sum::<usize>(),
+                    units.iter().map(|(n, (l, f))| format!("{n} {l:.0}/{f:.0}")).collect::<Vec<_>>().join(", ")
+                );
+            }
+        }
+        "blame" => {
+            let [family, tables @ ..] = rest else { return Err(usage().into()) };
+            let family = Family::named(family).ok_or_else(usage)?;
+            let table = dataset::read_all(tables)?;
+            blame(&table, family)?;
+        }
         "train" => {
             let [family, out, tables @ ..] = rest else { return Err(usage().into()) };
             let family = Family::named(family).ok_or_else(usage)?;
@@ -119,6 +152,58 @@ fn run(args: &[String]) -> Result<(), Diags> {
             println!("{} bytes, {} rows, {} columns", bytes.len(), samples.len(), whole::schema().len());
         }
         _ => return Err(usage().into()),
+    }
+    Ok(())
+}
+
+/// Errors of modules that training has not seen, kind by kind, and the share of each kind in held-out networks.
+fn blame(table: &dataset::Table, family: Family) -> Result<(), Diags> {
+    let samples = train::samples(table, family);
+    let groups: Vec<&str> = samples.iter().map(|s| table.rows[s.row].group.as_str()).collect();
+    let folds = netfold_surrogate::train::folds(&groups, 5, 1);
+    // By kind: absolute, signed errors and truth of LUTs and flip-flops of modules, then its sums in networks.
+    let mut kinds: BTreeMap<&str, [f64; 11]> = BTreeMap::new();
+    for fold in 0..5 {
+        let chosen: Vec<usize> = (0..samples.len()).filter(|i| folds[*i] != fold).collect();
+        let model = train::train_samples(table, &samples, &chosen, family, 1)?;
+        for i in (0..samples.len()).filter(|i| folds[*i] == fold) {
+            let s = &samples[i];
+            let truth = |t: Target| table.rows[s.row].targets.get(&t).copied().unwrap_or(0.0);
+            if s.parts.bare {
+                let part = &s.parts.parts[0];
+                let (lut, ff) = model.logic(part);
+                let k = kinds.entry(part.unit).or_default();
+                let (lut_truth, ff_truth) = (truth(Target::Lut), truth(Target::Ff));
+                let sums = [1.0, (f64::from(lut) - lut_truth).abs(), f64::from(lut) - lut_truth, lut_truth];
+                sums.iter().zip(k.iter_mut()).for_each(|(v, k)| *k += v);
+                let sums = [(f64::from(ff) - ff_truth).abs(), f64::from(ff) - ff_truth, ff_truth];
+                sums.iter().zip(k[4..].iter_mut()).for_each(|(v, k)| *k += v);
+                k[9] += (part.count.lut() - lut_truth).abs();
+                k[10] += (part.count.ff - ff_truth).abs();
+            } else {
+                for (part, (lut, ff)) in s.parts.parts.iter().zip(model.all_logic(&s.parts)) {
+                    let k = kinds.entry(part.unit).or_default();
+                    k[7] += f64::from(lut) / truth(Target::Lut).max(1.0);
+                    k[8] += f64::from(ff) / truth(Target::Ff).max(1.0);
+                }
+            }
+        }
+    }
+    let networks = samples.iter().filter(|s| !s.parts.bare).count() as f64;
+    println!("{:16} {:>5}  LUT: error untrained, trained, bias, share in networks   FF: the same", "unit", "rows");
+    for (unit, k) in kinds {
+        let [rows, lut, lut_bias, luts, ff, ff_bias, ffs, lut_share, ff_share, lut_raw, ff_raw] = k;
+        println!(
+            "{unit:16} {rows:5}  {:6.3} {:6.3} {:7.3} {:6.3}   {:6.3} {:6.3} {:7.3} {:6.3}",
+            lut_raw / luts.max(1.0),
+            lut / luts.max(1.0),
+            lut_bias / luts.max(1.0),
+            lut_share / networks,
+            ff_raw / ffs.max(1.0),
+            ff / ffs.max(1.0),
+            ff_bias / ffs.max(1.0),
+            ff_share / networks
+        );
     }
     Ok(())
 }

@@ -172,7 +172,8 @@ impl Count {
         if n > 1 {
             let bits = f64::from(levels(n));
             self.ff += bits + 1.0 + f64::from(u8::from(first));
-            self.control += 1.5 * bits + 1.0;
+            // A LUT clears each bit after the last value; the comparison with the last but one takes one or two.
+            self.control += bits + if bits <= 6.0 { 1.0 } else { 2.0 };
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::count::Count;
 use super::dsp::DspRule;
-use super::rom::{Columns, RomStats, word_key};
+use super::rom::{Columns, RomStats};
 use netfold_ir::hw::latency::{default_memory, levels, signed_digits, tree_stages};
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
@@ -97,38 +97,32 @@ impl Folded<'_> {
         let step = all.div_ceil(MOST_WEIGHTS).min(self.rows).max(1);
         let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
         let share = self.rows as f64 / looked.len() as f64;
-        let keys: Vec<u64> = (0..words).map(word_key).collect();
         let mut columns = Columns::new(words);
         let mut operands = Vec::with_capacity(looked.len());
         let (mut live, mut lanes) = (0usize, 0usize);
-        let mut hashes = [0u64; 64];
-        let mut ones = [0usize; 64];
         let wide = bits.min(64) as usize;
+        let length = words.div_ceil(64);
+        let mut packed = vec![0u64; wide * length];
         for &r in &looked {
             let mut row = vec![Vec::with_capacity(self.simd); digits];
             for i in 0..self.simd {
-                hashes[..wide].fill(0);
-                ones[..wide].fill(0);
+                packed.fill(0);
                 let mut flags = Booth::default();
                 for g in 0..self.groups {
                     let line = self.weights.row(g * self.rows + r);
                     for s in 0..self.beats {
                         let w = line[s * self.simd + i];
                         let stored = if bipolar { i64::from(w < 0) } else { w };
-                        let key = keys[g * self.beats + s];
-                        for (b, (hash, ones)) in hashes[..wide].iter_mut().zip(&mut ones[..wide]).enumerate() {
-                            let bit = stored >> b & 1;
-                            *hash ^= key & bit.wrapping_neg() as u64;
-                            *ones += bit as usize;
+                        let word = g * self.beats + s;
+                        for (b, column) in packed.chunks_mut(length).enumerate() {
+                            column[word / 64] |= ((stored >> b & 1) as u64) << (word % 64);
                         }
                         if digits > 0 && !bipolar {
                             flags.add(Booth::of(w));
                         }
                     }
                 }
-                for b in 0..wide {
-                    columns.add(hashes[b], ones[b]);
-                }
+                packed.chunks(length).for_each(|column| columns.add(column));
                 for (d, operands) in row.iter_mut().enumerate() {
                     lanes += 1;
                     let has = |f: u64| f >> (2 * d).min(63) & 1 == 1;
@@ -165,12 +159,16 @@ impl Folded<'_> {
         let accumulate = self.beats > 1;
         let block = words > 1 && matches!(self.memory, Memory::Block | Memory::Ultra);
 
-        // Weights: position counter, memory, operand register.
+        // Weights: position counter, memory, operand register. Three LUTs of handshakes.
+        c.control += 3.0;
         c.counter(words, false);
         if block {
             c.ff += 1.0;
             c.bram18 += super::memory::bram18(words, contents.rom.live.round() as usize);
-            c.ff += contents.rom.live;
+            // The operand register behind the memory's own becomes part of a multiplier block.
+            if !dsp {
+                c.ff += contents.rom.live;
+            }
         } else {
             c.rom(&contents.rom, 1.0);
             c.ff += contents.rom.columns;
@@ -191,23 +189,7 @@ impl Folded<'_> {
         }
 
         if dsp {
-            let x_bits = input.bits + u32::from(!input.signed);
-            let product = x_bits + bits;
-            let blocks = rule.blocks(x_bits, bits, product.min(acc.max(product)));
-            let all = rows * self.simd as f64;
-            c.dsp = blocks * self.rows * self.simd;
-            c.about.flag_c = blocks as f64;
-            if blocks == 0 {
-                c.select += all * f64::from(x_bits * bits) * 0.6;
-                c.ff += all * f64::from(product);
-            }
-            let operands = vec![product; self.simd];
-            c.tree(&operands, acc, rows);
-            // With one product a row the block's own register accumulates.
-            if accumulate && !(self.simd == 1 && blocks == 1) {
-                c.adder += rows * f64::from(acc);
-                c.ff += rows * f64::from(acc);
-            }
+            self.blocks(&mut c, bits, input, acc, rule);
         } else {
             let log = levels(self.simd);
             let operand = if bipolar { input.bits } else { input.bits + 1 };
@@ -260,6 +242,89 @@ impl Folded<'_> {
     }
 }
 
+impl Folded<'_> {
+    /// Rows of products in DSP blocks, their adders and accumulators.
+    ///
+    /// A block takes its product's register and one addition behind it: of the operands of a first register stage, groups of two
+    /// or three are added in blocks, whose output register is the stage; groups of four need an adder and a register of their own.
+    /// The single product of a row accumulates in its block.
+    fn blocks(&self, c: &mut Count, bits: u32, input: IntType, acc: u32, rule: &DspRule) {
+        let x_bits = input.bits + u32::from(!input.signed);
+        let product = (x_bits + bits).min(acc);
+        let rows = self.rows as f64;
+        let accumulate = self.beats > 1;
+        let blocks = rule.blocks(x_bits, bits, product);
+        c.about.flag_c = blocks as f64;
+        if self.words() == 1 {
+            // Constants: powers of two are wires, equal ones of a column share a block.
+            for i in 0..self.inputs {
+                let column = (0..self.rows)
+                    .map(|r| self.constant(r, i))
+                    .filter(|w| !w.unsigned_abs().is_power_of_two() && *w != 0);
+                let mut distinct: Vec<i64> = column.collect();
+                distinct.sort_unstable();
+                distinct.dedup();
+                let size = |w: i64| 65 - (if w < 0 { !w } else { w }).leading_zeros();
+                c.dsp +=
+                    distinct.iter().map(|w| rule.blocks(x_bits, size(*w), (x_bits + size(*w)).min(acc))).sum::<usize>();
+            }
+        } else {
+            c.dsp = blocks * self.rows * self.simd;
+        }
+        if blocks == 0 {
+            let all = rows * self.simd as f64;
+            let (x, w) = (f64::from(input.bits), f64::from(bits));
+            c.select += all * if input.bits == 1 { 0.35 * w } else { x * (w + 0.5 * (w - 2.0).max(0.0)) };
+            c.ff += all * f64::from(product);
+        }
+        let inside = blocks == 1;
+        let mut widths = vec![product; self.simd];
+        let mut level = 0;
+        while widths.len() > 1 {
+            level += 1;
+            let last_level = widths.len() == 2;
+            let mut next = Vec::with_capacity(widths.len().div_ceil(2));
+            for pair in widths.chunks(2) {
+                let widest = pair.iter().copied().max().unwrap_or(0);
+                let sum = if pair.len() == 2 { (widest + 1).min(acc) } else { widest };
+                // A grown sum's two upper bits add the same signs.
+                let adder = rows * f64::from(sum - u32::from(sum == widest + 1));
+                let full = self.simd - 4 * next.len() >= 4;
+                if pair.len() == 2 && !(inside && (level == 1 || level == 2 && !full)) {
+                    c.adder += adder;
+                }
+                if level % 2 == 0 || last_level {
+                    let absorbed = inside && (level == 1 || level == 2 && !full);
+                    if !absorbed {
+                        c.ff += rows * f64::from(sum);
+                    }
+                }
+                next.push(sum);
+            }
+            widths = next;
+        }
+        if accumulate && self.simd == 1 && inside {
+            // What the sum goes on with is the block's third operand.
+            c.adder += if self.early > 0 { rows * f64::from(acc) } else { 0.0 };
+        } else if accumulate {
+            // The cleared old value is both an addend and what the carry chain selects.
+            c.adder += 2.0 * rows * f64::from(acc);
+            c.ff += rows * f64::from(acc);
+        }
+    }
+
+    /// The weight of row `r` and input `i` of a unit of one word; 0 where they do not meet.
+    fn constant(&self, r: usize, i: usize) -> i64 {
+        if self.inputs == self.simd {
+            return self.weights.row(r)[i];
+        }
+        // Inputs of a depthwise unit are [tap][channel].
+        let channels = self.inputs / self.simd;
+        let (tap, channel) = (i / channels, i % channels);
+        if r / (self.rows / channels) == channel { self.weights.row(r)[tap] } else { 0 }
+    }
+}
+
 /// A matrix-vector unit.
 pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if m.is_shift_add() {
@@ -308,7 +373,7 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     c.counter(groups, true);
     if groups > 1 && beats > 1 {
         vector(&mut c, beats, x as usize);
-        c.mux += x;
+        c.mux += 2.0 * x;
     } else {
         c.registers_input = true;
         c.fed = if absorbed { x } else { 0.0 };
@@ -319,10 +384,30 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     c
 }
 
+/// Cost of keeping one write port, and one read port whose address register is apart, in LUT memory: `cost`, `widthscale` of
+/// RAM32M in Yosys' `lutrams_xc5v.txt`, and twice the score of the register; a bit in flip-flops costs 1 (`memory_libmap`).
+fn ram_cost(width: usize) -> f64 {
+    let rest = width % 6;
+    8.0 + 8.0 * (width / 6) as f64 + if rest > 0 { 1.0 + 7.0 * rest as f64 / 6.0 } else { 0.0 }
+}
+
 /// The buffer that keeps a vector of `beats` beats.
 fn vector(c: &mut Count, beats: usize, width: usize) {
-    let memory = default_memory(beats, width);
-    super::memory::ram(c, beats, width, if memory == Memory::Logic { Memory::Lut } else { memory });
+    let address = f64::from(levels(beats));
+    c.control += 2.0 + address;
+    if default_memory(beats, width) == Memory::Block {
+        super::memory::ram(c, beats, width, Memory::Block);
+        return;
+    }
+    // The address register is kept beside the memory's own.
+    c.ff += address;
+    if (beats * width) as f64 <= ram_cost(width) {
+        c.ff += (beats * width) as f64;
+        c.mux += (beats * width) as f64;
+    } else {
+        c.lutram += super::memory::lutram(beats, width) as f64;
+        c.mux += (width * (beats.div_ceil(64) - 1)) as f64;
+    }
 }
 
 /// A depthwise unit.
