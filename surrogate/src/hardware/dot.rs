@@ -289,7 +289,7 @@ impl Folded<'_> {
                 let sum = if pair.len() == 2 { (widest + 1).min(acc) } else { widest };
                 // A grown sum's two upper bits add the same signs.
                 let adder = rows * f64::from(sum - u32::from(sum == widest + 1));
-                let full = self.simd - 4 * next.len() >= 4;
+                let full = self.simd.saturating_sub(4 * next.len()) >= 4;
                 if pair.len() == 2 && !(inside && (level == 1 || level == 2 && !full)) {
                     c.adder += adder;
                 }
