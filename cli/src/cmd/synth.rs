@@ -4,10 +4,10 @@ use crate::store;
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use netfold_ir::diag::{Code, Diag, Diags};
+use netfold_sweep::route;
 use netfold_sweep::yosys::{Counts, Failure, Family, Mode, Tool};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use std::time::Instant;
 
 /// Synthesize the SystemVerilog of a generated folder with Yosys and count what it takes.
