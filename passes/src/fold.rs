@@ -283,6 +283,11 @@ impl Folding {
         elements.div_ceil(usize::try_from(self.interval).unwrap_or(usize::MAX).max(1)).max(1)
     }
 
+    /// Elements a beat that a node needs to read and give a frame within the interval: all that the interval means for it.
+    pub fn needed(&self, id: NodeId) -> usize {
+        self.rate(self.reads.get(&id).copied().unwrap_or(0))
+    }
+
     /// Elements a beat of a node of `elements`.
     pub fn lanes(&self, id: NodeId, elements: usize) -> usize {
         let chosen = self.lanes.get(&id).copied();
@@ -291,12 +296,12 @@ impl Folding {
 
     /// `lanes`, or more when the rate of the node needs it.
     pub fn lanes_or(&self, id: NodeId, lanes: usize) -> usize {
-        lanes.max(self.rate(self.reads.get(&id).copied().unwrap_or(0)))
+        lanes.max(self.needed(id))
     }
 
     /// A divisor of `n` near to `lanes` (not above where the rate allows it).
     pub fn dividing_lanes(&self, id: NodeId, n: usize, lanes: usize) -> usize {
-        let need = self.rate(self.reads.get(&id).copied().unwrap_or(0));
+        let need = self.needed(id);
         let near = super::lower::lanes_within(n, lanes);
         if near >= need { near } else { super::lower::lanes_at_least(n, need) }
     }

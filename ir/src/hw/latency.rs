@@ -56,7 +56,8 @@ impl Matrix {
 
     /// Bits of the narrowest two's complement that holds every weight.
     pub fn weight_bits(&self) -> u32 {
-        self.data.iter().map(|w| 65 - (if *w < 0 { !w } else { *w }).leading_zeros()).max().unwrap_or(1)
+        let used = self.data.iter().fold(0, |used, w| used | (w ^ (w >> 63)));
+        65 - used.leading_zeros()
     }
 
     /// Radix-4 digits of a weight in a multiplier in logic.

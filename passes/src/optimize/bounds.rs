@@ -3,11 +3,12 @@
 use super::cost::RESOURCES;
 use super::space::{Arc, Layered, Priced};
 use super::time::{NEVER, Span};
+use std::rc::Rc;
 
 /// A request as the search sees it.
 pub(super) struct Problem<'a> {
     pub graph: &'a Layered,
-    pub priced: &'a [Priced],
+    pub priced: &'a [Rc<Priced>],
     /// Of every resource, at most.
     pub limits: [u64; RESOURCES],
     /// The last beat of every output in this cycle at the latest, by the bound of [`super::time`].
@@ -126,7 +127,7 @@ pub(super) struct MainPath {
 impl MainPath {
     /// The way with the most operators to the first output, and on it the beats between which most cycles lie (on average over
     /// the choices); `None` when nothing can be said of some operator on it.
-    pub fn of(graph: &Layered, priced: &[Priced]) -> Option<MainPath> {
+    pub fn of(graph: &Layered, priced: &[Rc<Priced>]) -> Option<MainPath> {
         // Tensors by the stage that makes them, in their places.
         let n = graph.stages.len();
         let mut places: Vec<Vec<usize>> = vec![Vec::new()];

@@ -283,7 +283,7 @@ fn orders(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, c: Compute) 
 }
 
 /// Price of the unit alone.
-fn unit_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Resources {
+fn unit_cost(pricer: &Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Resources {
     let node = pricer.net.graph.node(id);
     let input = pricer.net.graph.inputs(id).first().map(|i| pricer.net.graph.node(*i).ty());
     let matrix: Option<Arc<Matrix>> = match &node.op {
@@ -293,12 +293,14 @@ fn unit_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Reso
     };
     let (Some(input), Some(weights)) = (input, matrix) else { return Resources::default() };
     let output = node.ty();
-    let stats = pricer.stats(id, &weights);
     let &Compute { pe, simd, early, multiplier, memory, .. } = c;
-    let kind = if w.depthwise {
-        Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels: w.vectors, multiplier, memory })
-    } else {
-        Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, multiplier, memory })
-    };
-    pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights: Some(stats) })
+    pricer.unit(id, c, || {
+        let stats = pricer.stats(id, &weights);
+        let kind = if w.depthwise {
+            Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels: w.vectors, multiplier, memory })
+        } else {
+            Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, multiplier, memory })
+        };
+        pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights: Some(stats) })
+    })
 }

@@ -119,7 +119,7 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
     let device = &request.device;
     let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
     let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
-    let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer };
+    let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer, memo: Default::default() };
     Solver { prepared, request, ctx, labels: 0, undecided: None }
 }
 

@@ -4,11 +4,12 @@ use super::bounds::Problem;
 use super::choice::{Candidate, Choice, Offer, all};
 use super::cost::{CostModel, Prices, RESOURCES, Resources};
 use super::search::{self, Outcome};
-use super::space::{Blocked, Layered, Pricer};
+use super::space::{Blocked, Layered, Memo, Pricer};
 use crate::fold::{Folding, Pin};
 use crate::pipeline::Prepared;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
+use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// Arcs of a layered graph at most.
@@ -24,6 +25,7 @@ pub(super) struct Context<'a> {
     pub prices: Prices,
     pub pins: &'a HashMap<String, Pin>,
     pub offer: Offer,
+    pub memo: RefCell<Memo>,
 }
 
 /// A folding with its price.
@@ -69,7 +71,7 @@ pub(super) fn plan(
 ) -> Result<Answer, Diag> {
     let prepared = ctx.prepared;
     let (net, timed) = (&prepared.int, deadline.is_some());
-    let mut pricer = Pricer::new(net, &prepared.realizations, ctx.model, ctx.prices, interval, timed);
+    let mut pricer = Pricer::new(net, &prepared.realizations, ctx.model, ctx.prices, &ctx.memo, (interval, timed));
     // Nothing within the limits has more area than all of them together.
     let ceiling = ceiling.min(ctx.prices.area(limits).saturating_add(1));
     let candidates = all(&mut pricer, ctx.pins, ctx.offer)?;

@@ -7,14 +7,16 @@
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
 use super::time::{Lag, NodeTime};
-use crate::fold::Folding;
+use crate::fold::{Compute, Folding};
 use crate::lower::{self, Realizations};
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::Kind;
+use netfold_ir::hw::{Kind, Matrix};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
+use std::cell::RefCell;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// An operator with one choice, at given widths.
 #[derive(Debug, Clone)]
@@ -33,6 +35,15 @@ pub(super) struct Priced {
     pub lags: Vec<Lag>,
 }
 
+/// Prices that hold for all intervals and requests of a network and a model, each computed once.
+#[derive(Default)]
+pub(super) struct Memo {
+    /// By operator, choice, elements a beat of its inputs, elements a beat that the interval needs, and whether times are known.
+    operators: HashMap<(NodeId, Choice, Vec<usize>, usize, bool), Rc<Priced>>,
+    units: HashMap<(NodeId, Compute), Resources>,
+    stats: HashMap<NodeId, WeightStats>,
+}
+
 /// Everything that prices depend on.
 pub(super) struct Pricer<'a> {
     pub net: &'a IntNetwork,
@@ -42,10 +53,10 @@ pub(super) struct Pricer<'a> {
     /// Whether times are wanted.
     pub timed: bool,
     folding: Folding,
-    stats: HashMap<NodeId, WeightStats>,
+    memo: &'a RefCell<Memo>,
     known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
     /// Priced operators, by the number that arcs hold.
-    pub all: Vec<Priced>,
+    pub all: Vec<Rc<Priced>>,
 }
 
 impl<'a> Pricer<'a> {
@@ -55,21 +66,11 @@ impl<'a> Pricer<'a> {
         realizations: &'a Realizations,
         model: &'a dyn CostModel,
         prices: Prices,
-        interval: u64,
-        timed: bool,
+        memo: &'a RefCell<Memo>,
+        (interval, timed): (u64, bool),
     ) -> Pricer<'a> {
         let folding = Folding::undecided(net, interval);
-        Pricer {
-            net,
-            realizations,
-            model,
-            prices,
-            timed,
-            folding,
-            stats: HashMap::new(),
-            known: HashMap::new(),
-            all: Vec::new(),
-        }
+        Pricer { net, realizations, model, prices, timed, folding, memo, known: HashMap::new(), all: Vec::new() }
     }
 
     /// The cycles in which every module must finish a frame.
@@ -78,8 +79,18 @@ impl<'a> Pricer<'a> {
     }
 
     /// Counts of a node's weights.
-    pub fn stats(&mut self, id: NodeId, weights: &netfold_ir::hw::Matrix) -> WeightStats {
-        *self.stats.entry(id).or_insert_with(|| WeightStats::of(weights))
+    pub fn stats(&self, id: NodeId, weights: &Matrix) -> WeightStats {
+        *self.memo.borrow_mut().stats.entry(id).or_insert_with(|| WeightStats::of(weights))
+    }
+
+    /// Price of a multiplying unit alone, computed by `price` the first time.
+    pub fn unit(&self, id: NodeId, c: &Compute, price: impl FnOnce() -> Resources) -> Resources {
+        let known = self.memo.borrow().units.get(&(id, *c)).copied();
+        known.unwrap_or_else(|| {
+            let used = price();
+            self.memo.borrow_mut().units.insert((id, *c), used);
+            used
+        })
     }
 
     /// Prices an operator; `None` when a module would take longer than the interval.
@@ -98,7 +109,17 @@ impl<'a> Pricer<'a> {
     }
 
     /// Prices an operator, however long it takes.
-    pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Priced, Diag> {
+    pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Rc<Priced>, Diag> {
+        let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.timed);
+        if let Some(known) = self.memo.borrow().operators.get(&key) {
+            return Ok(known.clone());
+        }
+        let priced = Rc::new(self.computed(id, choice, lanes)?);
+        self.memo.borrow_mut().operators.insert(key, priced.clone());
+        Ok(priced)
+    }
+
+    fn computed(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Priced, Diag> {
         choice.apply(&mut self.folding, id);
         let fragment = lower::fragment(self.net, self.realizations, &self.folding, id, lanes);
         choice.remove(&mut self.folding, id);

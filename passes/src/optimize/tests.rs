@@ -76,14 +76,15 @@ fn the_optimum_every_time() {
         let prices = Prices::of_device(&Resources { lut: 900, ff: 1800, dsp: 12, bram18: 8, uram: 0 });
         let offer = Offer { dsp: true, block_memory: true };
         let interval = r.pick(&[2, 4, 8, 16, 32]);
-        let mut pricer = Pricer::new(&prepared.int, &prepared.realizations, &model, prices, interval, false);
+        let memo = Default::default();
+        let mut pricer = Pricer::new(&prepared.int, &prepared.realizations, &model, prices, &memo, (interval, false));
         let choices: HashMap<_, Vec<Choice>> = all(&mut pricer, &pins, offer)
             .unwrap()
             .into_iter()
             .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
             .collect();
         let graph = Layered::build(&mut pricer, &choices, usize::MAX);
-        let ctx = Context { prepared: &prepared, model: &model, prices, pins: &pins, offer };
+        let ctx = Context { prepared: &prepared, model: &model, prices, pins: &pins, offer, memo: Default::default() };
         let least = match &graph {
             Ok(graph) => {
                 let free = Problem { graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: None };
