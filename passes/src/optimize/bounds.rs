@@ -3,12 +3,12 @@
 use super::cost::RESOURCES;
 use super::space::{Arc, Layered, Priced};
 use super::time::{NEVER, Span};
-use std::rc::Rc;
+use std::sync::Arc as Shared;
 
 /// A request as the search sees it.
 pub(super) struct Problem<'a> {
     pub graph: &'a Layered,
-    pub priced: &'a [Rc<Priced>],
+    pub priced: &'a [Shared<Priced>],
     /// Of every resource, at most.
     pub limits: [u64; RESOURCES],
     /// The last beat of every output in this cycle at the latest, by the bound of [`super::time`].
@@ -127,7 +127,7 @@ pub(super) struct MainPath {
 impl MainPath {
     /// The way with the most operators to the first output, and on it the beats between which most cycles lie (on average over
     /// the choices); `None` when nothing can be said of some operator on it.
-    pub fn of(graph: &Layered, priced: &[Rc<Priced>]) -> Option<MainPath> {
+    pub fn of(graph: &Layered, priced: &[Shared<Priced>]) -> Option<MainPath> {
         // Tensors by the stage that makes them, in their places.
         let n = graph.stages.len();
         let mut places: Vec<Vec<usize>> = vec![Vec::new()];
@@ -324,4 +324,90 @@ pub(super) fn lagrange(
         left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
         bound: bounds.area[0][0] as f64,
     })
+}
+
+/// Share of the priced limits by which they are exceeded for sure: above what rounding makes of it.
+pub(super) const EXCESS: f64 = 1e-9;
+
+/// Steps of [`exclusion`].
+const EXCLUSION_STEPS: usize = 60;
+
+/// After so many steps limits that leave more room than this are taken as loose.
+const EXCLUSION_TRIAL: usize = 10;
+const HOPELESS: f64 = -0.1;
+
+/// Prices of the limits by which designs that exceed them are told, with the priced use that is left behind every state.
+pub(super) struct Exclusion {
+    /// Price a unit of each resource and a cycle; the priced limits are 1 in all.
+    pub factors: [f64; RESOURCES + 1],
+    /// Least priced use left.
+    pub left: Vec<Vec<f64>>,
+    /// Share by which every path exceeds the limits; below 0: what the cheapest one leaves.
+    pub excess: f64,
+}
+
+/// Prices of the limits without regard to area. A partial design whose priced use and what is left exceed 1 has no completion within
+/// all limits at once; when the whole does, no design meets them. As sharp as multiplicative steps make it; they end at a proof.
+///
+/// None where at most one limit binds: then the least use of that resource says as much.
+pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, main: Option<&MainPath>) -> Option<Exclusion> {
+    let deadline = p.deadline.filter(|_| main.is_some()).map_or(0, |d| d.max(1) as u64);
+    let limit: [f64; RESOURCES + 1] = std::array::from_fn(|r| match p.limits.get(r) {
+        Some(limit) if bounds.most[0][0][r] > *limit => (*limit).max(1) as f64,
+        Some(_) => 0.0,
+        None => deadline as f64,
+    });
+    let binding: Vec<usize> = (0..=RESOURCES).filter(|r| limit[*r] > 0.0).collect();
+    if binding.len() < 2 {
+        return None;
+    }
+    let share = |a: &Arc, r: usize| -> f64 {
+        let used = match p.priced[a.priced as usize].used.get(r) {
+            Some(used) => *used,
+            None => main.map_or(0, |m| m.ticks[a.priced as usize]),
+        };
+        used as f64 / limit[r]
+    };
+    // The exclusion of weights, and the share of each limit that its cheapest path uses.
+    let of = |weights: &[f64; RESOURCES + 1]| -> (Exclusion, [f64; RESOURCES + 1]) {
+        let price = |a: &Arc| binding.iter().map(|r| weights[*r] * share(a, *r)).sum::<f64>();
+        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
+            arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
+        });
+        let mut used = [0.0; RESOURCES + 1];
+        let mut state = 0usize;
+        for (k, stage) in p.graph.stages.iter().enumerate() {
+            let value = |a: &&Arc| price(a) + left[k + 1][a.to as usize];
+            let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
+            binding.iter().for_each(|r| used[*r] += share(a, *r));
+            state = a.to as usize;
+        }
+        let factors = std::array::from_fn(|r| if limit[r] > 0.0 { weights[r] / limit[r] } else { 0.0 });
+        let excess = left[0][0] - 1.0;
+        (Exclusion { factors, left, excess }, used)
+    };
+    let mut weights = [0.0; RESOURCES + 1];
+    binding.iter().for_each(|r| weights[*r] = 1.0 / binding.len() as f64);
+    let mut best: Option<Exclusion> = None;
+    let mut step = 0.5;
+    for round in 0..EXCLUSION_STEPS {
+        let (exclusion, used) = of(&weights);
+        if best.as_ref().is_none_or(|b| exclusion.excess > b.excess) {
+            let proved = exclusion.excess > EXCESS;
+            best = Some(exclusion);
+            if proved {
+                break;
+            }
+        } else {
+            step *= 0.9;
+        }
+        if round == EXCLUSION_TRIAL && best.as_ref().is_some_and(|b| b.excess < HOPELESS) {
+            break;
+        }
+        // Towards what this path uses too much of.
+        binding.iter().for_each(|r| weights[*r] *= (step * (used[*r] - 1.0)).clamp(-2.0, 2.0).exp());
+        let sum: f64 = weights.iter().sum();
+        weights.iter_mut().for_each(|w| *w /= sum);
+    }
+    best
 }

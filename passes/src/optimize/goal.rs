@@ -21,26 +21,19 @@ const REFINEMENTS: usize = 4;
 /// Effort of trimming FIFOs while designs are compared; see [`fifo::run_with`].
 const SOME_EFFORT: u64 = 1_000_000;
 
-/// Intervals at which a deadline is tried, and times that it is tightened at each.
-const ATTEMPTS: usize = 3;
-const TIGHTENINGS: usize = 4;
-
-/// Latencies at most that are tried for the lowest one.
-const PROBES: usize = 4;
-
 /// A solver of one request.
-struct Solver<'a> {
-    prepared: &'a Prepared,
-    request: &'a Request<'a>,
+pub(super) struct Solver<'a> {
+    pub prepared: &'a Prepared,
+    pub request: &'a Request<'a>,
     ctx: Context<'a>,
     labels: usize,
     /// Shortest interval for which neither a folding nor a proof that there is none was found.
-    undecided: Option<u64>,
+    pub undecided: Option<u64>,
 }
 
 /// Which units' order of work is settled for latency.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Orders {
+pub(super) enum Orders {
     /// None.
     Kept,
     /// Those with early beats, whose price is in the plan.
@@ -50,12 +43,12 @@ enum Orders {
 }
 
 /// A design, before its exact cycles are known.
-struct Built {
-    plan: Plan,
-    design: Design,
-    used: Resources,
+pub(super) struct Built {
+    pub plan: Plan,
+    pub design: Design,
+    pub used: Resources,
     /// Bound of the area of every plan within the limits.
-    bound: u64,
+    pub bound: u64,
 }
 
 /// See [`super::next_faster`].
@@ -124,14 +117,20 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
 }
 
 impl Solver<'_> {
-    fn plan(&mut self, interval: u64, limits: &Resources, deadline: Option<u64>, ceiling: u64) -> Result<Answer, Diag> {
+    pub(super) fn plan(
+        &mut self,
+        interval: u64,
+        limits: &Resources,
+        deadline: Option<u64>,
+        ceiling: u64,
+    ) -> Result<Answer, Diag> {
         let answer = plan(&self.ctx, interval, limits, deadline, ceiling)?;
         self.labels += answer.labels;
         Ok(answer)
     }
 
     /// Lowers a plan, settles the order of its units (see [`Orders`]) and sizes its FIFOs.
-    fn lower(&self, plan: &mut Plan, orders: Orders) -> Result<(Design, Resources), Diag> {
+    pub(super) fn lower(&self, plan: &mut Plan, orders: Orders) -> Result<(Design, Resources), Diag> {
         let prepared = self.prepared;
         let (mut design, units) = lower::with_units(&prepared.int, &prepared.realizations, &plan.folding, &[])?;
         self.settle(plan, &mut design, &units, orders)?;
@@ -145,7 +144,7 @@ impl Solver<'_> {
     }
 
     /// The least area for an interval (and a deadline by the bound) whose design fits with its FIFOs.
-    fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
+    pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
         let mut limits = self.request.limits;
         let mut first_bound = None;
         for _ in 0..REFINEMENTS {
@@ -155,7 +154,7 @@ impl Solver<'_> {
                 Ok(plan) => plan,
                 Err(shortage) => {
                     if answer.bound != u64::MAX || limits != self.request.limits {
-                        self.undecided = Some(self.undecided.map_or(interval, |u| u.min(interval)));
+                        self.not_decided(interval);
                     }
                     return Ok(Err(shortage));
                 }
@@ -174,7 +173,13 @@ impl Solver<'_> {
                 limits = limits.zip(&more, u64::saturating_sub);
             }
         }
+        self.not_decided(interval);
         Ok(Err(Shortage::Together))
+    }
+
+    /// Notes that neither a folding for an interval nor a proof that there is none was found.
+    fn not_decided(&mut self, interval: u64) {
+        self.undecided = Some(self.undecided.map_or(interval, |u| u.min(interval)));
     }
 
     /// Settles the order of a lowered plan's units.
@@ -251,7 +256,7 @@ impl Solver<'_> {
 
     /// The same design with the orders of all its units settled within the request's share of the device, when that fits and lowers
     /// the latency.
-    fn quicker(&self, built: Built) -> Result<Built, Diag> {
+    pub(super) fn quicker(&self, built: Built) -> Result<Built, Diag> {
         let mut plan = built.plan.clone();
         let (design, used) = self.lower(&mut plan, Orders::All(self.request.latency_share))?;
         if plan.folding == built.plan.folding || !used.within(&self.request.limits) {
@@ -262,7 +267,7 @@ impl Solver<'_> {
         Ok(if better { Built { plan, design, used, ..built } } else { built })
     }
 
-    fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
+    pub(super) fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
         // Trimming can move a FIFO from block memory into LUTs; then it stays as it was when LUTs are short.
         let mut trimmed = built.design.clone();
         fifo::run(&mut trimmed)?;
@@ -291,7 +296,7 @@ impl Solver<'_> {
     }
 
     /// Intervals at which the set of foldings changes, from the shortest possible one on, ascending.
-    fn intervals(&self) -> Result<Vec<u64>, Diag> {
+    pub(super) fn intervals(&self) -> Result<Vec<u64>, Diag> {
         let (least, _) = self.structural()?;
         let net = &self.prepared.int;
         let mut all = BTreeSet::from([least]);
@@ -334,7 +339,9 @@ impl Solver<'_> {
             Some((t, b)) => {
                 let undecided = self.undecided.filter(|u| *u < t);
                 let gap = gap(b.plan.area, b.bound).max(undecided.map_or(0.0, |u| gap(t, u)));
-                Ok(self.finish(self.quicker(b)?, gap)?)
+                let b = self.quicker(b)?;
+                let b = self.sooner(t, b)?;
+                Ok(self.finish(b, gap)?)
             }
             None => {
                 let slowest = self.intervals()?.last().copied().unwrap_or(1);
@@ -349,7 +356,7 @@ impl Solver<'_> {
 
     /// The shortest interval of at least `from` cycles that fits. Longer intervals allow all foldings of shorter ones, so that the
     /// intervals that fit are found by bisection.
-    fn shortest(&mut self, from: u64) -> Result<Option<(u64, Built)>, Diag> {
+    pub(super) fn shortest(&mut self, from: u64) -> Result<Option<(u64, Built)>, Diag> {
         let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t >= from).collect();
         // First by the model alone, whose FIFOs are shallow; then with FIFOs, from there on.
         let limits = self.request.limits;
@@ -358,7 +365,7 @@ impl Solver<'_> {
             let mid = lo + (hi - lo) / 2;
             let answer = self.plan(all[mid], &limits, None, u64::MAX)?;
             if answer.plan.is_err() && answer.bound != u64::MAX {
-                self.undecided = Some(self.undecided.map_or(all[mid], |u| u.min(all[mid])));
+                self.not_decided(all[mid]);
             }
             if answer.plan.is_ok() { hi = mid } else { lo = mid + 1 }
         }
@@ -399,142 +406,8 @@ impl Solver<'_> {
         Ok(best)
     }
 
-    /// The least area whose exact latency is at most `cycles`.
-    fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
-        let (best, bound, shortage) = self.within(cycles, false)?;
-        match best {
-            Some(b) => {
-                let gap = gap(b.plan.area, bound);
-                Ok(self.finish(self.quicker(b)?, gap)?)
-            }
-            None => {
-                let lowest = self.lowest()?;
-                let help = match &lowest {
-                    Some((latency, ..)) => format!("the nearest latency that works is {latency} cycles"),
-                    None => "no latency fits: use a larger device".to_string(),
-                };
-                let shortage = shortage.unwrap_or(Shortage::Together);
-                let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
-                Err(Refused { diag, nearest: lowest.map(|(latency, ..)| Objective::Latency(latency)) })
-            }
-        }
-    }
-
-    /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.
-    ///
-    /// First the longest interval whose design of least area is in time: latency follows the interval where rates dominate. Then
-    /// the searches with a deadline, which balance neighbours: at the request itself and at shorter intervals (they widen what only
-    /// follows the rate), each deadline of the bound tightened by what the exact latency exceeds the request. `quick` leaves out
-    /// all but the request itself.
-    fn within(&mut self, cycles: u64, quick: bool) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
-        let mut best: Option<Built> = None;
-        let mut reason = None;
-        let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t <= cycles).collect();
-        let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
-        while lo < hi {
-            let mid = lo + (hi - lo) / 2;
-            let built = match self.built(all[mid], None)? {
-                Ok(b) => Ok(self.quicker(b)?),
-                Err(s) => Err(s),
-            };
-            match built {
-                Ok(b) if timing::simulate(&b.design)?.latency_cycles <= cycles => {
-                    if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
-                        best = Some(b);
-                    }
-                    lo = mid + 1;
-                }
-                // Too slow: shorter intervals. What does not fit would need longer ones.
-                Ok(_) => hi = mid,
-                Err(s) => {
-                    reason.get_or_insert(s);
-                    lo = mid + 1;
-                }
-            }
-        }
-        let mut bound = u64::MAX;
-        let mut interval = cycles.max(1);
-        for attempt in 0..if quick { 1 } else { ATTEMPTS } {
-            let mut deadline = cycles;
-            for _ in 0..TIGHTENINGS {
-                let limits = self.request.limits;
-                let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
-                let answer = self.plan(interval, &limits, Some(deadline), below)?;
-                if deadline == cycles && attempt == 0 {
-                    bound = answer.bound;
-                }
-                let mut plan = match answer.plan {
-                    Ok(plan) => plan,
-                    Err(s) => {
-                        reason.get_or_insert(s);
-                        break;
-                    }
-                };
-                let (design, used) = self.lower(&mut plan, Orders::Early)?;
-                let exact = timing::simulate(&design)?.latency_cycles;
-                if exact <= cycles {
-                    if used.within(&limits) {
-                        best = Some(Built { plan, design, used, bound: 0 });
-                    }
-                    break;
-                }
-                deadline = deadline.min(plan.latency).saturating_sub(exact - cycles);
-                if deadline == 0 {
-                    break;
-                }
-            }
-            if interval <= all.first().copied().unwrap_or(1) {
-                break;
-            }
-            interval = interval * 2 / 3;
-        }
-        Ok((best, bound, reason))
-    }
-
-    /// The lowest latency that fits, with a proved bound of it: by bisection below that of the fastest design that fits.
-    fn lowest(&mut self) -> Result<Option<(u64, Built, u64)>, Diag> {
-        let Some((_, start)) = self.shortest(1)? else { return Ok(None) };
-        let start = self.quicker(start)?;
-        let mut hi = timing::simulate(&start.design)?.latency_cycles;
-        let mut best = start;
-        let (mut lo, mut proved) = (0, 1);
-        for _ in 0..PROBES {
-            if hi <= lo + (hi / 50).max(1) {
-                break;
-            }
-            let mid = lo + (hi - lo) / 2;
-            let (found, bound, _) = self.within(mid, true)?;
-            match found {
-                Some(b) => {
-                    hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
-                    best = b;
-                }
-                None => {
-                    lo = mid;
-                    if bound == u64::MAX {
-                        proved = proved.max(mid + 1);
-                    }
-                }
-            }
-        }
-        Ok(Some((hi, best, proved)))
-    }
-
-    fn lowest_latency(&mut self) -> Result<Solution, Refused> {
-        match self.lowest()? {
-            Some((latency, b, bound)) => {
-                let gap = gap(latency, bound);
-                Ok(self.finish(b, gap)?)
-            }
-            None => {
-                let help = "use a larger device or a smaller network";
-                Err(self.refusal("any latency", &Shortage::Together, help).into())
-            }
-        }
-    }
-
     /// The error for a request that cannot be met.
-    fn refusal(&self, asked: &str, shortage: &Shortage, help: &str) -> Diag {
+    pub(super) fn refusal(&self, asked: &str, shortage: &Shortage, help: &str) -> Diag {
         let layer = |id: &NodeId| self.prepared.int.graph.node(*id).layer.clone();
         let (place, why) = match shortage {
             Shortage::TooSlow(id) => (layer(id), "this layer takes longer with every folding".to_string()),
@@ -558,6 +431,6 @@ impl Solver<'_> {
 }
 
 /// Share of `value` by which a better one is not ruled out.
-fn gap(value: u64, bound: u64) -> f64 {
+pub(super) fn gap(value: u64, bound: u64) -> f64 {
     if bound >= value { 0.0 } else { (value - bound) as f64 / value.max(1) as f64 }
 }

@@ -12,6 +12,7 @@ mod bounds;
 mod choice;
 mod cost;
 mod goal;
+mod latency;
 mod order;
 mod plan;
 mod search;

@@ -6,10 +6,11 @@
 //! widened until nothing was dropped for lack of room: then the best design is proved to be the optimum. Otherwise the least
 //! bound among what was dropped states the gap.
 
-use super::bounds::{Bounds, Lagrange, MainPath, Problem, lagrange};
+use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, MainPath, Problem, exclusion, lagrange};
 use super::cost::RESOURCES;
 use super::space::Arc;
 use super::time::Span;
+use rayon::prelude::*;
 
 /// Labels a stage, in successive attempts.
 const WIDTHS: [usize; 4] = [50, 500, 5_000, 50_000];
@@ -18,7 +19,13 @@ const WIDTHS: [usize; 4] = [50, 500, 5_000, 50_000];
 const EFFORT: usize = 100_000;
 
 /// Likewise with a deadline, where labels differ in more ways and every request takes several searches.
-const TIMED_WIDTHS: [usize; 2] = [40, 250];
+const TIMED_WIDTHS: [usize; 3] = [40, 250, 1_500];
+
+/// See [`EFFORT`].
+const TIMED_EFFORT: usize = 50_000;
+
+/// Excess above which limits are so tight that designs within them are sought first, and cheap ones only then.
+const TIGHT: f64 = -0.03;
 
 /// Labels of a state that a new one is compared with.
 const COMPARED: usize = 256;
@@ -50,6 +57,8 @@ struct Label {
     used: [u64; RESOURCES],
     area: u64,
     bound: f64,
+    /// Share of the priced limits that every completion exceeds (or, below 0, may leave).
+    excess: f64,
     times: Vec<Span>,
     parent: u32,
     arc: Arc,
@@ -60,6 +69,8 @@ struct Search<'a> {
     bounds: Bounds,
     main: Option<MainPath>,
     lagrange: Lagrange,
+    /// Prices by which partial designs without a completion within the limits are told, when no design is known.
+    exclusion: Option<Exclusion>,
     best: Option<Found>,
     /// Area that a design must stay below to be of interest.
     ceiling: u64,
@@ -85,12 +96,16 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
     if best.is_none() && lagrange.bound > ceiling as f64 {
         return Outcome { found: None, bound: u64::MAX, labels: 0, factors: lagrange.factors };
     }
-    let mut s = Search { p, bounds, main, lagrange, best, ceiling, labels: 0 };
+    let exclusion = if best.is_none() { exclusion(p, &bounds, main.as_ref()) } else { None };
+    if exclusion.as_ref().is_some_and(|x| x.excess > EXCESS) {
+        return Outcome { found: None, bound: u64::MAX, labels: 0, factors: lagrange.factors };
+    }
+    let mut s = Search { p, bounds, main, lagrange, exclusion, best, ceiling, labels: 0 };
     let mut bound = 0;
-    let widths = if p.deadline.is_some() { &TIMED_WIDTHS[..] } else { &WIDTHS[..] };
+    let (widths, effort) = if p.deadline.is_some() { (&TIMED_WIDTHS[..], TIMED_EFFORT) } else { (&WIDTHS[..], EFFORT) };
     for &width in widths {
         bound = s.attempt(width);
-        if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound == u64::MAX || s.labels > EFFORT {
+        if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound == u64::MAX || s.labels > effort {
             break;
         }
     }
@@ -165,45 +180,76 @@ impl Search<'_> {
         plain.max(area as f64 + self.lagrange.left[k][state] - slack)
     }
 
+    /// See [`Label::excess`].
+    fn excess(&self, k: usize, state: usize, used: &[u64; RESOURCES], times: &[Span]) -> f64 {
+        let Some(x) = &self.exclusion else { return f64::NEG_INFINITY };
+        let place = self.main.as_ref().and_then(|m| m.place[k]);
+        let time = place.map_or(0, |(place, end)| if end { times[place].1 } else { times[place].0 });
+        let used: f64 = used.iter().zip(x.factors).map(|(u, f)| *u as f64 * f).sum();
+        x.left[k][state] + used + x.factors[RESOURCES] * time as f64 - 1.0
+    }
+
     /// Whether nothing with this bound is of interest. Areas are whole, so a fraction short of the next one counts as it.
     fn pruned(&self, bound: f64) -> bool {
         let limit = self.best.as_ref().map_or(self.ceiling, |b| b.area.min(self.ceiling));
         bound > limit as f64 - 1.0 + 1e-3
     }
 
+    /// A label with one more arc, when a completion is still of interest.
+    fn extended(&self, k: usize, parent: u32, label: &Label, a: &Arc) -> Option<Label> {
+        let (p, to) = (self.p, a.to as usize);
+        let priced = &p.priced[a.priced as usize];
+        let used = std::array::from_fn(|r| label.used[r] + priced.used[r]);
+        let area = label.area + priced.area;
+        if self.pruned(area.saturating_add(self.bounds.area[k + 1][to]) as f64) {
+            return None;
+        }
+        let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Vec::new() };
+        let bound = self.bound(k + 1, to, &used, area, &times);
+        if !bound.is_finite() || self.pruned(bound) {
+            return None;
+        }
+        let excess = self.excess(k + 1, to, &used, &times);
+        (excess <= EXCESS).then_some(Label { state: a.to, used, area, bound, excess, times, parent, arc: *a })
+    }
+
     /// One pass with at most `width` labels a stage. Returns the proved bound.
     fn attempt(&mut self, width: usize) -> u64 {
         let p = self.p;
         let none = Arc { to: 0, choice: 0, priced: 0 };
-        let first = Label { state: 0, used: [0; RESOURCES], area: 0, bound: 0.0, times: vec![], parent: 0, arc: none };
+        let first = Label {
+            state: 0,
+            used: [0; RESOURCES],
+            area: 0,
+            bound: 0.0,
+            excess: 0.0,
+            times: vec![],
+            parent: 0,
+            arc: none,
+        };
         let mut layers: Vec<Vec<Label>> = vec![vec![first]];
         let mut dropped = f64::INFINITY;
         for (k, stage) in p.graph.stages.iter().enumerate() {
-            let mut next: Vec<Label> = Vec::new();
-            for (i, label) in layers[k].iter().enumerate() {
+            // In parallel, in the order of the labels.
+            let extend = |(i, label): (usize, &Label)| -> Vec<Label> {
                 if self.pruned(label.bound) {
-                    continue;
+                    return Vec::new();
                 }
-                for a in &stage.arcs[label.state as usize] {
-                    let priced = &p.priced[a.priced as usize];
-                    let used = std::array::from_fn(|r| label.used[r] + priced.used[r]);
-                    let area = label.area + priced.area;
-                    let cheap = area.saturating_add(self.bounds.area[k + 1][a.to as usize]) as f64;
-                    if self.pruned(cheap) {
-                        continue;
-                    }
-                    let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Vec::new() };
-                    let bound = self.bound(k + 1, a.to as usize, &used, area, &times);
-                    if bound.is_finite() && !self.pruned(bound) {
-                        next.push(Label { state: a.to, used, area, bound, times, parent: i as u32, arc: *a });
-                    }
-                }
-            }
+                let arcs = &stage.arcs[label.state as usize];
+                arcs.iter().filter_map(|a| self.extended(k, i as u32, label, a)).collect()
+            };
+            let next: Vec<Label> = layers[k].par_iter().enumerate().flat_map_iter(extend).collect();
             self.labels += next.len();
             let mut kept = self.undominated(k + 1, next);
             if kept.len() > width {
-                kept.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-                dropped = dropped.min(kept[width].bound);
+                // Without a design, first what leaves most room for one.
+                let tight = self.exclusion.as_ref().is_some_and(|x| x.excess > TIGHT);
+                if self.best.is_none() && tight {
+                    kept.sort_by(|a, b| a.excess.total_cmp(&b.excess));
+                } else {
+                    kept.sort_by(|a, b| a.bound.total_cmp(&b.bound));
+                }
+                dropped = kept[width..].iter().fold(dropped, |least, l| least.min(l.bound));
                 kept.truncate(width);
             }
             layers.push(kept);

@@ -16,7 +16,7 @@ use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc as Shared;
 
 /// An operator with one choice, at given widths.
 #[derive(Debug, Clone)]
@@ -35,11 +35,14 @@ pub(super) struct Priced {
     pub lags: Vec<Lag>,
 }
 
+/// An operator, its choice, elements a beat of its inputs, elements a beat that the interval needs, and whether times are known: all that
+/// a price depends on.
+type Setting = (NodeId, Choice, Vec<usize>, usize, bool);
+
 /// Prices that hold for all intervals and requests of a network and a model, each computed once.
 #[derive(Default)]
 pub(super) struct Memo {
-    /// By operator, choice, elements a beat of its inputs, elements a beat that the interval needs, and whether times are known.
-    operators: HashMap<(NodeId, Choice, Vec<usize>, usize, bool), Rc<Priced>>,
+    operators: HashMap<Setting, Shared<Priced>>,
     units: HashMap<(NodeId, Compute), Resources>,
     stats: HashMap<NodeId, WeightStats>,
 }
@@ -56,7 +59,7 @@ pub(super) struct Pricer<'a> {
     memo: &'a RefCell<Memo>,
     known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
     /// Priced operators, by the number that arcs hold.
-    pub all: Vec<Rc<Priced>>,
+    pub all: Vec<Shared<Priced>>,
 }
 
 impl<'a> Pricer<'a> {
@@ -109,12 +112,12 @@ impl<'a> Pricer<'a> {
     }
 
     /// Prices an operator, however long it takes.
-    pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Rc<Priced>, Diag> {
+    pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
         let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.timed);
         if let Some(known) = self.memo.borrow().operators.get(&key) {
             return Ok(known.clone());
         }
-        let priced = Rc::new(self.computed(id, choice, lanes)?);
+        let priced = Shared::new(self.computed(id, choice, lanes)?);
         self.memo.borrow_mut().operators.insert(key, priced.clone());
         Ok(priced)
     }

@@ -1,0 +1,221 @@
+//! Objectives with a latency: deadlines of the bound that adds up along paths, checked and tightened with the exact simulation.
+
+use super::goal::{Built, Orders, Solver, gap};
+use super::plan::Shortage;
+use super::{Objective, Prices, Refused, Solution};
+use netfold_ir::diag::Diag;
+use netfold_ir::hw::{Design, timing};
+
+/// Intervals at which a deadline is tried, and times that it is tightened at each.
+const ATTEMPTS: usize = 3;
+const TIGHTENINGS: usize = 3;
+
+/// Latencies at most that are tried for the lowest one.
+const PROBES: usize = 3;
+
+/// Deadlines at most that are tried at one interval.
+const DEADLINES: usize = 5;
+
+/// Ratio of a design's latency to the bound of its foldings above which others of the same interval are sought.
+const NEAR: f64 = 1.08;
+
+/// Latency of a design's first frame when no other one follows: no higher than the exact latency.
+fn first_frame(design: &Design) -> Result<u64, Diag> {
+    Ok(timing::frame_ends(design, 1)?.first().copied().unwrap_or(0))
+}
+
+/// Whether the exact latency is at most `cycles`.
+fn meets(design: &Design, cycles: u64) -> Result<bool, Diag> {
+    Ok(first_frame(design)? <= cycles && timing::simulate(design)?.latency_cycles <= cycles)
+}
+
+impl Solver<'_> {
+    /// The least area whose exact latency is at most `cycles`.
+    pub(super) fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
+        let (best, bound, shortage) = self.within(cycles, false)?;
+        match best {
+            Some(b) => {
+                let gap = gap(b.plan.area, bound);
+                Ok(self.finish(self.quicker(b)?, gap)?)
+            }
+            None => {
+                let lowest = self.lowest()?;
+                let help = match &lowest {
+                    Some((latency, ..)) => format!("the nearest latency that works is {latency} cycles"),
+                    None => "no latency fits: use a larger device".to_string(),
+                };
+                let shortage = shortage.unwrap_or(Shortage::Together);
+                let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
+                Err(Refused { diag, nearest: lowest.map(|(latency, ..)| Objective::Latency(latency)) })
+            }
+        }
+    }
+
+    /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.
+    ///
+    /// First the longest interval whose design of least area is in time: latency follows the interval where rates dominate. Then
+    /// the searches with a deadline, which balance neighbours: at the request itself and at shorter intervals (they widen what only
+    /// follows the rate), each deadline of the bound tightened by what the exact latency exceeds the request. `quick` leaves out
+    /// all but the request itself.
+    fn within(&mut self, cycles: u64, quick: bool) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
+        let mut best: Option<Built> = None;
+        let mut reason = None;
+        let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t <= cycles).collect();
+        let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
+        while lo < hi {
+            let mid = lo + (hi - lo) / 2;
+            match self.built(all[mid], None)? {
+                Ok(b) => match self.in_time(b, cycles)? {
+                    Some(b) => {
+                        if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
+                            best = Some(b);
+                        }
+                        lo = mid + 1;
+                    }
+                    // Too slow: shorter intervals. What does not fit would need longer ones.
+                    None => hi = mid,
+                },
+                Err(s) => {
+                    reason.get_or_insert(s);
+                    lo = mid + 1;
+                }
+            }
+        }
+        let mut bound = u64::MAX;
+        let mut interval = cycles.max(1);
+        for attempt in 0..if quick { 1 } else { ATTEMPTS } {
+            let mut deadline = cycles;
+            for _ in 0..TIGHTENINGS {
+                let limits = self.request.limits;
+                let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
+                let answer = self.plan(interval, &limits, Some(deadline), below)?;
+                if deadline == cycles && attempt == 0 {
+                    bound = answer.bound;
+                }
+                let mut plan = match answer.plan {
+                    Ok(plan) => plan,
+                    Err(s) => {
+                        reason.get_or_insert(s);
+                        break;
+                    }
+                };
+                let (design, used) = self.lower(&mut plan, Orders::Early)?;
+                let exact = first_frame(&design)?;
+                if exact <= cycles && meets(&design, cycles)? {
+                    if used.within(&limits) {
+                        best = Some(Built { plan, design, used, bound: 0 });
+                    }
+                    break;
+                }
+                deadline = deadline.min(plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
+                if deadline == 0 {
+                    break;
+                }
+            }
+            if interval <= all.first().copied().unwrap_or(1) {
+                break;
+            }
+            interval = interval * 2 / 3;
+        }
+        Ok((best, bound, reason))
+    }
+
+    /// A design with an exact latency of at most `cycles`, in another order of work where it takes that.
+    fn in_time(&self, built: Built, cycles: u64) -> Result<Option<Built>, Diag> {
+        if meets(&built.design, cycles)? {
+            return Ok(Some(built));
+        }
+        if timing::least_latency(&built.design)? > cycles {
+            return Ok(None);
+        }
+        let built = self.quicker(built)?;
+        Ok(meets(&built.design, cycles)?.then_some(built))
+    }
+
+    /// A design of the same interval with a lower latency, within the limits and the request's share of the device, when a design's
+    /// latency is well above the bound of its foldings: its units had no room for another order of work, so that foldings are
+    /// chosen for the latency too.
+    pub(super) fn sooner(&mut self, interval: u64, built: Built) -> Result<Built, Diag> {
+        if self.request.latency_share <= 0.0 {
+            return Ok(built);
+        }
+        let mut hi = timing::simulate(&built.design)?.latency_cycles;
+        let mut lo = timing::least_latency(&built.design)?;
+        if hi as f64 <= lo as f64 * NEAR {
+            return Ok(built);
+        }
+        let limits = self.request.limits;
+        let spend = (Prices::DEVICE * self.request.latency_share) as u64;
+        let ceiling = built.plan.area.saturating_add(spend);
+        let mut best = built;
+        let mut deadline = lo + lo / 50;
+        for _ in 0..DEADLINES {
+            if hi <= lo + (hi / 50).max(1) {
+                break;
+            }
+            let found = self.plan(interval, &limits, Some(deadline), ceiling)?.plan.ok();
+            let mut better = false;
+            if let Some(mut plan) = found {
+                let (design, used) = self.lower(&mut plan, Orders::Early)?;
+                let timing = timing::simulate(&design)?;
+                let fits = used.within(&limits) && timing.interval_cycles <= interval;
+                if fits && timing.latency_cycles < hi {
+                    hi = timing.latency_cycles;
+                    best = Built { plan, design, used, ..best };
+                    better = true;
+                }
+            }
+            if !better {
+                lo = deadline;
+            }
+            deadline = lo + (hi.saturating_sub(lo)) / 2;
+        }
+        Ok(best)
+    }
+
+    /// The lowest latency that fits, with a proved bound of it: by bisection below that of the fastest design that fits.
+    fn lowest(&mut self) -> Result<Option<(u64, Built, u64)>, Diag> {
+        let Some((interval, start)) = self.shortest(1)? else { return Ok(None) };
+        let start = self.quicker(start)?;
+        let start = self.sooner(interval, start)?;
+        let mut hi = timing::simulate(&start.design)?.latency_cycles;
+        let mut best = start;
+        // The slowest unit fires once a cycle.
+        let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
+        let mut lo = proved - 1;
+        for _ in 0..PROBES {
+            if hi <= lo + (hi / 50).max(1) {
+                break;
+            }
+            let mid = lo + (hi - lo) / 2;
+            let (found, bound, _) = self.within(mid, true)?;
+            match found {
+                Some(b) => {
+                    hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
+                    best = b;
+                }
+                None => {
+                    lo = mid;
+                    if bound == u64::MAX {
+                        proved = proved.max(mid + 1);
+                    }
+                }
+            }
+        }
+        Ok(Some((hi, best, proved)))
+    }
+
+    /// The lowest latency that fits.
+    pub(super) fn lowest_latency(&mut self) -> Result<Solution, Refused> {
+        match self.lowest()? {
+            Some((latency, b, bound)) => {
+                let gap = gap(latency, bound);
+                Ok(self.finish(b, gap)?)
+            }
+            None => {
+                let help = "use a larger device or a smaller network";
+                Err(self.refusal("any latency", &Shortage::Together, help).into())
+            }
+        }
+    }
+}
