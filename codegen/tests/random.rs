@@ -135,11 +135,17 @@ fn movers_of_elements() {
 
 #[test]
 fn programs() {
-    let all = designs("p", 24, |b| {
+    let mut all = designs("p", 24, |b| {
         for y in b.program() {
             b.sink(y);
         }
     });
+    all.extend(designs("q", 16, |b| {
+        b.intervals = true;
+        for y in b.program() {
+            b.sink(y);
+        }
+    }));
     harness::check(&all, &mut rng(7));
 }
 

@@ -9,6 +9,7 @@ use crate::graph::{Graph, Linear, NodeId, Operand};
 use crate::interval::Interval;
 use crate::pipeline::{PipelineOptions, pipeline, stages};
 use crate::quantizer::{Quantizer, Rounding, wrap_word};
+use crate::serial::Digits;
 use crate::solve::{InputSpec, Job, Options, Rows, append, solve_all};
 use crate::steps::Steps;
 use crate::tabulate::tabulate;
@@ -63,7 +64,13 @@ struct Product {
 }
 
 /// What makes two products the same to the solver.
-type ProductKey<'a> = (&'a Rows, &'a [InputSpec], &'a [i64], Option<u32>);
+type ProductKey<'a> = (&'a Rows, &'a [InputSpec], Option<&'a [i64]>, Option<u32>);
+
+/// A product's graph, with its digits where it is one for digits.
+struct Solved<'a> {
+    graph: &'a Graph,
+    digits: Option<&'a Digits>,
+}
 
 /// A program under construction: values are appended, each computed from earlier ones, and some are made outputs.
 ///
@@ -356,29 +363,51 @@ impl ProgramBuilder {
         let (biases, taken) = self.folded();
         let specs: Vec<Vec<InputSpec>> =
             self.products.iter().map(|p| p.values.iter().map(|&v| self.spec(v)).collect()).collect();
+        let digits: Vec<Option<Digits>> =
+            self.products.iter().zip(&specs).map(|(p, s)| Digits::new(&p.rows, s, options.interval)).collect();
         let mut first: HashMap<ProductKey, usize> = HashMap::new();
         let mut jobs = Vec::new();
-        // The job of each product.
-        let mut job_of = Vec::with_capacity(self.products.len());
-        for ((p, inputs), bias) in self.products.iter().zip(&specs).zip(&biases) {
-            let at = *first.entry((&p.rows, inputs, bias, p.max_depth)).or_insert_with(|| {
-                let max_depth = p.max_depth.or(options.max_depth);
-                jobs.push(Job { rows: &p.rows, inputs, bias: Some(bias), max_depth, slack: 0 });
+        let mut job = |rows, inputs, bias, max_depth: Option<u32>| {
+            *first.entry((rows, inputs, bias, max_depth)).or_insert_with(|| {
+                let max_depth = max_depth.or(options.max_depth);
+                jobs.push(Job { rows, inputs, bias, max_depth, slack: 0 });
                 jobs.len() - 1
-            });
-            job_of.push(at);
+            })
+        };
+        // The job of each product, and that of its digits.
+        let mut jobs_of = Vec::with_capacity(self.products.len());
+        for (((p, inputs), bias), digits) in self.products.iter().zip(&specs).zip(&biases).zip(&digits) {
+            let whole = job(&p.rows, inputs, Some(bias), p.max_depth);
+            let own = digits.as_ref().map(|d| (job(&d.rows, &d.inputs, None, p.max_depth), d));
+            jobs_of.push((whole, own));
         }
         let count = jobs.len();
         let all: Vec<Job> = slacks.iter().flat_map(|&slack| jobs.iter().map(move |j| Job { slack, ..*j })).collect();
         let parts = solve_all(&all, options);
-        (0..slacks.len()).map(|s| self.join(&parts[s * count..(s + 1) * count], &job_of, &taken, options)).collect()
+        let graphs = (0..slacks.len()).map(|s| {
+            let parts = &parts[s * count..(s + 1) * count];
+            let choose = |own: &(usize, Option<(usize, &Digits)>)| match own.1 {
+                Some((j, d)) => d.price(&parts[j], options) < graph_luts(&parts[own.0], &options.cost),
+                None => false,
+            };
+            let chosen: Vec<Solved> = jobs_of
+                .iter()
+                .map(|own| match own.1 {
+                    Some((j, digits)) if choose(own) => Solved { graph: &parts[j], digits: Some(digits) },
+                    _ => Solved { graph: &parts[own.0], digits: None },
+                })
+                .collect();
+            self.join(&chosen, &biases, &taken, options)
+        });
+        graphs.collect()
     }
 
     /// Joins the products' graphs, with the functions between them.
-    fn join(&self, parts: &[Graph], job_of: &[usize], taken: &[bool], options: &Options) -> Graph {
+    fn join(&self, parts: &[Solved], biases: &[Vec<i64>], taken: &[bool], options: &Options) -> Graph {
         let mut g = Graph::default();
         let mut wires: Vec<NodeId> = Vec::with_capacity(self.defs.len());
         let mut results: Vec<Linear> = Vec::new();
+        let mut loaded: HashMap<(NodeId, u32), NodeId> = HashMap::new();
         // Rows of which only their quantizers know the exact meaning.
         let mut taken_row = vec![false; self.defs.len()];
         for (i, d) in self.defs.iter().enumerate() {
@@ -396,7 +425,17 @@ impl ProgramBuilder {
                     if *row == 0 {
                         let inputs: Vec<NodeId> =
                             self.products[*product].values.iter().map(|v| wires[v.index()]).collect();
-                        results = append(&mut g, &parts[job_of[*product]], &inputs);
+                        let part = &parts[*product];
+                        results = match part.digits {
+                            None => append(&mut g, part.graph, &inputs),
+                            Some(digits) => {
+                                let p = &self.products[*product];
+                                let specs: Vec<InputSpec> = p.values.iter().map(|&v| self.spec(v)).collect();
+                                let bias = Some(biases[*product].as_slice());
+                                let whole = Job { rows: &p.rows, inputs: &specs, bias, max_depth: None, slack: 0 };
+                                digits.append(&mut g, part.graph, &whole, &inputs, &mut loaded)
+                            }
+                        };
                     }
                     let out = results[*row];
                     let node = match out.term {

@@ -83,7 +83,7 @@ impl DelayModel {
         let n = g.node(id);
         let adds = match n.op {
             Op::Add { a, b, carry, .. } => carry.is_some() || g.overlap(a, b) > 0,
-            Op::Digit { .. } => true,
+            Op::Digit { .. } | Op::Accumulate { .. } => true,
             Op::Affine { bias, .. } => bias != 0,
             Op::Max { .. } => true,
             _ => false,
@@ -95,6 +95,9 @@ impl DelayModel {
             Self::Levels => f64::from(u8::from(adds && !matches!(n.op, Op::Affine { .. }))),
             Self::Nanoseconds { lut, route, carry } => match n.op {
                 Op::AtLeast { src, .. } => lut + route + carry * f64::from(g.node(src).width()),
+                Op::Accumulate { src, bits, count, start } => {
+                    lut + route + carry * f64::from(g.accumulator(src, bits, count, start).width())
+                }
                 // A comparison, then a selection.
                 Op::Max { .. } => 2.0 * (lut + route) + carry * f64::from(n.width()),
                 Op::Quant { quantizer: q, .. } => {
@@ -201,6 +204,9 @@ pub fn node_luts(g: &Graph, id: NodeId, model: &CostModel) -> f64 {
             if apart { 0.0 } else { f64::from(g.node(a).width().max(g.node(b).width()) + n.width()) }
         }
         Op::Table { index } => table_network(&g.tables[index as usize], n.width()).luts.len() as f64,
+        // Every digit but the highest is loaded or shifted.
+        Op::Serial { src, bits } => f64::from(g.node(src).width().saturating_sub(bits)),
+        Op::Accumulate { src, bits, count, start } => f64::from(g.accumulator(src, bits, count, start).width()),
     }
 }
 

@@ -24,13 +24,16 @@ mod cse;
 mod error;
 mod flow;
 mod lut;
+mod phases;
 mod pipeline;
 mod program;
+mod serial;
 mod solve;
 mod steps;
 mod tabulate;
 mod tree;
 mod verilog;
+mod verilog_serial;
 mod verilog_tables;
 
 // The program that all of this makes is hardware-level data: its types, meaning and node builders live there.

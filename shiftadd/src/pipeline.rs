@@ -3,6 +3,7 @@
 use crate::cost::DelayModel;
 use crate::flow::MinCut;
 use crate::graph::{Graph, NodeId, Op};
+use crate::phases;
 use netfold_ir::hw::program::{Pipeline, root};
 
 /// What the placement is asked for.
@@ -44,17 +45,43 @@ fn earliest(g: &Graph, delays: &[f64], limit: f64) -> Vec<(u32, f64)> {
 
 /// The number of stages that [`pipeline`] makes.
 pub(crate) fn stages(g: &Graph, options: &PipelineOptions) -> u32 {
+    if phases::is_serial(g) {
+        return phases::pipeline(g, &options.delay, limit(options)).stages;
+    }
     let early = earliest(g, &delays(g, options), limit(options));
     (early.iter().map(|e| e.0).max().unwrap_or(0) + 1).max(options.min_stages.max(1))
 }
 
 /// Places the registers of a graph.
 pub fn pipeline(g: &Graph, options: &PipelineOptions) -> Pipeline {
-    let n = g.nodes.len();
-    let delays = delays(g, options);
     let limit = limit(options);
-    let early = earliest(g, &delays, limit);
-    let stages = (early.iter().map(|e| e.0).max().unwrap_or(0) + 1).max(options.min_stages.max(1));
+    let serial = phases::is_serial(g);
+    let mut p = if serial {
+        phases::pipeline(g, &options.delay, limit)
+    } else {
+        let (stage, stages) = place(g, &delays(g, options), limit, options.min_stages);
+        Pipeline { stage, stages, register_bits: 0 }
+    };
+    let last = p.last_reads(g);
+    for (i, node) in g.nodes.iter().enumerate() {
+        let ranks = match node.op {
+            Op::Const(_) | Op::Shr { .. } => 0,
+            Op::Input(_) if !serial => last[i] + 1,
+            _ => last[i] - p.stage[i],
+        };
+        p.register_bits += u64::from(ranks) * u64::from(node.width());
+    }
+    if serial {
+        p.register_bits += phases::own_register_bits(g, &p);
+    }
+    p
+}
+
+/// The stage of each node of a graph, and their number: the fewest stages, then the fewest register bits.
+pub(crate) fn place(g: &Graph, delays: &[f64], limit: f64, min_stages: u32) -> (Vec<u32>, u32) {
+    let n = g.nodes.len();
+    let early = earliest(g, delays, limit);
+    let stages = (early.iter().map(|e| e.0).max().unwrap_or(0) + 1).max(min_stages.max(1));
     let mut consumers: Vec<Vec<u32>> = vec![Vec::new(); n];
     for i in 0..n {
         let id = NodeId(i as u32);
@@ -125,15 +152,5 @@ pub fn pipeline(g: &Graph, options: &PipelineOptions) -> Pipeline {
             }
         }
     }
-    let mut p = Pipeline { stage, stages, register_bits: 0 };
-    let last = p.last_reads(g);
-    for (i, node) in g.nodes.iter().enumerate() {
-        let ranks = match node.op {
-            Op::Const(_) | Op::Shr { .. } => 0,
-            Op::Input(_) => last[i] + 1,
-            _ => last[i] - p.stage[i],
-        };
-        p.register_bits += u64::from(ranks) * u64::from(node.width());
-    }
-    p
+    (stage, stages)
 }

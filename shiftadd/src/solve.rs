@@ -43,11 +43,22 @@ pub struct Options {
     /// The most index bits of tables that replace parts of the graph where they are cheaper; zero makes none. At most
     /// [`Table::MAX_BITS`](netfold_ir::hw::program::Table::MAX_BITS).
     pub table_bits: u32,
+    /// Cycles from an input vector to the next. Above 1, a product's inputs are taken apart to as many digits and the graph is one
+    /// for digits, where that takes fewer lookup tables.
+    pub interval: u32,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { cost: CostModel::default(), max_depth: None, slack: 1, threads: 0, tries: 8, table_bits: 10 }
+        Self {
+            cost: CostModel::default(),
+            max_depth: None,
+            slack: 1,
+            threads: 0,
+            tries: 8,
+            table_bits: 10,
+            interval: 1,
+        }
     }
 }
 

@@ -29,6 +29,11 @@ struct Pass<'a> {
     arrivals: Option<(DelayModel, Vec<f64>)>,
 }
 
+/// Whether a node's value comes from outside of what a table can compute: from a port, or from other cycles.
+fn is_source(op: &Op) -> bool {
+    matches!(op, Op::Input(_) | Op::Serial { .. } | Op::Accumulate { .. })
+}
+
 /// All bits of a node that are not known to be zero.
 fn all_bits(g: &Graph, id: NodeId) -> u64 {
     let n = g.node(id);
@@ -57,7 +62,7 @@ fn add_leaf(g: &Graph, cut: &mut Vec<Leaf>, mut id: NodeId, mut mask: u64) {
 fn reads(g: &Graph, id: NodeId, top: u32, cut: &mut Vec<Leaf>) {
     let low = |o: Operand| if top >= o.shift { (2u64 << (top - o.shift).min(62)) - 1 } else { 0 };
     match g.node(id).op {
-        Op::Input(_) | Op::Const(_) => {}
+        Op::Input(_) | Op::Const(_) | Op::Serial { .. } | Op::Accumulate { .. } => {}
         Op::Add { a, b, carry, .. } => {
             add_leaf(g, cut, a.node, low(a));
             add_leaf(g, cut, b.node, low(b));
@@ -136,7 +141,7 @@ pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32, delay: O
 impl Pass<'_> {
     fn visit(&mut self, id: NodeId) {
         let n = *self.g.node(id);
-        if matches!(n.op, Op::Input(_) | Op::Const(_) | Op::Shr { .. }) || n.range.lo == n.range.hi {
+        if is_source(&n.op) || matches!(n.op, Op::Const(_) | Op::Shr { .. }) || n.range.lo == n.range.hi {
             return;
         }
         // All bits of a sum depend on nearly all bits of its terms, so wide tables do not pay.
@@ -198,7 +203,7 @@ impl Pass<'_> {
             let mut best: Option<(u32, std::cmp::Reverse<NodeId>, Vec<Leaf>)> = None;
             for k in 0..cut.len() {
                 let (node, mask) = cut[k];
-                if matches!(self.g.node(node).op, Op::Input(_)) {
+                if is_source(&self.g.node(node).op) {
                     continue;
                 }
                 let mut next = cut.clone();
@@ -272,7 +277,7 @@ impl Pass<'_> {
 
     /// The table of a cut; `None` where an input lies in the cone.
     fn table(&mut self, id: NodeId, cut: &[Leaf], cone: &[NodeId]) -> Option<Table> {
-        if cone.iter().any(|n| matches!(self.g.node(*n).op, Op::Input(_))) {
+        if cone.iter().any(|n| is_source(&self.g.node(*n).op)) {
             return None;
         }
         let mut bits = Vec::new();

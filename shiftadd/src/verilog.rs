@@ -4,7 +4,9 @@ use std::fmt::Write;
 
 use crate::graph::{Graph, NodeId, Op, Operand};
 use crate::interval::Interval;
+use crate::phases::is_serial;
 use crate::quantizer::{Overflow, Quantizer, Rounding};
+use crate::verilog_serial::Runs;
 use netfold_ir::hw::program::{Pipeline, root};
 
 /// How the module looks.
@@ -38,6 +40,8 @@ pub(crate) struct Emitter<'a> {
     pub g: &'a Graph,
     pub p: &'a Pipeline,
     pub names: Vec<String>,
+    /// Width of each input port.
+    pub port_bits: Vec<u32>,
 }
 
 /// `name[high:low]`, without a select where it is the whole word.
@@ -105,7 +109,7 @@ impl Emitter<'_> {
     }
 
     /// The low `w` bits of `node << shift` in two's complement.
-    fn word_bits(&self, o: Operand, stage: u32, w: u32) -> String {
+    pub fn word_bits(&self, o: Operand, stage: u32, w: u32) -> String {
         let n = self.g.node(o.node);
         let (name, base) = self.wire(o.node, stage);
         let full = self.g.node(root(self.g, o.node)).width();
@@ -425,15 +429,24 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
             Op::Table { .. } => format!("tab{i}"),
             Op::Affine { .. } => format!("off{i}"),
             Op::Const(_) => format!("const{i}"),
+            Op::Serial { .. } => format!("dig{i}"),
+            Op::Accumulate { .. } => format!("acc{i}"),
             _ => format!("sum{i}"),
         });
     }
-    let e = Emitter { g, p, names };
+    let inputs =
+        g.nodes.iter().filter_map(|n| if let Op::Input(k) = n.op { Some((k, n.width().max(1))) } else { None });
+    let port_bits = inputs.map(|(k, w)| options.input_bits.get(k).copied().unwrap_or(0).max(w)).collect();
+    let e = Emitter { g, p, names, port_bits };
+    let mut runs = is_serial(g).then(|| Runs::new(g, p));
     let output_stage = if options.open_outputs { p.stages - 1 } else { p.stages };
     let last = p.last_reads_before(g, output_stage);
     let mut ports = Vec::new();
     if !options.combinational {
         ports.push("  input  wire clk".to_string());
+    }
+    if runs.is_some() {
+        ports.push("  input  wire start".to_string());
     }
     if options.valid {
         ports.push("  input  wire in_valid".to_string());
@@ -441,10 +454,10 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
     }
     let mut body = String::new();
     let mut regs = String::new();
-    for n in &g.nodes {
+    for (i, n) in g.nodes.iter().enumerate() {
         let Op::Input(k) = n.op else { continue };
         let w = n.width().max(1);
-        let port = options.input_bits.get(k).copied().unwrap_or(0).max(w);
+        let port = e.port_bits[k];
         ports.push(format!("  input  wire [{}:0] x{k}", port - 1));
         if options.combinational {
             let _ = writeln!(
@@ -454,7 +467,7 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
                 slice(&format!("x{k}"), 0, w, port),
                 range_note(n)
             );
-        } else {
+        } else if runs.as_ref().is_none_or(|r| r.registered[i]) {
             let _ = writeln!(body, "  reg  [{}:0] in{k};  // {}", w - 1, range_note(n));
             let _ = writeln!(regs, "    in{k} <= {};", slice(&format!("x{k}"), 0, w, port));
         }
@@ -486,6 +499,11 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
                 Op::AtLeast { .. } => e.at_least(i, &mut body),
                 Op::Max { .. } => e.max(i, &mut body),
                 Op::Table { .. } => e.table(i, &mut body),
+                Op::Serial { .. } | Op::Accumulate { .. } => {
+                    if let Some(runs) = &mut runs {
+                        runs.register(&e, i, &mut body, &mut regs);
+                    }
+                }
                 Op::Input(_) | Op::Const(_) | Op::Shr { .. } => {}
             }
         }
@@ -511,11 +529,24 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         p.stages,
         p.register_bits
     );
-    if !options.combinational {
+    if runs.is_some() {
+        let _ = writeln!(
+            text,
+            "// Digits of {} cycles; `start` comes with the inputs; results for one cycle after {} rising edges.",
+            g.phases(),
+            output_stage + 1
+        );
+    } else if !options.combinational {
         let _ = writeln!(text, "// A new input vector every cycle; results after {} rising edges.", output_stage + 1);
+    }
+    if runs.is_some() {
+        text.push_str("// verilator lint_off UNUSEDSIGNAL\n");
     }
     let _ = writeln!(text, "module {} (\n{}\n);", options.module, ports.join(",\n"));
     text.push_str("  // Sums keep the bits that only decide carries.\n  // verilator lint_off UNUSEDSIGNAL\n");
+    if let Some(runs) = &runs {
+        runs.declare(&mut text, &mut regs);
+    }
     text.push_str(&declared);
     text.push_str(&body);
     for (j, o) in g.outputs.iter().enumerate() {
@@ -545,5 +576,8 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
         let _ = write!(text, "\n  always @(posedge clk) begin\n{regs}  end\n");
     }
     text.push_str("endmodule\n");
+    if runs.is_some() {
+        text.push_str("// verilator lint_on UNUSEDSIGNAL\n");
+    }
     text
 }

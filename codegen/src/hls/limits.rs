@@ -37,6 +37,12 @@ pub(super) fn check_streams(design: &Design) -> Result<(), Diags> {
         let found = match &module.kind {
             Kind::Mvu(m) => check_mvu(module, m, bits),
             Kind::Vvu(v) => check_vvu(module, v, bits),
+            Kind::Program(p) if p.interval > 1 => Err(Diag::new(
+                Code::Unsupported,
+                place(module),
+                format!("a program of an interval of {} cycles has no HLS code", p.interval),
+            )
+            .help("set `unrolled: {interval: 1}`, or use the backend verilog")),
             _ => Ok(()),
         };
         diags.take(found);

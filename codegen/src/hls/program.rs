@@ -79,6 +79,8 @@ fn body(p: &Program) -> String {
             Op::Quant { src, quantizer } => {
                 quantized(&format!("v{}", src.0), &quantizer, g.node(src).range, node.range)
             }
+            // Refused before anything is written: `limits`.
+            Op::Serial { .. } | Op::Accumulate { .. } => literal(0),
             Op::AtLeast { src, bound } => format!("v{} >= {}", src.0, literal(bound)),
             Op::Max { a, b } => format!("v{0} >= v{1} ? {t}(v{0}) : {t}(v{1})", a.0, b.0),
             Op::Table { index } => {

@@ -25,6 +25,7 @@ primitives!(
     "netfold_fifo",
     "netfold_global_reduce",
     "netfold_grid",
+    "netfold_interval",
     "netfold_line",
     "netfold_mul_add",
     "netfold_multiply",

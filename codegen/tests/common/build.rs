@@ -27,12 +27,14 @@ impl Open {
 pub struct Builder {
     pub design: Design,
     pub rng: ChaCha8Rng,
+    /// Whether programs may take several cycles a beat.
+    pub intervals: bool,
     count: usize,
 }
 
 impl Builder {
     pub fn new(name: &str, rng: ChaCha8Rng) -> Builder {
-        Builder { design: Design::new(name), rng, count: 0 }
+        Builder { design: Design::new(name), rng, intervals: false, count: 0 }
     }
 
     fn module(&mut self, kind: Kind) -> ModuleId {

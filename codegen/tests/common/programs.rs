@@ -48,8 +48,9 @@ impl Builder {
             layers.push(Layer { matrix, bias, quantizers, max_depth: None });
             columns = rows;
         }
-        let options = Options { threads: 1, tries: 1, ..Options::default() };
         let combinational = self.rng.random_range(0..5) == 0;
+        let interval = if combinational || !self.intervals { 1 } else { pick(&mut self.rng, &[1, 2, 3, 4]) };
+        let options = Options { threads: 1, tries: 1, interval, ..Options::default() };
         let period = if combinational { None } else { Some(self.rng.random_range(0.6..4.0)) };
         let placement = PipelineOptions { delay: DelayModel::ultrascale_plus(), period, min_stages: 0 };
         let (graph, pipeline) = compile_pipelined(&specs, &layers, &options, &placement).expect("small");
@@ -66,7 +67,15 @@ impl Builder {
         }
         let lanes = inputs.iter().map(|i| i.lanes).collect();
         let (graph, pipeline) = (Arc::new(graph), Arc::new(pipeline));
-        let kind = Kind::Program(Program { graph, pipeline, combinational, inputs: lanes, outputs, beats });
+        let kind = Kind::Program(Program {
+            graph,
+            pipeline,
+            combinational,
+            inputs: lanes,
+            outputs,
+            beats,
+            interval: interval as usize,
+        });
         self.add(kind, &inputs, &types)
     }
 }

@@ -212,7 +212,12 @@ pub struct Unrolled {
     pub beat: Option<Beat>,
     /// Where registers are.
     pub registers: Option<Registers>,
+    /// Cycles from a beat to the next: 1 to [`MOST_INTERVAL`].
+    pub interval: Option<u64>,
 }
+
+/// The longest interval of an unrolled part. No word has more digits.
+pub const MOST_INTERVAL: u64 = 32;
 
 /// Keys of `target`.
 pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization"];
@@ -222,7 +227,7 @@ pub(crate) const ONE_PIXEL: &str = "a convolution computes one output pixel at o
 
 pub(crate) const FOLDING_KEYS: &[&str] = &["pe", "simd", "early", "parallel", "style", "weights", "multipliers"];
 /// Keys of `unrolled`.
-pub(crate) const UNROLLED_KEYS: &[&str] = &["beat", "registers"];
+pub(crate) const UNROLLED_KEYS: &[&str] = &["beat", "registers", "interval"];
 /// Keys of `calibration`.
 pub(crate) const CALIBRATION_KEYS: &[&str] = &["data", "bits", "method", "percentile"];
 /// Keys of `quantization`.
@@ -247,6 +252,7 @@ pub(crate) fn unrolled(report: &mut Report<'_>, item: &Item<'_>) -> Unrolled {
         match entry.key {
             "beat" => unrolled.beat = report.choice(&entry, &Beat::ALL),
             "registers" => unrolled.registers = report.choice(&entry, &Registers::ALL),
+            "interval" => unrolled.interval = report.integer(&entry, 1..=MOST_INTERVAL),
             _ => report.unknown(&entry, UNROLLED_KEYS),
         }
     }

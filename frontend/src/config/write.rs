@@ -96,6 +96,7 @@ fn unrolled(unrolled: &Unrolled) -> Map {
     let mut map = Map::default();
     map.put("beat", unrolled.beat.map(|b| b.as_str()));
     map.put("registers", unrolled.registers.map(|r| r.as_str()));
+    map.put("interval", unrolled.interval);
     map
 }
 

@@ -23,7 +23,7 @@ impl Kind {
     pub fn firings(&self) -> usize {
         match self {
             Kind::Source { beats, .. } | Kind::Sink { beats, .. } => *beats,
-            Kind::Program(p) => p.beats,
+            Kind::Program(p) => p.beats * p.interval,
             Kind::Mvu(m) => m.vectors * m.neuron_fold() * m.synapse_fold(),
             Kind::Vvu(v) => v.pixels * (v.channels() / v.pe) * (v.weights.cols / v.simd),
             Kind::Swu(s) => s.size[0] * s.size[1] * (s.channels / s.lanes),
@@ -77,6 +77,7 @@ impl Kind {
             }
             Kind::LinComb { coefficients, .. } => Step { take: ones(coefficients.len()), give: 1 },
             Kind::Mul { .. } => Step { take: 3, give: 1 },
+            Kind::Program(p) if !i.is_multiple_of(p.interval) => Step { take: 0, give: 0 },
             Kind::Program(p) => Step { take: ones(p.inputs.len()), give: ones(p.outputs.len()) },
             Kind::Fork { outputs, .. } => Step { take: 1, give: ones(*outputs) },
             Kind::Concat { parts, .. } => {

@@ -113,6 +113,7 @@ fn compile(
             _ => 0,
         },
     });
+    let interval = graph.phases() as usize;
     let program = Program {
         graph: Arc::new(graph),
         pipeline: Arc::new(pipeline),
@@ -120,6 +121,7 @@ fn compile(
         inputs: inputs.collect(),
         outputs: region.outputs.iter().map(|id| lanes(*id)).collect(),
         beats: region.beats,
+        interval,
     };
     let last = region.nodes.last().map(|id| net.graph.node(*id).name.clone()).unwrap_or_default();
     program.verify().map_err(|cause| Diag::internal(&last, cause))?;

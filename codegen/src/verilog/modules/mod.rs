@@ -121,7 +121,11 @@ fn decisions(module: &Module) -> Vec<String> {
         Kind::Program(p) => {
             let how =
                 if p.combinational { "no registers".to_string() } else { format!("{} stages", p.pipeline.stages) };
-            vec![format!("Straight-line program of {} operations, {how}; a new beat every cycle.", p.graph.nodes.len())]
+            let rate = if p.interval == 1 { "cycle".to_string() } else { format!("{} cycles", p.interval) };
+            vec![format!(
+                "Straight-line program of {} operations, {how}; a new beat every {rate}.",
+                p.graph.nodes.len()
+            )]
         }
         _ => Vec::new(),
     };
@@ -187,6 +191,15 @@ struct Stage {
 }
 
 #[derive(Template)]
+#[template(path = "verilog/instances/interval.sv")]
+struct Interval {
+    latency: usize,
+    interval: usize,
+    inputs: usize,
+    outputs: usize,
+}
+
+#[derive(Template)]
 #[template(path = "verilog/instances/cast.sv")]
 struct Cast<'a> {
     instance: &'a str,
@@ -232,6 +245,12 @@ impl Context<'_> {
     /// Control of a module that takes from every input and gives to every output at each firing.
     fn stage(&self) -> Result<String, Diag> {
         self.text(&Stage { latency: self.module.latency(), inputs: self.ins.len(), outputs: self.outs.len() })
+    }
+
+    /// As [`Context::stage`] for a module that fires every `interval` cycles at most, more than one; `fire` says when.
+    fn interval(&self, interval: usize) -> Result<String, Diag> {
+        let (latency, inputs, outputs) = (self.module.latency(), self.ins.len(), self.outs.len());
+        self.text(&Interval { latency, interval, inputs, outputs })
     }
 
     /// Changes the element width of a beat from that of `from_ty` to `to_bits`: an instance, or an assignment where they agree.

@@ -27,10 +27,13 @@ pub(super) fn program(c: &mut Context, p: &Program) -> Result<String, Diag> {
         emit_verilog(&p.graph, &p.pipeline, &options)
     );
     c.files.insert(format!("rtl/{graph}.sv"), source);
-    let mut code = c.stage()?;
+    let mut code = if p.interval == 1 { c.stage()? } else { c.interval(p.interval)? };
     let mut ports = Vec::new();
     if !p.combinational {
         ports.push("      .clk(clk)".to_string());
+    }
+    if p.graph.phases() > 1 {
+        ports.push("      .start(fire)".to_string());
     }
     let inputs = p.graph.nodes.iter().filter(|n| matches!(n.op, Op::Input(_)));
     for ((i, (port, lane)), node) in elements(&p.inputs).enumerate().zip(inputs) {
@@ -55,7 +58,10 @@ pub(super) fn program(c: &mut Context, p: &Program) -> Result<String, Diag> {
         let _ = writeln!(results, "  assign {} = {value};", slice(&format!("out{port}_data"), lane, bits));
     }
     let _ = write!(code, "{wires}  {graph} u_graph (\n{}\n  );\n{results}", ports.join(",\n"));
-    let data: Vec<String> = (0..c.ins.len()).map(|i| format!("in{i}_data")).collect();
+    let mut data: Vec<String> = (0..c.ins.len()).map(|i| format!("in{i}_data")).collect();
+    if p.interval > 1 && p.graph.phases() == 1 {
+        data.push("fire".to_string());
+    }
     let _ = writeln!(code, "  wire unused = &{{1'b0, {}}};", data.join(", "));
     Ok(code)
 }

@@ -119,6 +119,25 @@ pub enum Op {
         /// The index.
         index: u32,
     },
+    /// The digits of a word, one a phase, the lowest first: in phase `p` bits `[p * bits, (p + 1) * bits)` of `src`, the sign bit
+    /// of a signed word inverted, so that all digits are unsigned ([`super::serial`]).
+    Serial {
+        /// The node read.
+        src: NodeId,
+        /// Bits a digit.
+        bits: u32,
+    },
+    /// The sum over phases: `start` and the sum of `src << (p * bits)` for the first `count` phases ([`super::serial`]).
+    Accumulate {
+        /// The value of a phase.
+        src: Operand,
+        /// Bits a phase is worth more than the one before.
+        bits: u32,
+        /// Phases added.
+        count: u32,
+        /// Constant summand.
+        start: i64,
+    },
 }
 
 impl Op {
@@ -139,8 +158,10 @@ impl Op {
                     x.node = map(x.node);
                 }
             }
-            Op::Affine { a, .. } => a.node = map(a.node),
-            Op::Shr { src, .. } | Op::Quant { src, .. } | Op::AtLeast { src, .. } => *src = map(*src),
+            Op::Affine { a, .. } | Op::Accumulate { src: a, .. } => a.node = map(a.node),
+            Op::Shr { src, .. } | Op::Quant { src, .. } | Op::AtLeast { src, .. } | Op::Serial { src, .. } => {
+                *src = map(*src);
+            }
             Op::Max { a, b } => (*a, *b) = (map(*a), map(*b)),
             Op::Table { .. } => {}
         }
@@ -412,32 +433,23 @@ impl Graph {
                 let x = xs.map(|x| x.map(|x| x.node));
                 [Some(a.node), x[0], x[1], x[2], x[3], x[4]]
             }
-            Op::Affine { a, .. } => [Some(a.node), None, None, None, None, None],
-            Op::Shr { src, .. } | Op::Quant { src, .. } | Op::AtLeast { src, .. } => {
+            Op::Affine { a, .. } | Op::Accumulate { src: a, .. } => [Some(a.node), None, None, None, None, None],
+            Op::Shr { src, .. } | Op::Quant { src, .. } | Op::AtLeast { src, .. } | Op::Serial { src, .. } => {
                 [Some(src), None, None, None, None, None]
             }
         };
         list.into_iter().flatten().chain(read)
     }
 
-    /// The values of all nodes for one input vector.
-    pub fn eval_nodes(&self, x: &[i64]) -> Vec<i64> {
-        let mut v: Vec<i64> = Vec::with_capacity(self.nodes.len());
-        for n in &self.nodes {
-            let value = if let Op::Input(i) = n.op { x[i] } else { self.eval_node(n, &v) };
-            v.push(value);
-        }
-        v
-    }
-
-    /// The value of a node, given those of the nodes that it reads, by their index. An input is zero.
+    /// The value of a node, given those of the nodes that it reads, by their index. What is not a function of one phase's values
+    /// (an input, a digit, a sum over phases) is zero.
     pub fn eval_node(&self, n: &Node, v: &[i64]) -> i64 {
         let scaled = |o: Operand| {
             let t = v[o.node.index()] << o.shift;
             if o.neg { -t } else { t }
         };
         match n.op {
-            Op::Input(_) => 0,
+            Op::Input(_) | Op::Serial { .. } | Op::Accumulate { .. } => 0,
             Op::Const(k) => k,
             Op::Add { a, b, carry, bias } => {
                 let c = carry.map_or(0, |c| ((v[c.node.index()] & 1) ^ i64::from(c.neg)) << c.shift);
@@ -458,17 +470,6 @@ impl Graph {
             Op::Max { a, b } => v[a.index()].max(v[b.index()]),
             Op::Table { index } => self.tables[index as usize].eval(v),
         }
-    }
-
-    /// Checks that every value of one input vector lies in its node's interval and has its known-zero low bits; the
-    /// first node that does not, with its value.
-    pub fn check(&self, x: &[i64]) -> Result<(), (NodeId, i64)> {
-        for (i, (v, n)) in self.eval_nodes(x).into_iter().zip(&self.nodes).enumerate() {
-            if !n.range.contains(v) || v & ((1i64 << n.zeros.min(62)) - 1) != 0 {
-                return Err((NodeId(i as u32), v));
-            }
-        }
-        Ok(())
     }
 
     /// Operands come before their readers, inputs are numbered from zero without gaps, and widths stay below 63 bits.
@@ -504,18 +505,6 @@ impl Graph {
         if inputs != self.inputs || self.outputs.iter().any(outside) {
             return Err("inputs or outputs of the program do not exist");
         }
-        Ok(())
-    }
-
-    /// The outputs for one input vector. `x` has one value an input.
-    pub fn eval(&self, x: &[i64]) -> Vec<i64> {
-        let v = self.eval_nodes(x);
-        self.outputs
-            .iter()
-            .map(|o| {
-                let t = o.term.map_or(0, |t| (v[t.node.index()] << t.shift) * if t.neg { -1 } else { 1 });
-                t + o.offset
-            })
-            .collect()
+        self.verify_phases()
     }
 }

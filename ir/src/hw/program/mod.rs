@@ -1,6 +1,6 @@
 //! Straight-line programs: what an unrolled part of a network computes, adder by adder, and in which pipeline stage.
 //!
-//! A [`Program`] is a module that takes a beat of every input and gives one beat at each firing. Its [`Graph`] is made by the
+//! A [`Program`] is a module that takes a beat of every input and gives one beat every `interval` cycles. Its [`Graph`] is made by the
 //! solver of the `shiftadd` crate, which finds few adders and places the registers; here is what the result means.
 
 pub mod counts;
@@ -8,11 +8,12 @@ pub mod graph;
 pub mod interval;
 mod placement;
 pub mod quantizer;
+pub mod serial;
 pub mod table;
 
 pub use graph::{CarryBit, Field, Graph, Linear, Node, NodeId, Op, Operand};
 pub use interval::{Interval, bit_len, csd_digits, wrap_window};
-pub use placement::{Pipeline, root};
+pub use placement::{Pipeline, lag, root};
 pub use quantizer::{Overflow, Quantizer, Rounding};
 pub use table::{BitRef, Table};
 
@@ -35,6 +36,14 @@ pub struct Program {
     pub outputs: Vec<usize>,
     /// Beats a frame of every input and output.
     pub beats: usize,
+    /// Cycles from a beat to the next, at least as many as the graph has phases.
+    #[serde(default = "one")]
+    pub interval: usize,
+}
+
+/// The interval of a program that says none.
+fn one() -> usize {
+    1
 }
 
 impl Program {
@@ -79,7 +88,10 @@ impl Program {
         if self.beats == 0 || !ports.contains(&self.inputs.len()) {
             return Err("a program of no beats or of more than 64 inputs");
         }
-        if self.combinational && self.pipeline.stages != 1 {
+        if self.interval < self.graph.phases() as usize {
+            return Err("the program's interval is shorter than its phases");
+        }
+        if self.combinational && (self.pipeline.stages != 1 || self.interval != 1) {
             return Err("a combinational program has stages");
         }
         let plain = |o: &Linear| o.offset == 0 && o.term.is_some_and(|t| t.shift == 0 && !t.neg);

@@ -22,7 +22,22 @@ pub fn root(g: &Graph, mut id: NodeId) -> NodeId {
     id
 }
 
+/// Stages between the one in which a node's operands are read and its own: an accumulation's result is there after its last phase,
+/// and digits come out of a register.
+pub fn lag(op: &Op) -> u32 {
+    match op {
+        Op::Serial { .. } => 1,
+        Op::Accumulate { count, .. } => *count,
+        _ => 0,
+    }
+}
+
 impl Pipeline {
+    /// The stage in which a node's operands are read; `None`: before stage 0, straight from the inputs.
+    pub fn read_stage(&self, g: &Graph, id: NodeId) -> Option<u32> {
+        self.stage[id.index()].checked_sub(lag(&g.node(id).op))
+    }
+
     /// Stage after which the last register of each node's wire sits: the latest stage that reads it (`stages` for
     /// an output), per root node.
     pub fn last_reads(&self, g: &Graph) -> Vec<u32> {
@@ -36,9 +51,11 @@ impl Pipeline {
             if matches!(g.nodes[i].op, Op::Shr { .. }) {
                 continue;
             }
-            for o in g.operands(NodeId(i as u32)) {
+            let id = NodeId(i as u32);
+            let Some(read) = self.read_stage(g, id) else { continue };
+            for o in g.operands(id) {
                 let r = root(g, o).index();
-                last[r] = last[r].max(self.stage[i]);
+                last[r] = last[r].max(read);
             }
         }
         for t in g.outputs.iter().filter_map(|o| o.term) {
@@ -48,7 +65,7 @@ impl Pipeline {
         last
     }
 
-    /// Every node has a stage, none before those of its operands.
+    /// Every node has a stage, none reads its operands before theirs; only inputs are read before stage 0.
     ///
     /// # Errors
     /// The broken invariant.
@@ -56,7 +73,16 @@ impl Pipeline {
         if self.stage.len() != g.nodes.len() || self.stages == 0 {
             return Err("the program has nodes without a stage");
         }
-        let late = |i: usize| g.operands(NodeId(i as u32)).any(|o| self.stage[o.index()] > self.stage[i]);
+        let late = |i: usize| {
+            let id = NodeId(i as u32);
+            let read = self.read_stage(g, id);
+            g.operands(id).any(|o| match read {
+                Some(read) => self.stage[o.index()] > read,
+                None => {
+                    !matches!(g.node(root(g, o)).op, Op::Input(_)) || matches!(g.node(id).op, Op::Accumulate { .. })
+                }
+            })
+        };
         if (0..g.nodes.len()).any(|i| self.stage[i] >= self.stages || late(i)) {
             return Err("a node of the program is computed before its operands");
         }

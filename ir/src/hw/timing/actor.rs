@@ -87,8 +87,8 @@ fn period(kind: &Kind) -> Option<usize> {
         | Kind::WindowReduce { .. }
         | Kind::LinComb { .. }
         | Kind::Mul { .. }
-        | Kind::Program(_)
         | Kind::Fork { .. } => 1,
+        Kind::Program(p) => p.interval,
         Kind::Vvu(v) => v.weights.cols / v.simd,
         Kind::VectorReduce { length, lanes, .. }
         | Kind::ArgMax { length, lanes, .. }
