@@ -308,6 +308,11 @@ fn target(args: &DesignArgs, config: &Config, clock_mhz: f64, board: &Board) -> 
 }
 
 impl Job {
+    /// Makes designs that have HLS code: programs of several cycles have none, so only a configuration that asks for them makes them.
+    pub fn for_hls(&mut self) {
+        self.config.unrolled.interval.get_or_insert(1);
+    }
+
     /// Folds, lowers and sizes FIFOs.
     ///
     /// # Errors

@@ -274,6 +274,7 @@ fn folding(kind: &Kind) -> String {
         Kind::Vvu(v) => format!("PE {} of {}, SIMD {} of {}", v.pe, v.channels(), v.simd, v.weights.cols),
         Kind::Swu(s) => format!("{} of {} channels", s.lanes, s.channels),
         Kind::Program(p) if p.combinational => "combinational".to_string(),
+        Kind::Program(p) if p.interval > 1 => format!("{} stages, {} cycles a beat", p.pipeline.stages, p.interval),
         Kind::Program(p) => format!("{} stages", p.pipeline.stages),
         _ => String::new(),
     }

@@ -97,14 +97,7 @@ pub fn build(job: &Job) -> Result<(Design, Folding), Diag> {
             }
             let Ok(other) = unrolled(job, Style::Unrolled) else { return streams };
             let Ok(streams) = streams else { return Ok(other) };
-            let area = |design: &Design| {
-                let used = design_cost(design, &job.prices);
-                let device = &job.board.resources;
-                let share = |used: u64, available: u64| used as f64 / available.max(1) as f64;
-                share(used.lut, device.lut)
-                    .max(share(used.dsp, device.dsp_count()))
-                    .max(share(used.bram18, 2 * device.bram36()))
-            };
+            let area = |design: &Design| share_of_device(job, design);
             Ok(if area(&other.0) < area(&streams.0) { other } else { streams })
         }
         whole if job.styles.any(whole) => unrolled(job, whole),
@@ -112,19 +105,17 @@ pub fn build(job: &Job) -> Result<(Design, Folding), Diag> {
     }
 }
 
-/// The design with unrolled parts; `whole` is the style of operators without one of their own.
+/// The largest share of any of the device's resources that a design takes.
+fn share_of_device(job: &Job, design: &Design) -> f64 {
+    let used = design_cost(design, &job.prices);
+    let device = &job.board.resources;
+    let share = |used: u64, available: u64| used as f64 / available.max(1) as f64;
+    share(used.lut, device.lut).max(share(used.dsp, device.dsp_count())).max(share(used.bram18, 2 * device.bram36()))
+}
+
+/// The design with unrolled parts; `whole` is the style of operators without one of their own. Where neither the configuration nor the
+/// target decides the interval of its programs, the smallest design that reaches the target.
 fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
-    let (delay, register_ns) = delays(job.board.family);
-    let registers = job.config.unrolled.registers.unwrap_or(Registers::Clock);
-    let mut unrolling = Unrolling::for_clock(job.clock_mhz, delay);
-    unrolling.period_ns = match registers {
-        Registers::Clock => unrolling.period_ns.map(|p| p - register_ns),
-        Registers::None => None,
-    };
-    if unrolling.period_ns.is_some_and(|p| p <= 0.0) {
-        let cause = format!("{} MHz leave no time between two registers of this device", job.clock_mhz);
-        return Err(Diag::new(Code::DoesNotFit, "clock", cause).help("ask for a slower clock"));
-    }
     let int = &job.prepared.int;
     let cycles = match job.target {
         Target::Interval(n) | Target::Near(n) => n,
@@ -138,6 +129,84 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
         Beat::Auto if cycles >= pixels && pixels > 1 => Granularity::Pixel,
         Beat::Auto => unroll::granularity(int),
     };
+    let beats = if granularity == Granularity::Pixel { pixels } else { 1 };
+    let mut best: Option<(f64, (Design, Folding))> = None;
+    let mut failed = None;
+    for interval in intervals(job, cycles / beats)? {
+        match at_interval(job, whole, granularity, cycles, interval) {
+            Ok(found) => {
+                let area = share_of_device(job, &found.0);
+                let digits = longest_interval(&found.0) > 1;
+                if best.as_ref().is_none_or(|b| area < b.0) {
+                    best = Some((area, found));
+                }
+                // Shorter intervals of words that give no more than one digit are the same design.
+                if !digits {
+                    break;
+                }
+            }
+            Err(found) => failed = Some(found),
+        }
+    }
+    match (best, failed) {
+        (Some((_, found)), _) => Ok(found),
+        (None, Some(failed)) => Err(failed),
+        (None, None) => Err(Diag::internal("unrolled", "no interval to try")),
+    }
+}
+
+/// The intervals of programs, in cycles, that a design may have; `cycles` are there for a beat. The longest first.
+fn intervals(job: &Job, cycles: u64) -> Result<Vec<u32>, Diag> {
+    let none = job.config.unrolled.registers == Some(Registers::None);
+    match job.config.unrolled.interval {
+        Some(n) if n > 1 && none => Err(Diag::new(
+            Code::Config,
+            "unrolled.interval",
+            format!("an interval of {n} cycles needs registers, and `registers: none` leaves them out"),
+        )
+        .help("leave out one of the two")),
+        Some(n) => Ok(vec![n as u32]),
+        None if none => Ok(vec![1]),
+        None => Ok(match job.target {
+            Target::Latency(_) => vec![8, 4, 2, 1],
+            Target::Interval(_) | Target::Near(_) => {
+                let longest = [8, 4, 2].into_iter().find(|i| u64::from(*i) <= cycles);
+                longest.into_iter().chain([1]).collect()
+            }
+            Target::Multipliers(_) | Target::Fastest | Target::LowestLatency => vec![1],
+        }),
+    }
+}
+
+/// Cycles a beat of the slowest program.
+fn longest_interval(design: &Design) -> usize {
+    let intervals = design.modules().into_iter().filter_map(|id| match &design.module(id).kind {
+        Kind::Program(p) => Some(p.interval),
+        _ => None,
+    });
+    intervals.max().unwrap_or(1)
+}
+
+/// The design whose programs take a beat every `interval` cycles.
+fn at_interval(
+    job: &Job,
+    whole: Style,
+    granularity: Granularity,
+    cycles: u64,
+    interval: u32,
+) -> Result<(Design, Folding), Diag> {
+    let (delay, register_ns) = delays(job.board.family);
+    let registers = job.config.unrolled.registers.unwrap_or(Registers::Clock);
+    let mut unrolling = Unrolling::for_clock(job.clock_mhz, delay);
+    unrolling.options.interval = interval;
+    unrolling.period_ns = match registers {
+        Registers::Clock => unrolling.period_ns.map(|p| p - register_ns),
+        Registers::None => None,
+    };
+    if unrolling.period_ns.is_some_and(|p| p <= 0.0) {
+        let cause = format!("{} MHz leave no time between two registers of this device", job.clock_mhz);
+        return Err(Diag::new(Code::DoesNotFit, "clock", cause).help("ask for a slower clock"));
+    }
     let wanted = |id: NodeId| match whole {
         Style::Unrolled => !job.styles.stream.contains(&id),
         _ => job.styles.unrolled.contains(&id),
@@ -169,6 +238,7 @@ pub fn decided(design: &Design, config: &mut Config, styles: &Styles) {
     });
     if let Some(n) = most {
         config.unrolled.beat = Some(if n > 1 { Beat::Pixel } else { Beat::Frame });
+        config.unrolled.interval = Some(longest_interval(design) as u64);
     }
 }
 

@@ -127,7 +127,7 @@ pub fn unrolled(
 ) -> Result<(Design, Folding), Diag> {
     let parts = unroll::run(prepared, granularity, unrolling, wanted)?;
     // A frame takes as many cycles as its programs have beats, so nothing else needs to be faster.
-    let beats = parts.iter().map(|u| u.program.beats as u64).max().unwrap_or(1);
+    let beats = parts.iter().map(|u| (u.program.beats * u.program.interval) as u64).max().unwrap_or(1);
     let folding = fold::balanced(&prepared.int, cycles.max(beats), pins, budget);
     let mut design = lower::run_with(&prepared.int, &prepared.realizations, &folding, &parts)?;
     fifo::run(&mut design)?;

@@ -118,10 +118,13 @@ impl Estimate {
                 .help("write `model: {onnx: FILE}` or hls4ml's `OnnxModel: FILE`, or give the model and -c")
                 .into());
         }
-        let job = flow::job_with(args, model.cloned())?;
-        let (design, _) = job.build()?;
+        let mut job = flow::job_with(args, model.cloned())?;
         let configured = job.config.backend == Some(netfold_frontend::config::Backend::Vitis);
         let backend = self.backend.unwrap_or(if configured { Backend::Vitis } else { Backend::Verilog });
+        if matches!(backend, Backend::Vitis) {
+            job.for_hls();
+        }
+        let (design, _) = job.build()?;
         match backend {
             Backend::Verilog => Ok(report::report(&job, &design)?.0),
             Backend::Vitis => vitis::report(&job, &design, model.map(Model::columns).transpose()?),

@@ -45,18 +45,21 @@ const TEST_FRAMES: usize = 16;
 impl Gen {
     /// Runs the subcommand.
     pub fn run(self) -> Result<(), Diags> {
-        let job = flow::job(&self.design)?;
-        let (design, folding) = job.build()?;
-        fit::check(&job, &design)?;
-        let (report, timing) = report::report(&job, &design)?;
-        let mut files = Files::new();
-        let mut backends = Vec::new();
+        let mut job = flow::job(&self.design)?;
         let backend = self.backend.or(job.config.backend.map(|b| match b {
             Asked::Verilog => Backend::Verilog,
             Asked::Vitis => Backend::Vitis,
             Asked::All => Backend::All,
         }));
         let backend = backend.unwrap_or(Backend::Verilog);
+        if backend != Backend::Verilog {
+            job.for_hls();
+        }
+        let (design, folding) = job.build()?;
+        fit::check(&job, &design)?;
+        let (report, timing) = report::report(&job, &design)?;
+        let mut files = Files::new();
+        let mut backends = Vec::new();
         let vectors = vectors(&job)?;
         let config_yaml = resolved(&job, &design, &folding).to_yaml()?;
         let report_json = store::to_json(&report, true)?;

@@ -194,6 +194,9 @@ impl Sim {
             let int = std::mem::take(&mut job.prepared.int);
             return Ok(Subject { int, clock_mhz: job.clock_mhz, source: Made::Fresh(Box::new(job)) });
         }
+        if self.engine == Engine::Csim {
+            job.for_hls();
+        }
         let int = job.prepared.int.clone();
         Ok(Subject { int, clock_mhz: job.clock_mhz, source: Made::Fresh(Box::new(job)) })
     }
