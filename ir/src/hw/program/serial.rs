@@ -72,26 +72,22 @@ impl Graph {
         let constant = |id: NodeId| self.node(id).range.lo == self.node(id).range.hi;
         for (i, n) in self.nodes.iter().enumerate() {
             let id = NodeId(i as u32);
-            match n.op {
-                Op::Serial { src, bits } => {
-                    if serial[src.index()] || !(1..=62).contains(&bits) {
-                        return Err("digits of the program are taken from digits");
-                    }
+            let broken = match n.op {
+                Op::Serial { src, bits } => (serial[src.index()] || !(1..=62).contains(&bits))
+                    .then_some("digits of the program are taken from digits"),
+                Op::Accumulate { src, .. } if !serial[src.node.index()] && !constant(src.node) => {
+                    Some("an accumulation of the program adds words")
                 }
                 Op::Accumulate { src, bits, count, start } => {
-                    if !serial[src.node.index()] && !constant(src.node) {
-                        return Err("an accumulation of the program adds words");
-                    }
-                    if count == 0 || bits * count > 62 || self.accumulator(src, bits, count, start).width() > 62 {
-                        return Err("an accumulation of the program is wider than 62 bits");
-                    }
+                    let wide = || self.accumulator(src, bits, count, start).width() > 62;
+                    (count == 0 || bits.saturating_mul(count) > 62 || wide())
+                        .then_some("an accumulation of the program is wider than 62 bits")
                 }
-                _ if serial[i] => {
-                    if self.operands(id).any(|o| !serial[o.index()] && !constant(o)) {
-                        return Err("an operation of the program reads words and digits");
-                    }
-                }
-                _ => {}
+                _ => (serial[i] && self.operands(id).any(|o| !serial[o.index()] && !constant(o)))
+                    .then_some("an operation of the program reads words and digits"),
+            };
+            if let Some(broken) = broken {
+                return Err(broken);
             }
         }
         let digits = |o: &Linear| o.term.is_some_and(|t| serial[t.node.index()]);
