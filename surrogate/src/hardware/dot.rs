@@ -1,5 +1,6 @@
 //! Matrix-vector and depthwise units: folded dot products, and constant products as shift-and-add.
 
+use super::compress::{self, Operand, Select, Tree};
 use super::count::Count;
 use super::dsp::DspRule;
 use super::rom::{Columns, RomStats};
@@ -76,8 +77,10 @@ fn low_bits(n: u32) -> u64 {
 /// What the contents of the weights make of the unit.
 struct Contents {
     rom: RomStats,
-    /// Bits of every operand that is not always zero: `[row][digit]` lists, for the rows that were looked at.
-    operands: Vec<Vec<Vec<u32>>>,
+    /// Operands: `[row][digit]` lists, for the rows that were looked at.
+    operands: Vec<Vec<Vec<Operand>>>,
+    /// Lanes of which every row that was looked at has only zero weights; 0 when not all rows were.
+    unused: usize,
     /// Rows that each list stands for.
     share: f64,
     /// Lanes and digits of which the weights use any, of all.
@@ -89,9 +92,15 @@ impl Folded<'_> {
         self.groups * self.beats
     }
 
+    /// Whether the weights are in block memory.
+    fn block(&self) -> bool {
+        self.words() > 1 && matches!(self.memory, Memory::Block | Memory::Ultra)
+    }
+
     /// Reads the weights as the unit meets them. `digits`: of a multiplier in logic; 0 for none.
     fn contents(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Contents {
         let words = self.words();
+        let block = self.block();
         let all = self.rows * self.simd * words;
         // Whole rows, evenly spread, so that sums are seen as they are.
         let step = all.div_ceil(MOST_WEIGHTS).min(self.rows).max(1);
@@ -103,6 +112,7 @@ impl Folded<'_> {
         let wide = bits.min(64) as usize;
         let length = words.div_ceil(64);
         let mut packed = vec![0u64; wide * length];
+        let mut used = vec![digits == 0 || step > 1; self.simd];
         for &r in &looked {
             let mut row = vec![Vec::with_capacity(self.simd); digits];
             for i in 0..self.simd {
@@ -123,22 +133,40 @@ impl Folded<'_> {
                     }
                 }
                 packed.chunks(length).for_each(|column| columns.add(column));
+                let column = |b: usize| &packed[b.min(wide - 1) * length..][..length];
                 for (d, operands) in row.iter_mut().enumerate() {
                     lanes += 1;
                     let has = |f: u64| f >> (2 * d).min(63) & 1 == 1;
                     let (one, wider) = (has(flags.one), has(flags.two) || has(flags.negative));
-                    let bits = match (bipolar, one, wider) {
+                    let width = match (bipolar, one, wider) {
+                        // Nothing is known of what block memory gives.
+                        _ if block && !bipolar => in_bits + 1,
                         (true, ..) | (_, true, false) => in_bits,
                         (_, false, false) => 0,
                         (.., true) => in_bits + 1,
                     };
-                    live += usize::from(bits > 0);
-                    operands.push(bits);
+                    let same = if block { 2 * d + 1 >= wide } else { column(2 * d) == column(2 * d + 1) };
+                    let select = match (bipolar, d, same) {
+                        (true, ..) => Select::Sign,
+                        (_, 0, true) => Select::Clear,
+                        (_, 0, false) => Select::Low,
+                        (.., true) => Select::Odd,
+                        _ => Select::Digit,
+                    };
+                    live += usize::from(width > 0);
+                    used[i] |= width > 0;
+                    operands.push(Operand { offset: 0, width, select });
                 }
             }
             operands.push(row);
         }
-        Contents { rom: columns.stats().scaled(share), operands, share, live: live as f64 / lanes.max(1) as f64 }
+        Contents {
+            rom: columns.stats().scaled(share),
+            operands,
+            unused: used.iter().filter(|u| !**u).count(),
+            share,
+            live: live as f64 / lanes.max(1) as f64,
+        }
     }
 
     fn count(&self, input: IntType, output: IntType, rule: &DspRule) -> Count {
@@ -157,7 +185,7 @@ impl Folded<'_> {
         let words = self.words();
         let (rows, acc) = (self.rows as f64, output.bits);
         let accumulate = self.beats > 1;
-        let block = words > 1 && matches!(self.memory, Memory::Block | Memory::Ultra);
+        let block = self.block();
 
         // Weights: position counter, memory, operand register. Three LUTs of handshakes.
         c.control += 3.0;
@@ -191,20 +219,25 @@ impl Folded<'_> {
         if dsp {
             self.blocks(&mut c, bits, input, acc, rule);
         } else {
-            let log = levels(self.simd);
             let operand = if bipolar { input.bits } else { input.bits + 1 };
-            let sum_bits = (operand + log).min(acc);
+            let sum_bits = (operand + levels(self.simd)).min(acc);
+            let mut tree = Tree::default();
             for row in &contents.operands {
                 let mut parts = Vec::with_capacity(digits);
                 for (d, lanes) in row.iter().enumerate() {
-                    c.select += contents.share * lanes.iter().map(|w| f64::from(*w)).sum::<f64>();
-                    let sum = c.tree(lanes, sum_bits, contents.share);
-                    parts.push(if sum.bits == 0 { 0 } else { (sum.bits + 2 * d as u32).min(acc) });
+                    let sum = tree.reduce(lanes, sum_bits);
+                    parts.push(Operand { offset: sum.offset + 2 * d as u32, ..sum });
                 }
-                c.tree(&parts, acc, contents.share);
+                let sum = tree.reduce(&parts, acc);
+                if sum.select != Select::Plain && sum.width > 0 {
+                    // Selection is part of the accumulator's adder.
+                    tree.select += compress::sum(&[sum]) + 3.0;
+                }
             }
-            c.adder += rows * f64::from(acc);
-            c.ff += rows * f64::from(acc);
+            c.select += contents.share * tree.select;
+            c.adder += contents.share * tree.adder + rows * f64::from(acc);
+            c.ff += contents.share * tree.ff + rows * f64::from(acc);
+            c.ff -= (contents.unused * self.inputs / self.simd) as f64 * f64::from(input.bits);
             // Start values, one word a row group; Yosys moves the address register behind the memory.
             if self.groups > 1 {
                 c.counter(self.groups, false);
@@ -215,7 +248,9 @@ impl Folded<'_> {
                 let stats =
                     super::rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
                         .scaled(rows / looked.len() as f64);
-                c.rom(&stats, 1.0);
+                // The memory is read with the next address, which its counter makes for it.
+                c.control += f64::from(levels(self.groups));
+                c.rom += stats.direct;
                 c.ff += stats.columns;
             }
         }

@@ -5,6 +5,7 @@
 //! LUTs and flip-flops are where training begins.
 
 mod act;
+mod compress;
 pub mod count;
 mod dot;
 pub mod dsp;
