@@ -7,6 +7,7 @@ use netfold_ir::hw::{Matrix, timing};
 use netfold_ir::int::{IntNetwork, IntOp, OutputPort};
 use netfold_ir::net::Affine;
 use netfold_ir::quant::IntType;
+use netfold_passes::explore;
 use netfold_passes::optimize::{self, Analytic, Objective, Request, Resources, Solution};
 use netfold_passes::pipeline::{self, Prepared};
 use netfold_passes::precision::NoFormats;
@@ -16,22 +17,38 @@ use std::path::Path;
 use std::sync::Arc;
 
 fn device() -> Resources {
-    let r = Board::named("zcu104").unwrap().resources;
+    board("zcu104")
+}
+
+fn board(name: &str) -> Resources {
+    let r = Board::named(name).unwrap().resources;
     Resources { lut: r.lut, ff: r.ff, dsp: r.dsp_count(), bram18: 2 * r.bram36(), uram: r.uram_count() }
 }
 
 fn solved(prepared: &Prepared, objective: Objective) -> Solution {
-    let (device, pins, model) = (device(), HashMap::new(), Analytic::default());
-    let latency_share = pipeline::LATENCY_SHARE;
-    let request = Request { objective, device, limits: device, pins: &pins, model: &model, latency_share };
+    within(prepared, objective, device(), 1.0)
+}
+
+/// Within a share of a device.
+fn within(prepared: &Prepared, objective: Objective, device: Resources, share: f64) -> Solution {
+    let (pins, model) = (HashMap::new(), Analytic::default());
+    let (limits, latency_share) = (device.share(share), pipeline::LATENCY_SHARE);
+    let request = Request { objective, device, limits, pins: &pins, model: &model, latency_share };
     optimize::solve(prepared, &request).unwrap_or_else(|d| panic!("{d}"))
 }
 
 /// Checks a design's latency against the bound of its foldings: at most 1.10 times it.
 fn check(what: &str, s: &Solution) {
+    let busy = explore::utilization(&s.design, &s.timing, &Analytic::default(), None).bottleneck_percent;
+    assert!(busy.is_none_or(|b| b >= 99.0), "{what}: the bottleneck's multipliers are {busy:?} % busy");
+    // Where the board has no room for an order of work or another folding, what is proved to be out of reach.
     let (latency, least) = (s.timing.latency_cycles, timing::least_latency(&s.design).unwrap());
+    let least = least.max(s.latency_excluded.map_or(0, |l| l.min(latency)));
     let ratio = latency as f64 / least as f64;
-    println!("{what}: every {} cycles, latency {latency} of {least}, {ratio:.3}", s.timing.interval_cycles);
+    println!(
+        "{what}: every {} cycles, latency {latency} of {least}, {ratio:.3}, gap {}; {}",
+        s.timing.interval_cycles, s.gap, s.used
+    );
     assert!((1.0..=1.10).contains(&ratio), "{what}: {latency} cycles, {least} at least");
 }
 
@@ -91,5 +108,30 @@ fn networks_are_near_the_bound_of_their_foldings() {
         for objective in rates.into_iter().take(if large { 1 } else { 3 }) {
             check(&format!("{name} {objective:?}"), &solved(&p, objective));
         }
+    }
+}
+
+#[test]
+fn chains_are_near_the_bound_where_the_board_leaves_little_room() {
+    let mut r = Random::new(8);
+    let pynq = board("pynq-z2");
+    for round in 0..10 {
+        let layers = r.between(2, 5) as usize;
+        let sizes: Vec<usize> = (0..=layers).map(|_| r.pick(&[16, 24, 32, 48, 64])).collect();
+        let share = r.pick(&[0.04, 0.06, 0.1]);
+        check(
+            &format!("{round} {sizes:?} in {share} of the board"),
+            &within(&chain(&mut r, &sizes), Objective::Fastest, pynq, share),
+        );
+    }
+    for (name, share) in [("qkeras_jettagging", 0.05), ("three_layer_keras", 0.05), ("mlperf_ad", 0.8)] {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/models").join(name);
+        if !dir.is_dir() {
+            eprintln!("SKIPPED: no folder {}", dir.display());
+            return;
+        }
+        let mut net = netfold_frontend::onnx::load(&dir.join("model.onnx")).unwrap_or_else(|d| panic!("{name}: {d}"));
+        let p = pipeline::prepare(&mut net, &NoFormats, None).unwrap_or_else(|d| panic!("{name}: {d}"));
+        check(&format!("{name} in {share} of the board"), &within(&p, Objective::Fastest, pynq, share));
     }
 }

@@ -4,7 +4,9 @@
 use netfold_ir::hw;
 use netfold_ir::int::golden::Golden;
 use netfold_ir::net::eval;
+use netfold_passes::explore;
 use netfold_passes::fold::Budget;
+use netfold_passes::optimize::Analytic;
 use netfold_passes::pipeline::{self, Target};
 use netfold_passes::precision::NoFormats;
 use netfold_passes::random::{self, Random};
@@ -16,7 +18,7 @@ const SAMPLES: usize = 3;
 fn designs_of_random_networks_compute_what_golden_computes() {
     let seeds = std::env::var("NETFOLD_RANDOM_NETWORKS").ok().and_then(|s| s.parse().ok()).unwrap_or(300u64);
     let mut kinds: BTreeMap<&str, usize> = BTreeMap::new();
-    let (mut refused, mut ties) = (0, 0);
+    let (mut refused, mut ties, mut multiplying) = (0, 0, 0);
     for seed in 0..seeds {
         let mut net = random::network(seed).unwrap_or_else(|d| panic!("seed {seed}: {d}"));
         let original = net.clone();
@@ -58,6 +60,11 @@ fn designs_of_random_networks_compute_what_golden_computes() {
             let slowest = slowest.map(|m| design.module(m));
             let place = || format!("seed {seed} at {interval}: {slowest:?}");
             assert_eq!(timing.interval_cycles, bottleneck, "{}", place());
+            // A layer that is the bottleneck keeps its multipliers busy.
+            if let Some(busy) = explore::utilization(&design, &timing, &Analytic::default(), None).bottleneck_percent {
+                assert!((99.0..=100.0).contains(&busy), "{}: {busy} %", place());
+                multiplying += 1;
+            }
             for m in design.modules() {
                 *kinds.entry(design.module(m).kind.name()).or_default() += 1;
             }
@@ -65,6 +72,7 @@ fn designs_of_random_networks_compute_what_golden_computes() {
     }
     assert!(ties * 100 <= seeds, "{ties} of {seeds} networks differ from the float evaluation");
     println!("{ties} with rounding ties, {refused} of {seeds} refused; modules {kinds:?}");
+    assert!(multiplying >= seeds / 2, "only {multiplying} bottlenecks multiply");
     assert!(refused * 20 <= seeds, "{refused} of {seeds} refused");
     for kind in [
         "mvu",

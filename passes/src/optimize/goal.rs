@@ -29,6 +29,8 @@ pub(super) struct Solver<'a> {
     labels: usize,
     /// Shortest interval for which neither a folding nor a proof that there is none was found.
     pub undecided: Option<u64>,
+    /// An interval at which no folding meets a deadline, with the latest such deadline.
+    pub excluded: Option<(u64, u64)>,
 }
 
 /// Which units' order of work is settled for latency.
@@ -113,7 +115,7 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
     let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
     let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
     let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer, memo: Default::default() };
-    Solver { prepared, request, ctx, labels: 0, undecided: None }
+    Solver { prepared, request, ctx, labels: 0, undecided: None, excluded: None }
 }
 
 impl Solver<'_> {
@@ -143,8 +145,9 @@ impl Solver<'_> {
         Ok((design, used))
     }
 
-    /// The least area for an interval (and a deadline by the bound) whose design fits with its FIFOs.
+    /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
     pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
+        let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
         let mut limits = self.request.limits;
         let mut first_bound = None;
         for _ in 0..REFINEMENTS {
@@ -153,13 +156,16 @@ impl Solver<'_> {
             let mut plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
-                    if answer.bound != u64::MAX || limits != self.request.limits {
-                        self.not_decided(interval);
+                    let proved = answer.bound == u64::MAX && limits == self.request.limits;
+                    match deadline {
+                        Some(deadline) if proved => self.excluded = self.excluded.max(Some((interval, deadline))),
+                        None if !proved => self.not_decided(interval),
+                        _ => {}
                     }
                     return Ok(Err(shortage));
                 }
             };
-            let (design, used) = self.lower(&mut plan, Orders::Kept)?;
+            let (design, used) = self.lower(&mut plan, orders)?;
             if used.within(&self.request.limits) {
                 return Ok(Ok(Built { plan, design, used, bound }));
             }
@@ -173,7 +179,9 @@ impl Solver<'_> {
                 limits = limits.zip(&more, u64::saturating_sub);
             }
         }
-        self.not_decided(interval);
+        if deadline.is_none() {
+            self.not_decided(interval);
+        }
         Ok(Err(Shortage::Together))
     }
 
@@ -283,6 +291,7 @@ impl Solver<'_> {
             used: built.used,
             area: built.plan.area,
             gap,
+            latency_excluded: self.excluded.map(|(_, deadline)| deadline),
             labels: self.labels,
         })
     }

@@ -144,7 +144,6 @@ impl Solver<'_> {
         if hi as f64 <= lo as f64 * NEAR {
             return Ok(built);
         }
-        let limits = self.request.limits;
         let spend = (Prices::DEVICE * self.request.latency_share) as u64;
         let ceiling = built.plan.area.saturating_add(spend);
         let mut best = built;
@@ -153,16 +152,14 @@ impl Solver<'_> {
             if hi <= lo + (hi / 50).max(1) {
                 break;
             }
-            let found = self.plan(interval, &limits, Some(deadline), ceiling)?.plan.ok();
+            let found = self.built(interval, Some(deadline))?.ok().filter(|b| b.plan.area <= ceiling);
             let mut better = false;
-            if let Some(mut plan) = found {
-                let (design, used) = self.lower(&mut plan, Orders::Early)?;
-                let timing = timing::simulate(&design)?;
-                let fits = used.within(&limits) && timing.interval_cycles <= interval;
-                if fits && timing.latency_cycles < hi {
+            if let Some(found) = found {
+                let timing = timing::simulate(&found.design)?;
+                better = timing.interval_cycles <= interval && timing.latency_cycles < hi;
+                if better {
                     hi = timing.latency_cycles;
-                    best = Built { plan, design, used, ..best };
-                    better = true;
+                    best = Built { bound: best.bound, ..found };
                 }
             }
             if !better {

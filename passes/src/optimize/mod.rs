@@ -13,6 +13,8 @@ mod choice;
 mod cost;
 mod goal;
 mod latency;
+#[cfg(test)]
+mod objective_tests;
 mod order;
 mod plan;
 mod search;
@@ -82,6 +84,9 @@ pub struct Solution {
     /// Proven gap: no folding has less than `(1 - gap)` times the objective's value (area; for [`Objective::LowestLatency`]
     /// cycles; for [`Objective::Fastest`] the larger of area's and the interval's). 0: proved optimal.
     pub gap: f64,
+    /// For [`Objective::Fastest`] and [`Objective::LowestLatency`]: a latency in cycles that was proved out of reach within the limits at
+    /// the shortest interval that fits, where it was looked into (see `docs/folding.md`).
+    pub latency_excluded: Option<u64>,
     /// Labels that the exact search extended.
     pub labels: usize,
 }

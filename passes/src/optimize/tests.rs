@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Dense layers of the given sizes with random weights; `join`: the first two results of equal size are added.
-fn network(r: &mut Random, sizes: &[usize], join: bool) -> Prepared {
+pub(super) fn network(r: &mut Random, sizes: &[usize], join: bool) -> Prepared {
     let mut net = IntNetwork { name: "small".into(), ..IntNetwork::default() };
     let real = Affine::identity();
     let mut at = net.add_input("x", vec![sizes[0]], IntType::new(true, 4), real.clone()).unwrap();

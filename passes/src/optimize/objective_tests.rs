@@ -1,0 +1,126 @@
+//! Every objective against all designs of small networks, each built, its FIFOs sized and simulated.
+
+use super::choice::{Choice, Offer, all};
+use super::space::{Layered, Pricer};
+use super::{Analytic, Objective, Prices, Request, Resources, design_cost, solve};
+use crate::fold::Folding;
+use crate::pipeline::Prepared;
+use crate::random::Random;
+use crate::{fifo, lower};
+use netfold_ir::hw::timing;
+use std::collections::HashMap;
+
+/// A design as requests see it.
+struct Built {
+    used: Resources,
+    /// By the model, with provisional FIFOs: what solutions state.
+    area: u64,
+    interval: u64,
+    latency: u64,
+}
+
+const DEVICE: Resources = Resources { lut: 2_000, ff: 4_000, dsp: 12, bram18: 8, uram: 0 };
+
+/// Every design of a network: all choices of every operator, output-first and input-first.
+fn designs(prepared: &Prepared, slowest: u64) -> Vec<Built> {
+    let (model, pins, memo) = (Analytic::default(), HashMap::new(), Default::default());
+    let prices = Prices::of_device(&DEVICE);
+    let net = &prepared.int;
+    let mut pricer = Pricer::new(net, &prepared.realizations, &model, prices, &memo, (slowest, true));
+    let choices: HashMap<_, Vec<Choice>> = all(&mut pricer, &pins, Offer { dsp: true, block_memory: true })
+        .unwrap()
+        .into_iter()
+        .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
+        .collect();
+    let Ok(graph) = Layered::build(&mut pricer, &choices, usize::MAX) else { panic!("no choices") };
+    // Paths so far: state, area, choices.
+    let mut paths: Vec<(usize, u64, Vec<Choice>)> = vec![(0, 0, vec![])];
+    for stage in &graph.stages {
+        let mut next = Vec::new();
+        for (state, area, made) in &paths {
+            for a in &stage.arcs[*state] {
+                let mut made = made.clone();
+                made.push(choices[&stage.id][a.choice as usize]);
+                next.push((a.to as usize, area + pricer.all[a.priced as usize].area, made));
+            }
+        }
+        paths = next;
+    }
+    let build = |(_, area, made): (usize, u64, Vec<Choice>)| {
+        let mut folding = Folding::undecided(net, slowest);
+        made.iter().zip(&graph.stages).for_each(|(c, s)| c.apply(&mut folding, s.id));
+        let mut design = lower::run(net, &prepared.realizations, &folding).unwrap();
+        fifo::run(&mut design).unwrap();
+        let t = timing::simulate(&design).unwrap();
+        let used = design_cost(&design, &model);
+        Built { used, area, interval: t.interval_cycles, latency: t.latency_cycles }
+    };
+    paths.into_iter().map(build).collect()
+}
+
+#[test]
+fn no_design_is_better_than_what_is_stated() {
+    let mut r = Random::new(99);
+    let (model, pins) = (Analytic::default(), HashMap::new());
+    let (mut solved, mut refused, mut optimal, mut timed, mut close) = (0, 0, 0, 0, 0);
+    for round in 0..6 {
+        let sizes = [r.pick(&[2, 3]), r.pick(&[2, 4]), r.pick(&[2, 3])];
+        let prepared = super::tests::network(&mut r, &sizes, false);
+        let slowest = (sizes[0] * sizes[1]).max(sizes[1] * sizes[2]) as u64;
+        let every = designs(&prepared, slowest);
+        assert!(every.len() > 100, "{} designs", every.len());
+        for _ in 0..4 {
+            // Limits around what some design uses, so that several resources bind.
+            let some = &every[r.below(every.len())].used;
+            let limits = Resources::from_array(some.array().map(|v| v * r.between(9, 14) as u64 / 10));
+            let fit: Vec<&Built> = every.iter().filter(|d| d.used.within(&limits)).collect();
+            let cycles = r.between(1, slowest as i64) as u64;
+            let deadline = every[r.below(every.len())].latency;
+            for objective in [
+                Objective::Interval(cycles),
+                Objective::Latency(deadline),
+                Objective::Fastest,
+                Objective::LowestLatency,
+            ] {
+                let place = format!("round {round}: {sizes:?} {objective:?} within {limits}");
+                // The least value of the objective among all designs that meet it.
+                let best = match objective {
+                    Objective::Interval(t) => fit.iter().filter(|d| d.interval <= t).map(|d| d.area).min(),
+                    Objective::Latency(t) => fit.iter().filter(|d| d.latency <= t).map(|d| d.area).min(),
+                    Objective::Fastest => fit.iter().map(|d| d.interval).min(),
+                    Objective::LowestLatency => fit.iter().map(|d| d.latency).min(),
+                };
+                let request =
+                    Request { objective, device: DEVICE, limits, pins: &pins, model: &model, latency_share: 0.0 };
+                let by_rate = matches!(objective, Objective::Interval(_) | Objective::Fastest);
+                match (solve(&prepared, &request), best) {
+                    (Ok(s), Some(best)) => {
+                        assert!(s.used.within(&limits), "{place}");
+                        let value = match objective {
+                            Objective::Interval(_) | Objective::Latency(_) => s.area,
+                            Objective::Fastest => s.timing.interval_cycles,
+                            Objective::LowestLatency => s.timing.latency_cycles,
+                        };
+                        let least = value as f64 * (1.0 - s.gap);
+                        assert!(best as f64 >= least - 1e-6, "{place}: {best} is below {least} ({value}, {})", s.gap);
+                        solved += 1;
+                        if by_rate {
+                            assert!(value <= best, "{place}: {value} where {best} is possible");
+                            assert_eq!(s.gap, 0.0, "{place}");
+                            optimal += 1;
+                        } else {
+                            timed += 1;
+                            close += usize::from(value as f64 <= best as f64 * 1.05);
+                        }
+                    }
+                    (Err(_), None) => refused += 1,
+                    (Err(d), Some(best)) => panic!("{place}: {best} is possible, but {d}"),
+                    // Orders between those that were tried.
+                    (Ok(s), None) => assert!(!by_rate, "{place}: {}", s.used),
+                }
+            }
+        }
+    }
+    println!("{solved} solved, {refused} refused, {optimal} optima, of {timed} latencies {close} within 5 %");
+    assert!(solved > 40 && optimal > 15 && timed > 15 && close * 10 >= timed * 8);
+}
