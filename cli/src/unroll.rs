@@ -4,12 +4,13 @@ use crate::args::Style as Flag;
 use crate::fit;
 use crate::flow::Job;
 use netfold_boards::Family;
-use netfold_frontend::config::{Beat, Config, Registers, Style};
+use netfold_frontend::config::{Beat, Config, MOST_INTERVAL, Registers, Style};
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Design, Kind, timing};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Network;
+use netfold_passes::explore::Offer;
 use netfold_passes::fold::{self, Folding};
 use netfold_passes::optimize::design_cost;
 use netfold_passes::pipeline::{self, Target};
@@ -170,12 +171,38 @@ fn intervals(job: &Job, cycles: u64) -> Result<Vec<u32>, Diag> {
         None => Ok(match job.target {
             Target::Latency(_) => vec![8, 4, 2, 1],
             Target::Interval(_) | Target::Near(_) => {
-                let longest = [8, 4, 2].into_iter().find(|i| u64::from(*i) <= cycles);
-                longest.into_iter().chain([1]).collect()
+                let longest = cycles.clamp(1, MOST_INTERVAL) as u32;
+                if longest > 1 { vec![longest, 1] } else { vec![1] }
             }
             Target::Multipliers(_) | Target::Fastest | Target::LowestLatency => vec![1],
         }),
     }
+}
+
+/// The whole network unrolled at several intervals, for `explore`; none where its weights are so many that a frame a beat is out of
+/// the question, or where nothing can be unrolled.
+///
+/// # Errors
+/// Internal errors.
+pub fn offers(job: &Job) -> Result<Vec<Offer>, Diag> {
+    let mut offers: Vec<Offer> = Vec::new();
+    if unroll::granularity(&job.prepared.int) == Granularity::Pixel {
+        return Ok(offers);
+    }
+    for interval in [1, 2, 4, 8] {
+        let Ok((design, _)) = at_interval(job, Style::Unrolled, Granularity::Frame, u64::from(interval), interval)
+        else {
+            continue;
+        };
+        let t = timing::simulate(&design)?;
+        let arguments = ["--style", "unrolled"].map(str::to_string).to_vec();
+        let used = design_cost(&design, &job.prices);
+        offers.push(Offer { latency_cycles: t.latency_cycles, interval_cycles: t.interval_cycles, used, arguments });
+        if longest_interval(&design) < interval as usize {
+            break;
+        }
+    }
+    Ok(offers)
 }
 
 /// Cycles a beat of the slowest program.

@@ -1,10 +1,11 @@
 //! `netfold explore`: the Pareto front of latency, throughput and area on a board.
 
 use crate::args::DesignArgs;
-use crate::{flow, store};
+use crate::{flow, store, unroll};
 use clap::{Args, ValueEnum};
+use netfold_frontend::config::Style;
 use netfold_ir::diag::{Code, Diag, Diags};
-use netfold_passes::explore::{self, Exploration};
+use netfold_passes::explore::{self, Exploration, Front};
 use std::path::PathBuf;
 
 /// In which order the points are printed.
@@ -51,7 +52,23 @@ impl Explore {
             options: &options,
             points: usize::from(self.points),
         };
-        let mut front = explore::front(&job.prepared, &exploration)?;
+        // Streams and the whole network unrolled, unless one style was asked for.
+        let asked = self.design.style.is_some() || job.config.style.is_some();
+        let whole = if asked { job.styles.whole } else { Style::Auto };
+        let offers = if whole == Style::Stream { Vec::new() } else { unroll::offers(&job)? };
+        let mut streams = options.clone();
+        if asked && whole == Style::Auto {
+            streams.extend(["--style".to_string(), "stream".to_string()]);
+        }
+        let front = match whole {
+            Style::Unrolled => Ok(Front::empty(&exploration)),
+            _ => explore::front(&job.prepared, &Exploration { options: &streams, ..exploration }),
+        };
+        let front = match front {
+            Err(_) if !offers.is_empty() => Front::empty(&exploration),
+            front => front?,
+        };
+        let mut front = front.with(&exploration, &offers);
         match self.objective {
             Objective::Latency => front.points.sort_by_key(|p| p.latency_cycles),
             Objective::Throughput => front.points.sort_by_key(|p| p.interval_cycles),

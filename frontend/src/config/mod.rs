@@ -13,8 +13,8 @@ mod yaml;
 
 pub use hls::{HlsConfig, LayerConfig, Strategy, Var};
 pub use own::{
-    Beat, Calibration, CalibrationMethod, Folding, Format, Multipliers, Quantization, Registers, Style, Target,
-    Unrolled, Weights,
+    Beat, Calibration, CalibrationMethod, Folding, Format, MOST_INTERVAL, Multipliers, Quantization, Registers, Style,
+    Target, Unrolled, Weights,
 };
 pub use precision::{Fixed, Precision};
 pub use top::{Backend, ModelFiles};

@@ -4,9 +4,11 @@
 //! latency and area. Each point carries the command that makes it again. [`svg::plot`] draws the front, [`Report`] says for one
 //! design how busy its multipliers are.
 
+mod offers;
 pub mod svg;
 mod utilization;
 
+pub use offers::Offer;
 pub use utilization::{Layer, NextStep, Report, utilization};
 
 use crate::fit;
@@ -105,12 +107,7 @@ pub fn front(prepared: &Prepared, exploration: &Exploration<'_>) -> Result<Front
             }
         }
     }
-    Ok(Front {
-        model: exploration.model.to_string(),
-        board: exploration.board.to_string(),
-        clock_mhz: exploration.clock_mhz,
-        points: pareto(points),
-    })
+    Ok(Front { points: pareto(points), ..Front::empty(exploration) })
 }
 
 /// Points that no other one beats or equals in interval, latency and area, by ascending interval.
@@ -127,25 +124,31 @@ fn pareto(mut points: Vec<Point>) -> Vec<Point> {
 }
 
 fn point(e: &Exploration<'_>, s: &Solution, command: String) -> Point {
+    let cycles = (s.timing.latency_cycles, s.timing.interval_cycles);
+    point_of(e, cycles, s.used, s.gap, command)
+}
+
+/// A point of a design with a latency and an interval in cycles.
+fn point_of(
+    e: &Exploration<'_>,
+    (latency_cycles, interval_cycles): (u64, u64),
+    used: Resources,
+    gap: f64,
+    command: String,
+) -> Point {
     let device = e.request.device;
     let prices = if device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(&device) };
-    let share = s
-        .used
-        .array()
-        .iter()
-        .zip(device.array())
-        .filter(|(_, d)| *d > 0)
-        .map(|(u, d)| *u as f64 / d as f64)
-        .fold(0.0, f64::max);
+    let shares = used.array().into_iter().zip(device.array()).filter(|(_, d)| *d > 0);
+    let share = shares.map(|(u, d)| u as f64 / d as f64).fold(0.0, f64::max);
     Point {
-        latency_cycles: s.timing.latency_cycles,
-        interval_cycles: s.timing.interval_cycles,
-        latency_ns: s.timing.latency_cycles as f64 * 1000.0 / e.clock_mhz,
-        fps: e.clock_mhz * 1e6 / s.timing.interval_cycles.max(1) as f64,
-        used: s.used,
+        latency_cycles,
+        interval_cycles,
+        latency_ns: latency_cycles as f64 * 1000.0 / e.clock_mhz,
+        fps: e.clock_mhz * 1e6 / interval_cycles.max(1) as f64,
+        used,
         utilization_percent: share * 100.0,
-        area: prices.area(&s.used),
-        gap: s.gap,
+        area: prices.area(&used),
+        gap,
         command,
     }
 }
