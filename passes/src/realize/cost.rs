@@ -21,11 +21,15 @@ pub(super) fn luts(function: &Realization, input_bits: u32, output_bits: u32) ->
             count * (compare + 1.0) + memory
         }
         Realization::Table(t) => {
-            let entries = t.entries.iter().map(Vec::len).sum::<usize>() as f64;
-            let tail = t.tail.as_ref().map_or(0.0, |m| line(m, w, o));
-            w + o * (entries / 64.0).ceil() * 1.3 + tail
+            let entries = t.entries.iter().map(Vec::len).sum::<usize>();
+            table(entries, input_bits, output_bits) + t.tail.as_ref().map_or(0.0, |m| line(m, w, o))
         }
     }
+}
+
+/// A table of so many entries in all channels, without a tail.
+pub(super) fn table(entries: usize, input_bits: u32, output_bits: u32) -> f64 {
+    f64::from(input_bits) + f64::from(output_bits) * (entries as f64 / 64.0).ceil() * 1.3
 }
 
 /// One line: addend, product, clipping.

@@ -84,7 +84,16 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
                 candidates.push(Realization::Thresholds(thresholds(steps)).into());
             }
         }
-        if width <= TABLE_ENTRIES && width.saturating_mul(n as u64) <= 4 * TABLE_ENTRIES {
+        let price = |c: &Realized| cost::luts(&c.function, Range(hulls.clone()).ty().bits, f.quantizer.ty.bits);
+        let cheapest = candidates.iter().map(price).fold(f64::INFINITY, f64::min);
+        let could_win = match &steps {
+            // Without a tail the steps tell how large the table would be.
+            Some(steps) if f.functions.iter().all(UnaryFn::is_rational) => {
+                cost::table(entries(steps), Range(hulls.clone()).ty().bits, f.quantizer.ty.bits) < cheapest
+            }
+            _ => true,
+        };
+        if could_win && width <= TABLE_ENTRIES && width.saturating_mul(n as u64) <= 4 * TABLE_ENTRIES {
             candidates.push(Realization::Table(table(f, &compiled, &hulls, hull)).into());
         }
     }
@@ -128,6 +137,16 @@ fn thresholds(steps: &[Steps]) -> Thresholds {
         all.push(t);
     }
     Thresholds { base: compact(base), direction: compact(direction), thresholds: compact(all) }
+}
+
+/// Entries that [`table`] keeps of functions with these steps, in all channels.
+fn entries(steps: &[Steps]) -> usize {
+    let first = steps.iter().filter_map(|s| s.at.first()).min();
+    let last = steps.iter().filter_map(|s| s.at.last()).max();
+    let length = first.zip(last).map_or(1, |(first, last)| last - first + 2);
+    let function = |s: &Steps| (s.first, if s.at.is_empty() { 0 } else { s.direction });
+    let channels = compact(steps.iter().map(|s| (function(s), &s.at)).collect::<Vec<_>>()).len();
+    channels * usize::try_from(length).unwrap_or(usize::MAX / channels.max(1))
 }
 
 /// Table over the part of the range where the function changes, with an affine tail where that saves entries.

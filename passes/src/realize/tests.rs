@@ -126,3 +126,22 @@ fn wide_lines_are_refused_at_once_and_narrow_ones_fitted() {
         assert_eq!(narrow.function.eval(2, q), f.eval(2, q), "{q}");
     }
 }
+
+#[test]
+fn the_size_of_a_table_is_known_from_the_steps() {
+    let mut rng = rand::rngs::StdRng::seed_from_u64(5);
+    let mut seen = 0;
+    for round in 0..400 {
+        let channels = [1, 1, 2, 4][round % 4];
+        let f = random(&mut rng, channels);
+        let hulls = vec![(-200, 300); f.channels()];
+        let compiled = Compiled::new(&f, &Range(hulls.clone()), hulls.len());
+        let steps: Option<Vec<Steps>> =
+            (0..hulls.len()).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
+        let (Some(steps), true) = (steps, f.functions.iter().all(UnaryFn::is_rational)) else { continue };
+        let made = table(&f, &compiled, &hulls, hulls[0]);
+        assert_eq!(made.entries.iter().map(Vec::len).sum::<usize>(), entries(&steps), "{f:?}");
+        seen += 1;
+    }
+    assert!(seen > 50, "{seen}");
+}
