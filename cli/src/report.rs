@@ -6,6 +6,7 @@ use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
 use netfold_passes::explore as utilization;
 use netfold_passes::optimize::Resources;
+use netfold_surrogate::hardware::{DesignEstimate, Family, fmax};
 use netfold_surrogate::model::{Provenance, Target};
 use serde::Serialize;
 use std::collections::HashMap;
@@ -119,6 +120,36 @@ impl ResourceReport {
     }
 }
 
+/// The clock that a design reaches after routing.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Fmax {
+    /// Estimate in MHz.
+    pub value: f64,
+    /// Lower end of what is expected.
+    pub low: f64,
+    /// Upper end.
+    pub high: f64,
+    /// Whether the estimate reaches the clock of the design.
+    pub meets_clock: bool,
+    /// Whether the delays of this family were checked against a router; otherwise they are figures of data sheets.
+    pub checked: bool,
+}
+
+impl Fmax {
+    /// Of an estimated design.
+    fn of(estimate: &DesignEstimate, family: Family, clock_mhz: f64) -> Fmax {
+        let tenth = |v: f64| (v * 10.0).round() / 10.0;
+        let e = fmax::estimate(&estimate.parts, &estimate.logic, family);
+        Fmax {
+            value: tenth(e.value),
+            low: tenth(e.low),
+            high: tenth(e.high),
+            meets_clock: e.value >= clock_mhz,
+            checked: fmax::Delays::half_width(family).1,
+        }
+    }
+}
+
 /// The design's target.
 #[derive(Debug, Clone, Serialize)]
 pub struct TargetInfo {
@@ -174,6 +205,9 @@ pub struct Report {
     /// The range of the interval, likewise.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub interval_cycles_range: Option<Range>,
+    /// The clock that it reaches, where that is estimated.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fmax_mhz: Option<Fmax>,
     /// Resources (`docs/surrogate.md`).
     pub resources: ResourceReport,
     /// The learned model behind the resources; none: analytic prices (`docs/folding.md`).
@@ -251,6 +285,7 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         bottleneck: slowest.map(|m| design.module(m).name.clone()).unwrap_or_default(),
         latency_cycles_range: None,
         interval_cycles_range: None,
+        fmax_mhz: Some(Fmax::of(&estimate, model.family, job.clock_mhz)),
         resources,
         model: Some(ModelInfo::new(model.provenance(), "modules and networks as netfold generates them".into())),
         outside,
@@ -288,6 +323,13 @@ impl Report {
         let _ = writeln!(out, "network     {}", self.network.escape_debug());
         let _ = writeln!(out, "board       {} ({})", self.target.board, self.target.part);
         let _ = writeln!(out, "clock       {} MHz", self.clock_mhz);
+        if let Some(f) = &self.fmax_mhz {
+            let how = if f.checked { "" } else { "; by data sheets, not checked against a router" };
+            let _ = writeln!(out, "reachable   about {} MHz ({} to {}){how}", f.value, f.low, f.high);
+            if !f.meets_clock {
+                let _ = writeln!(out, "            this is below the clock that was asked for");
+            }
+        }
         let span = |r: &Option<Range>| r.map_or(String::new(), |r| format!(" ({} to {})", r.low, r.high));
         let latency = span(&self.latency_cycles_range);
         let bound = self.latency_ratio.zip(self.latency_bound_cycles);

@@ -132,6 +132,7 @@ pub fn report(job: &Job, design: &Design, own: Option<&Surrogate>) -> Result<Rep
         fps: job.clock_mhz * 1e6 / interval_cycles as f64,
         bottleneck: rows.iter().max_by_key(|l| l.cycles).map(|l| l.name.clone()).unwrap_or_default(),
         latency_cycles_range: latency,
+        fmax_mhz: None,
         interval_cycles_range: interval,
         resources,
         model: Some(ModelInfo::new(provenance, model.kinds())),

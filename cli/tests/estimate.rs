@@ -107,3 +107,22 @@ fn gen_and_estimate_agree_and_gen_refuses_what_does_not_fit() {
     assert!(stderr.contains("E07") && stderr.contains("LUT"), "{stderr}");
     assert!(!full.exists());
 }
+
+#[test]
+fn the_clock_is_estimated_and_flagged_where_it_is_below_what_was_asked() {
+    let model = root().join("examples/jet_tagger/model.onnx");
+    let at = |mhz: &str, board: &str| {
+        json(netfold().arg("estimate").arg(&model).args(["--fps", "1e5", "--clock-mhz", mhz, "--board", board]))
+    };
+    for (board, checked) in [("ulx3s-85f", true), ("pynq-z2", false)] {
+        let (slow, fast) = (at("20", board), at("700", board));
+        for (estimate, meets) in [(&slow, true), (&fast, false)] {
+            let f = &estimate["fmax_mhz"];
+            let [low, value, high] = ["low", "value", "high"].map(|k| f[k].as_f64().unwrap());
+            assert!(20.0 < low && low < value && value < high && high < 700.0, "{f}");
+            assert_eq!((f["meets_clock"].as_bool(), f["checked"].as_bool()), (Some(meets), Some(checked)));
+        }
+    }
+    let text = netfold().arg("estimate").arg(&model).args(["--fps", "1e5", "--clock-mhz", "700"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&text.stdout).contains("below the clock that was asked for"));
+}

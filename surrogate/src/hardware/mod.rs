@@ -11,6 +11,7 @@ mod dot;
 pub mod dsp;
 pub mod eval;
 pub mod factors;
+pub mod fmax;
 mod join;
 pub mod memory;
 pub mod model;
