@@ -17,6 +17,7 @@ pub mod bound;
 pub mod eval;
 pub mod file;
 pub mod latency;
+pub mod linear;
 mod modules;
 pub mod packing;
 pub mod program;

@@ -2,11 +2,13 @@
 
 use super::count::Count;
 use super::dsp::DspRule;
+use super::linear::live_bits;
 use super::rom::{self, RomStats};
 use netfold_ir::hw::latency::{
-    LOGIC_TABLE_WORDS, PARALLEL_THRESHOLDS, constant_in_lane, default_memory, search_step, search_steps, signed_digits,
+    LOGIC_TABLE_WORDS, PARALLEL_THRESHOLDS, constant_in_lane, default_memory, search_step, search_steps,
     table_words,
 };
+use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::{Memory, MulShift, Realization, Table, Thresholds};
 use netfold_ir::quant::IntType;
 
@@ -67,14 +69,15 @@ fn parameters(c: &mut Count, groups: usize, width: usize, fields: impl Fn(usize)
     stats
 }
 
-/// Rounding and clipping of a sum of `sum` bits (netfold_round_clip).
+/// Rounding and clipping of a sum in `lo..=hi` (netfold_round_clip).
 fn clip(c: &mut Count, m: &MulShift, times: f64, lo: i128, hi: i128, out: u32) {
     let extra = i128::from(m.rounds_separately());
     let (least, most) = (lo >> m.shift, (hi >> m.shift) + extra);
     let kept = range_bits(least, most).max(out + 1);
+    let live = live_bits(least, most);
     if m.rounds_separately() {
-        c.ff += times * f64::from(kept);
-        c.adder += times * f64::from(kept);
+        c.ff += times * f64::from(live);
+        c.adder += times * f64::from(live);
         c.compare += times * f64::from(m.shift) / 3.0;
     }
     let sides = if m.wrap {
@@ -83,9 +86,10 @@ fn clip(c: &mut Count, m: &MulShift, times: f64, lo: i128, hi: i128, out: u32) {
         f64::from(u8::from(least < i128::from(m.lo))) + f64::from(u8::from(most > i128::from(m.hi)))
     };
     // ReLU clears through the registers' reset; saturation at the top sets bits.
-    c.round += times * sides * f64::from(out) / 2.0;
+    c.round += times * sides * f64::from(out.min(live)) / 2.0;
     c.compare += times * sides * f64::from(kept - out.min(kept)) / 2.0;
-    c.ff += times * f64::from(out);
+    // Extended signs and zeros are one register or none.
+    c.ff += times * f64::from(out.min(live));
     c.about.taps += sides;
     c.about.depth = f64::from(kept);
 }
@@ -95,7 +99,8 @@ fn sums(m: &MulShift, x: (i128, i128)) -> (i128, i128) {
     all.fold((i128::MAX, i128::MIN), |(l, h), s| (l.min(s), h.max(s)))
 }
 
-fn type_range(ty: IntType) -> (i128, i128) {
+/// Values that the bits of a type can hold.
+pub fn type_range(ty: IntType) -> (i128, i128) {
     let full = IntType::new(ty.signed, ty.bits);
     (i128::from(full.min()), i128::from(full.max()))
 }
@@ -106,19 +111,23 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
     if constant_in_lane(period, lanes) {
         let rows: Vec<_> = m.rows().collect();
         let each = lanes as f64 / rows.len() as f64;
-        for ([mul], add) in rows {
-            let (a, b) = (i128::from(mul) * x.0 + i128::from(add), i128::from(mul) * x.1 + i128::from(add));
-            let (lo, hi) = (a.min(b), a.max(b));
-            let adds = (signed_digits(mul) + u32::from(add != 0)).saturating_sub(1);
-            let width = f64::from(range_bits(lo, hi));
-            c.adder += each * f64::from(adds) * width;
-            // What rounding toward minus infinity drops needs no register in the last stage.
-            let dropped = if m.rounds_separately() || adds == 0 { 0.0 } else { f64::from(m.shift) };
-            c.ff += each * (f64::from(adds.div_ceil(2)) * width - dropped).max(0.0);
-            clip(c, m, each, lo, hi, output.bits);
-            c.about.digits += each * f64::from(adds);
-            c.about.width = width;
+        let row = |(r, ([mul], add)): (usize, &([i64; 1], i64))| {
+            let mut row = vec![0; rows.len()];
+            row[r] = *mul;
+            (row, *add)
+        };
+        let graph = Linear::new(&vec![x; rows.len()], &rows.iter().enumerate().map(row).collect::<Vec<_>>());
+        // What rounding toward minus infinity drops needs no register.
+        let dropped = if m.rounds_separately() { 0 } else { m.shift };
+        let totals = c.linear(&graph, each, |_| dropped);
+        for row in &graph.rows {
+            clip(c, m, each, row.lo, row.hi, output.bits);
+            // Zeros that a shift to the left leaves.
+            let zeros = row.term.shift.saturating_sub(m.shift).min(output.bits).min(live_bits(row.lo, row.hi));
+            c.ff -= each * f64::from(zeros);
         }
+        c.about.digits = each * totals.adds;
+        c.about.width = f64::from(totals.widest);
         c.about.flag_a = 1.0;
         return;
     }

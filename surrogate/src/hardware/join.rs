@@ -1,9 +1,11 @@
 //! Reductions, products of streams, and modules that arrange beats.
 
+use super::act::type_range;
 use super::count::Count;
 use super::dsp::DspRule;
 use super::{memory, rom};
-use netfold_ir::hw::latency::{default_memory, levels, lincomb_rows, signed_digits, tree_stages};
+use netfold_ir::hw::latency::{default_memory, levels, lincomb_rows, tree_stages};
+use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::{BroadcastOp, Kind, Memory, ReduceOp};
 use netfold_ir::quant::IntType;
 
@@ -300,13 +302,17 @@ fn lincomb(
     c.about.lanes = lanes as f64;
     if let Some(rows) = lincomb_rows(coefficients, constant, lanes) {
         let each = lanes as f64 / rows.len() as f64;
-        for (row, constant) in rows {
-            let digits: u32 = row.iter().map(|k| signed_digits(*k)).sum();
-            let adds = f64::from((digits + u32::from(constant != 0)).saturating_sub(1));
-            c.adder += each * adds * output;
-            c.ff += each * (adds / 2.0).ceil() * output;
-            c.about.digits += each * adds;
-        }
+        let terms = coefficients.len();
+        let ranges: Vec<_> = rows.iter().flat_map(|_| inputs.iter().map(|ty| type_range(*ty))).collect();
+        let row = |(r, (own, constant)): (usize, &(Vec<i64>, i64))| {
+            let mut row = vec![0; rows.len() * terms];
+            row[r * terms..(r + 1) * terms].copy_from_slice(own);
+            (row, *constant)
+        };
+        let graph = Linear::new(&ranges, &rows.iter().enumerate().map(row).collect::<Vec<_>>());
+        let totals = c.linear(&graph, each, |_| 0);
+        c.about.digits = each * totals.adds;
+        c.about.width = f64::from(totals.widest);
         c.about.flag_b = 1.0;
         return;
     }

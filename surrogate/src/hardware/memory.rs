@@ -10,8 +10,12 @@ pub fn bram18(depth: usize, width: usize) -> usize {
     netfold_passes::optimize::bram18(depth, width)
 }
 
-/// Bits below which a memory with a write port is registers (Yosys' library mapping prefers them to RAM32M).
-const REGISTER_BITS: usize = 16;
+/// Whether a memory of one write and one registered read port is registers instead of RAM32M: `memory_libmap` of Yosys 0.70
+/// takes a bit of registers for 1, a cell of 6 bits for 8 scaled by its width (`lutrams_xc5v.txt`), and 8 for the register of
+/// the read port that it has to build itself.
+pub fn is_registers(depth: usize, width: usize) -> bool {
+    depth <= 32 && 7 * depth * width <= 8 * (width + width.div_ceil(6)) + 56
+}
 
 /// LUTs of a memory in LUTs: RAM32M holds 32 x 6 bits and RAM64M 64 x 3 bits in four LUTs (AMD UG474).
 pub fn lutram(depth: usize, width: usize) -> usize {
@@ -24,7 +28,7 @@ pub fn ram(c: &mut Count, depth: usize, width: usize, memory: Memory) {
         Memory::Block => c.bram18 += bram18(depth, width),
         Memory::Ultra => c.uram += width.div_ceil(72) * depth.div_ceil(4096),
         Memory::Logic | Memory::Lut => {
-            if depth * width <= REGISTER_BITS {
+            if is_registers(depth, width) {
                 c.ff += (depth * width) as f64;
                 c.mux += (depth * width) as f64;
             } else {
@@ -46,10 +50,13 @@ pub fn fifo(stream: &Stream) -> Count {
     if depth == 1 {
         c.ff += width as f64;
     } else if stream.read_latency() == 1 {
-        // Head, tail, and the copy of the head that Yosys keeps where it merges the address register into the read port.
+        // Head and tail.
         c.ff += 2.0 * address;
         c.control += 1.5 * address;
-        c.ff += address;
+        if !is_registers(depth, width) {
+            // The copy of the head that Yosys keeps where it merges the address register into the read port.
+            c.ff += address;
+        }
         ram(&mut c, depth, width, Memory::Lut);
     } else {
         c.ff += 2.0 * address + 1.0;
@@ -64,6 +71,15 @@ pub fn fifo(stream: &Stream) -> Count {
     c.about.flag_a = if depth == 1 { 0.0 } else { stream.read_latency() as f64 };
     c.about.lanes = stream.lanes as f64;
     c.about.in_bits = f64::from(stream.ty.bits);
+    c
+}
+
+/// The same synthesized alone, where Yosys keeps a copy of the head of a FIFO of registers too.
+pub fn lone_fifo(stream: &Stream) -> Count {
+    let mut c = fifo(stream);
+    if stream.depth > 1 && stream.read_latency() == 1 && is_registers(stream.depth, stream.width()) {
+        c.ff += f64::from(levels(stream.depth));
+    }
     c
 }
 

@@ -13,6 +13,7 @@ pub mod eval;
 pub mod factors;
 pub mod fmax;
 mod join;
+mod linear;
 pub mod memory;
 pub mod model;
 mod packed;

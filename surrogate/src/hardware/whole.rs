@@ -34,7 +34,7 @@ pub struct Parts {
 
 /// Whether a FIFO is LUT memory that is read in the same cycle.
 fn is_shallow_memory(s: &Stream) -> bool {
-    s.depth > 1 && s.read_latency() == 1
+    s.depth > 1 && s.read_latency() == 1 && !memory::is_registers(s.depth, s.width())
 }
 
 /// Takes a design apart.
@@ -62,7 +62,7 @@ pub fn parts(design: &Design, rule: &DspRule) -> Parts {
 /// The part that a row of kind `module` in a sweep is about: its FIFO, its sink, or the one module between the ports.
 pub fn bare(design: &Design, what: &str, rule: &DspRule) -> Option<Parts> {
     let part = match what {
-        "fifo" => Part { unit: "fifo", count: memory::fifo(design.streams().first()?.2) },
+        "fifo" => Part { unit: "fifo", count: memory::lone_fifo(design.streams().first()?.2) },
         _ => {
             let ids = design.modules();
             let wanted = |kind: &Kind| match what {

@@ -7,6 +7,7 @@
 //! its own size, so that sizes are about uniform in their logarithm, whatever is drawn.
 
 mod draw;
+pub mod later;
 pub mod networks;
 pub mod units;
 
@@ -73,7 +74,12 @@ fn module(seed: u64, index: u64) -> Result<Sample, Diag> {
     let from_network = r.once_in(2);
     let name = format!("s{seed}_m{index}");
     for _ in 0..ATTEMPTS {
-        let found = if from_network { picked(r, most) } else { Some(units::draw(r)) };
+        let added = if index >= later::MODULES { later::module(r, most) } else { None };
+        let found = match added {
+            Some(unit) => unit.map(|u| (u, None)),
+            None if from_network => picked(r, most),
+            None => Some(units::draw(r)),
+        };
         let Some((unit, part)) = found else { continue };
         let depth = depth(r, &unit);
         let design = around(&name, unit, depth);
@@ -204,6 +210,14 @@ fn network(seed: u64, index: u64) -> Result<Sample, Diag> {
     let most = log_between(r, 300, 4095) as u64;
     let name = format!("s{seed}_n{index}");
     for _ in 0..ATTEMPTS {
+        if index >= later::NETWORKS {
+            let Some((family, mut design)) = later::network(r, most)? else { continue };
+            design.name.clone_from(&name);
+            if netfold_codegen::verilog::generate(&design).is_err() {
+                continue;
+            }
+            return Ok(Sample { kind: Kind::Network, unit: family.into(), group: name, split: split(index), design });
+        }
         let large = r.once_in(3);
         let drawn = networks::draw(r, large)?;
         let mut net = drawn.net;
@@ -213,10 +227,14 @@ fn network(seed: u64, index: u64) -> Result<Sample, Diag> {
         if netfold_codegen::verilog::generate(&design).is_err() {
             continue;
         }
-        let split = if index % TEST_ONE_IN == TEST_ONE_IN - 1 { "test" } else { "train" };
-        return Ok(Sample { kind: Kind::Network, unit: drawn.family.into(), group: name, split, design });
+        return Ok(Sample { kind: Kind::Network, unit: drawn.family.into(), group: name, split: split(index), design });
     }
     Err(nothing(Kind::Network, index))
+}
+
+/// Whether a network is for training.
+fn split(index: u64) -> &'static str {
+    if index % TEST_ONE_IN == TEST_ONE_IN - 1 { "test" } else { "train" }
 }
 
 /// A design of a network with at most `most` LUTs, folded for the fastest rate of a few that keeps to it.

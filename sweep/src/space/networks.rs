@@ -112,7 +112,43 @@ pub fn draw(r: &mut Random, large: bool) -> Result<Drawn, Diag> {
     Ok(Drawn { net, family, formats: Fixed { format } })
 }
 
+/// Draws a network of a shape that is often reported. `large` says that all sizes are wanted, otherwise small ones.
+///
+/// # Errors
+/// When shapes do not fit together, which no seed should lead to.
+pub fn known(r: &mut Random, large: bool) -> Result<Drawn, Diag> {
+    let quantized = !r.once_in(3);
+    let format = (!quantized).then(|| r.pick(&[(16, 6), (16, 6), (12, 4), (8, 3)]));
+    let weight_bits = if large { r.pick(&[2, 3, 4, 6, 6, 8]) } else { r.pick(&[1, 2, 2, 3, 4]) };
+    let act_bits = if large { r.pick(&[2, 3, 4, 6, 6, 8]) } else { r.pick(&[1, 2, 2, 3, 4]) };
+    let normalized = r.once_in(4);
+    let mut b = Build { r, net: Network::default(), quantized, weight_bits, act_bits, normalized };
+    let family = match b.r.below(8) {
+        0..5 => b.tagger(large)?,
+        5 => b.autoencoder(large)?,
+        6 if large => b.cnn(large)?,
+        _ => b.cnn1d(false)?,
+    };
+    let Build { mut net, .. } = b;
+    net.name = "net".into();
+    Ok(Drawn { net, family, formats: Fixed { format } })
+}
+
 impl Build<'_> {
+    /// A jet tagger: 16 features, five classes (Duarte et al., 2018).
+    fn tagger(&mut self, large: bool) -> Result<&'static str, Diag> {
+        let shapes: &[&[usize]] =
+            if large { &[&[64, 32, 32], &[64, 32, 32], &[32, 16, 16], &[64, 32]] } else { &[&[16, 8], &[8, 8], &[12]] };
+        let mut x = self.input(&[if large { 16 } else { 8 }])?;
+        for width in self.r.pick(shapes) {
+            x = self.dense(x, *width)?;
+            x = self.activate(x)?;
+        }
+        x = self.dense(x, 5)?;
+        self.head(x)?;
+        Ok("tagger")
+    }
+
     fn input(&mut self, shape: &[usize]) -> Result<Tensor, Diag> {
         let id = self.net.add("x", Op::Input(shape.to_vec()), &[])?;
         self.net.inputs.push(Port { name: "x".into(), node: id, shape: shape.to_vec(), order: Vec::new() });

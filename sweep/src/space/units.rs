@@ -103,7 +103,7 @@ fn frames(r: &mut Random) -> usize {
     r.pick(&[1, 1, 1, 4, 16, 49, 64, 196])
 }
 
-fn mvu(r: &mut Random) -> Unit {
+pub(super) fn mvu(r: &mut Random) -> Unit {
     let (rows, cols) = (size(r, 1, 128), size(r, 1, 512));
     let weights = matrix(r, rows, cols);
     let x = element(r);
