@@ -1,7 +1,7 @@
 //! Constant sums of products as pipelined shift-and-add code, written from their graph ([`netfold_ir::hw::linear`]).
 
-use netfold_ir::hw::linear::{self, Node, Term};
 pub use netfold_ir::hw::linear::signed_bits;
+use netfold_ir::hw::linear::{self, Node, Term};
 use std::fmt::Write;
 
 /// An input: a signed wire and its range.

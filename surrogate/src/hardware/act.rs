@@ -5,8 +5,7 @@ use super::dsp::DspRule;
 use super::linear::live_bits;
 use super::rom::{self, RomStats};
 use netfold_ir::hw::latency::{
-    LOGIC_TABLE_WORDS, PARALLEL_THRESHOLDS, constant_in_lane, default_memory, search_step, search_steps,
-    table_words,
+    LOGIC_TABLE_WORDS, PARALLEL_THRESHOLDS, constant_in_lane, default_memory, search_step, search_steps, table_words,
 };
 use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::{Memory, MulShift, Realization, Table, Thresholds};
@@ -247,7 +246,24 @@ fn thresholds(c: &mut Count, function: &Realization, t: &Thresholds, lanes: usiz
         let stats = parameters(c, groups, width, fields);
         // Comparisons with constants are LUTs of the upper bits; with variables, carry chains.
         c.compare += times * n as f64 * f64::from(bits) * if constant { 0.6 } else { 1.2 };
-        c.ff += times * (n as f64 + f64::from(out));
+        // A count starts from its base where that leaves room below, and grows by a bit an operand.
+        let counted = |base: i64, k: usize| {
+            let count = (k as u32).min(out);
+            if k == 0 || base.trailing_zeros() >= count { count } else { out }
+        };
+        if constant {
+            // Equal comparisons are one. Those that always or never hold are constants where the sign is.
+            let known = |v: &i64| input.signed || (lo + 1..=hi).contains(&i128::from(*v));
+            for lane in 0..lanes {
+                let mut live: Vec<i64> = (0..n.max(1)).map(|k| threshold(lane, k)).filter(known).collect();
+                live.dedup();
+                let base = t.base[lane % t.base.len()];
+                c.ff += live.len() as f64 + f64::from(counted(base, live.len()));
+            }
+        } else {
+            let base = if t.base.len() == 1 { t.base[0] } else { 1 };
+            c.ff += times * (n as f64 + f64::from(counted(base, n)));
+        }
         c.ff += stats.columns;
         c.adder += times * f64::from(out) * if n > 1 { 1.0 } else { 0.3 } * (n as f64 / 3.0).max(0.5);
         c.about.flag_a = f64::from(u8::from(constant));
@@ -273,17 +289,28 @@ fn thresholds(c: &mut Count, function: &Realization, t: &Thresholds, lanes: usiz
                 let stride = depth.div_ceil(MOST_WORDS);
                 let stats = rom::of_fields(depth / stride, |w| vec![(entry(w * stride), bits)]);
                 c.rom(&stats, times * stride as f64);
-                if registered {
-                    c.ff += times * stats.columns;
-                }
+                // Of the memory, or of its address moved behind it.
+                c.ff += times * stats.columns;
             }
             c.compare += times * f64::from(bits) * if depth == 1 { 0.6 } else { 1.2 };
-            let carried = f64::from(input.bits) + group_bits + step as f64;
-            c.ff += times * (carried + 1.0 + if registered { carried } else { 0.0 });
+            c.ff += times * (step as f64 + 1.0 + if registered { step as f64 } else { 0.0 });
         }
     }
+    // The input waits for its last comparison, the group, which all lanes share, for its last threshold or its base.
+    let per_step = if registered { 2.0 } else { 1.0 };
+    let copies = per_step * steps as f64 - 1.0;
+    let plain = t.base.len() == 1 && t.direction.iter().all(|d| *d > 0) && t.base[0].trailing_zeros() >= steps as u32;
+    let late = if t.base.len() == 1 && t.direction.len() == 1 { 0.0 } else { 1.0 };
+    c.ff += times * copies * f64::from(input.bits) + (copies + late) * group_bits;
+    let y = if plain { out.min(steps as u32) } else { out };
+    c.ff += times * f64::from(y);
+    if plain && registered {
+        // What was found before the last step passes three registers: a shift register.
+        let found = times * (steps - 1) as f64;
+        c.ff -= 3.0 * found;
+        c.lutram += found;
+    }
     c.adder += times * f64::from(out);
-    c.ff += times * f64::from(out);
     c.about.digits = steps as f64;
     c.about.flag_b = f64::from(u8::from(registered));
 }
