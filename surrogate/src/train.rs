@@ -34,6 +34,10 @@ pub struct Recipe {
     pub extra: ExtraOptions,
     /// Weight of the boosted trees, 0 to 1.
     pub boosted_share: f64,
+    /// Logarithm of a value's ratio to its prior beyond which a row pulls no harder.
+    pub largest: f64,
+    /// Whether the trees go where held-out rows are nearer to the prior without them.
+    pub optional: bool,
 }
 
 impl Recipe {
@@ -47,6 +51,8 @@ impl Recipe {
             boost_repeats: 2,
             extra: ExtraOptions { trees: 20, min_rows: 3, median: false, ..ExtraOptions::default() },
             boosted_share: 0.7,
+            largest: f64::INFINITY,
+            optional: false,
         };
         let exact = |columns: &[&str]| Recipe {
             prior_columns: columns.iter().map(ToString::to_string).collect(),
@@ -204,19 +210,34 @@ impl Part<'_> {
         let truth = |i: usize| y[i].unwrap_or(0.0);
         let shift = self.recipe.shift;
         let strength = self.choose_strength(&known, &truth, fold_of, seed);
-        let fitted: Vec<(usize, TargetModel)> = (0..=folds)
+        let mut fitted: Vec<(usize, TargetModel)> = (0..=folds)
             .into_par_iter()
             .map(|f| {
                 let rows: Vec<usize> = known.iter().copied().filter(|&i| fold_of[i] != f).collect();
                 (f, self.fit(&rows, &truth, strength, seed))
             })
             .collect();
-        let mut scratch = Vec::new();
-        let mut residual: BTreeMap<usize, f64> = BTreeMap::new();
-        for (f, model) in fitted.iter().take(folds) {
-            for &i in known.iter().filter(|&&i| fold_of[i] == *f) {
-                let log = model.log_value(&self.x[i], &mut scratch);
-                residual.insert(i, ((truth(i) + shift).ln() - log).abs());
+        let residuals = |fitted: &[(usize, TargetModel)]| -> BTreeMap<usize, f64> {
+            let mut scratch = Vec::new();
+            let mut residual = BTreeMap::new();
+            for (f, model) in fitted.iter().take(folds) {
+                for &i in known.iter().filter(|&&i| fold_of[i] == *f) {
+                    let log = model.log_value(&self.x[i], &mut scratch);
+                    residual.insert(i, ((truth(i) + shift).ln() - log).abs());
+                }
+            }
+            residual
+        };
+        let mut residual = residuals(&fitted);
+        if self.recipe.optional {
+            let bare = |(f, model): &(usize, TargetModel)| {
+                (*f, TargetModel { boosted: Vec::new(), extra: Vec::new(), ..model.clone() })
+            };
+            let without: Vec<_> = fitted.iter().map(bare).collect();
+            let plain = residuals(&without);
+            let bounded = |r: &BTreeMap<usize, f64>| r.values().map(|r| r.min(self.recipe.largest)).sum::<f64>();
+            if bounded(&plain) <= bounded(&residual) {
+                (fitted, residual) = (without, plain);
             }
         }
         // Difficulty is learned from the residuals, and judged on folds it has not seen.
@@ -234,7 +255,6 @@ impl Part<'_> {
         let mut ratios: Vec<f64> =
             residual.iter().map(|(&i, &r)| r / difficulty(&spread[fold_of[i]], &self.x[i])).collect();
         ratios.sort_by(f64::total_cmp);
-        let mut fitted = fitted;
         let mut model = fitted.pop().map_or_else(|| self.fit(&known, &truth, strength, seed), |(_, m)| m);
         model.quantile = conformal_quantile(&ratios, COVERAGE);
         model.difficulty = spread.into_iter().next_back().unwrap_or_default();
@@ -273,8 +293,11 @@ impl Part<'_> {
         let x: Vec<Vec<f32>> = rows.iter().map(|&i| self.x[i].clone()).collect();
         let y: Vec<f64> = rows.iter().map(|&i| truth(i)).collect();
         let prior = self.prior(&x, &y, strength);
-        let ratio: Vec<f64> =
-            x.iter().zip(&y).map(|(x, y)| ((y + r.shift) / (prior.value(x) + r.shift)).ln()).collect();
+        let ratio: Vec<f64> = x
+            .iter()
+            .zip(&y)
+            .map(|(x, y)| ((y + r.shift) / (prior.value(x) + r.shift)).ln().clamp(-r.largest, r.largest))
+            .collect();
         let columns = self.subset(rows);
         let mut boosted = Vec::new();
         if r.boosted_share > 0.0 {

@@ -1,4 +1,5 @@
-//! Writes the Verilog of rows of a sweep's table into folders: `sources TABLE OUT KIND INDEX...` (KIND: module or network).
+//! The Verilog of rows of a sweep's table: `sources TABLE OUT KIND INDEX...` writes it into folders (KIND: module or network),
+//! `sources check TABLE` says which rows were made from other Verilog than today's.
 
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_surrogate::dataset::sweep::rows;
@@ -7,8 +8,23 @@ use std::path::Path;
 use std::process::ExitCode;
 
 fn run(args: &[String]) -> Result<(), Diags> {
+    if let [check, table] = args
+        && check == "check"
+    {
+        let text = std::fs::read_to_string(table).map_err(|e| Diag::new(Code::Io, table, e.to_string()))?;
+        let all = rows(&text, table)?;
+        let mut stale = 0;
+        for row in &all {
+            if Sources::of(row.kind, &row.unit, &row.decode()?)?.hash() != row.verilog {
+                println!("{} {} {}", row.kind.name(), row.index, row.unit);
+                stale += 1;
+            }
+        }
+        println!("{stale} of {} rows", all.len());
+        return Ok(());
+    }
     let [table, out, kind, indices @ ..] = args else {
-        return Err(Diag::new(Code::Usage, "", "sources TABLE OUT KIND INDEX...").into());
+        return Err(Diag::new(Code::Usage, "", "sources TABLE OUT KIND INDEX... | check TABLE").into());
     };
     let io = |e: std::io::Error| Diag::new(Code::Io, out, e.to_string());
     let text = std::fs::read_to_string(table).map_err(io)?;

@@ -58,6 +58,8 @@ fn module_recipe(target: Target) -> Recipe {
         boost_repeats: 1,
         extra: ExtraOptions { trees: 0, ..ExtraOptions::default() },
         boosted_share: 1.0,
+        largest: 0.7,
+        optional: true,
     }
 }
 
@@ -87,6 +89,8 @@ fn whole_recipe(target: Target) -> Recipe {
         boost_repeats: 1,
         extra: ExtraOptions { trees: 0, ..ExtraOptions::default() },
         boosted_share: 1.0,
+        largest: 0.2,
+        optional: true,
     }
 }
 
