@@ -109,13 +109,16 @@ fn run(args: &[String]) -> Result<(), Diags> {
         }
         "networks" => {
             let table = dataset::read_all(rest)?;
-            for s in train::samples(&table, Family::Xc7).iter().filter(|s| !s.parts.bare) {
+            let samples = train::samples(&table, Family::Xc7);
+            let chosen: Vec<usize> = (0..samples.len()).collect();
+            let trained = train::train_samples(&table, &samples, &chosen, Family::Xc7, 1)?;
+            for s in samples.iter().filter(|s| !s.parts.bare) {
                 let row = &table.rows[s.row];
                 let truth = |t: Target| row.targets.get(&t).copied().unwrap_or(0.0);
                 let mut units: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
                 for p in &s.parts.parts {
                     let sums = units.entry(p.unit).or_default();
-                    sums.0 += p.count.lut();
+                    sums.0 += f64::from(trained.logic(p).0);
                     sums.1 += p.count.ff;
                 }
                 let sum = |f: fn(&(f64, f64)) -> f64| units.values().map(f).sum::<f64>();
