@@ -91,11 +91,17 @@ pub fn pins(config: &Config, net: &Network, reuse: bool) -> HashMap<String, Pin>
             let factor = config.reuse_factor(layer).map(|s| s.value);
             pin.reuse = factor.and_then(|r| usize::try_from(r).ok());
         }
+        // hls4ml writes 1 where nothing was asked for.
+        let parallel = config.parallelization_factor(layer).map(|s| s.value).filter(|n| *n > 1);
+        if matches!(node.op, netfold_ir::net::Op::Conv(_)) {
+            pin.pixels = parallel.and_then(|n| usize::try_from(n).ok());
+        }
         if let Some(f) = names.iter().find_map(|n| config.folding(n)) {
             let size = |v: Option<u64>| v.and_then(|v| usize::try_from(v).ok());
             pin.pe = size(f.pe);
             pin.simd = size(f.simd);
             pin.early = size(f.early);
+            pin.pixels = size(f.pixels).or(pin.pixels);
             pin.multiplier = f.multipliers.and_then(|m| match m {
                 Multipliers::Auto => None,
                 Multipliers::Dsp => Some(Multiplier::Dsp),
@@ -135,6 +141,23 @@ pub fn check_pins(pins: &HashMap<String, Pin>, int: &IntNetwork) -> Result<(), D
             let place = format!("configuration, key {:?}", format!("folding.{name}.multipliers"));
             let cause = format!("no two products of the depthwise layer {:?} share an input", node.name);
             diags.push(Diag::new(Code::Config, place, cause).help("one of auto, dsp, lut"));
+        }
+        if let Some(pixels) = pin.pixels {
+            let choices = work.pixel_choices();
+            let place = format!("configuration, key {:?} (ParallelizationFactor)", format!("folding.{name}.pixels"));
+            if work.vectors == 1 {
+                let cause = format!("{:?} has only one output pixel", node.name);
+                diags.push(Diag::new(Code::Config, place, cause).help("leave it out"));
+            } else if !choices.contains(&pixels) {
+                let valid: Vec<String> = choices.iter().map(usize::to_string).collect();
+                let cause = format!("{pixels} output pixels at once cannot be computed of {:?}", node.name);
+                diags.push(Diag::new(Code::Config, place, cause).help(format!("one of {}", valid.join(", "))));
+            } else if pixels > 1 && pin.pe.is_some_and(|pe| pe != work.rows) {
+                let cause = format!("several output pixels of {:?} at once need all outputs at once", node.name);
+                diags.push(
+                    Diag::new(Code::Config, place, cause).help(format!("leave `pe` out, or set it to {}", work.rows)),
+                );
+            }
         }
         let (outputs, inputs) = if work.depthwise { ("channels", "taps") } else { ("outputs", "inputs") };
         for (key, value, all, what) in [("pe", pin.pe, work.rows, outputs), ("simd", pin.simd, work.cols, inputs)] {

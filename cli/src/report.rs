@@ -304,7 +304,11 @@ fn folding(kind: &Kind) -> String {
                 0 => String::new(),
                 n => format!(", {n} of {} beats early", m.synapse_fold()),
             };
-            format!("PE {} of {}, SIMD {} of {}{early}", m.pe, m.weights.rows, m.simd, m.weights.cols)
+            let pixels = match m.pixels {
+                1 => String::new(),
+                n => format!(", {n} pixels"),
+            };
+            format!("PE {} of {}, SIMD {} of {}{early}{pixels}", m.pe, m.weights.rows, m.simd, m.weights.cols)
         }
         Kind::Vvu(v) => format!("PE {} of {}, SIMD {} of {}", v.pe, v.channels(), v.simd, v.weights.cols),
         Kind::Swu(s) => format!("{} of {} channels", s.lanes, s.channels),

@@ -32,6 +32,7 @@ fn dense(text: &str, [rows, cols, pe, simd]: [usize; 4]) -> Design {
         simd,
         vectors: 1,
         early: 0,
+        pixels: 1,
         multiplier: Multiplier::Dsp,
         memory: Memory::Block,
     });

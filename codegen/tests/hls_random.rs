@@ -7,6 +7,7 @@ mod common;
 mod hls_support;
 
 use common::build::Builder;
+use common::pixels::convolution;
 use common::rng;
 use hls_support::networks::{design, network};
 use hls_support::{compile_strictly, headers, project, write};
@@ -143,6 +144,21 @@ fn random_modules_equal_the_interpreter() {
 #[test]
 fn random_networks_equal_golden() {
     check(0..20, networks);
+}
+
+#[test]
+fn several_pixels_and_packed_rows_equal_the_interpreter() {
+    let wide: Vec<Design> = (0..100).filter_map(convolution).take(8).collect();
+    check(0..10, |seed| {
+        let design = wide.get(seed as usize).cloned().unwrap_or_else(|| {
+            let mut b = Builder::new("packed", rng(7000 + seed));
+            let y = b.packed_mvu();
+            b.sink(y);
+            b.finish()
+        });
+        let vectors = Vectors::example(&design, FRAMES).unwrap_or_else(|d| panic!("{d}"));
+        Case { design, vectors }
+    });
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn mvu(
     let half = 1i64 << (bits - 1);
     let data = (0..rows * cols).map(|_| b.rng.random_range(-half..half)).collect();
     let weights = Arc::new(Matrix { rows, cols, data });
-    let kind = Kind::Mvu(Mvu { weights, pe, simd, vectors: 1, early: 0, multiplier, memory });
+    let kind = Kind::Mvu(Mvu { weights, pe, simd, vectors: 1, early: 0, pixels: 1, multiplier, memory });
     let bits = 8 + bits + cols.ilog2() + 1;
     let y = b.add(kind, &[x], &[IntType::new(true, bits)])[0];
     b.sink(y);
@@ -139,8 +139,16 @@ fn products_and_memories_are_what_was_asked_for() {
     let window = Window { kernel: [3, 3], stride: [1, 1], dilation: [1, 1], pads: [1, 1, 1, 1] };
     let mut b = Builder::new("lines", rng(1));
     let x = b.source(IntType::new(false, 8), 8, 8 * 200);
-    let swu =
-        Swu { size: [8, 200], channels: 8, lanes: 8, window, output: [8, 200], pad: vec![0], memory: Memory::Block };
+    let swu = Swu {
+        size: [8, 200],
+        channels: 8,
+        lanes: 8,
+        window,
+        output: [8, 200],
+        pad: vec![0],
+        memory: Memory::Block,
+        given: None,
+    };
     let y = b.add(Kind::Swu(swu), &[x], &[IntType::new(false, 8)])[0];
     b.sink(y);
     let designs = [

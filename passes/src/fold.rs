@@ -3,9 +3,11 @@
 //! The balanced rule: for a frame every `T` cycles each layer gets the fewest multipliers with which it finishes a frame in `T`
 //! cycles. Element-wise and moving units follow the width of their streams, widened where the rate needs it.
 
+use crate::lower::wide::Wide;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Memory, Multiplier};
 use netfold_ir::int::{IntNetwork, IntOp};
+use netfold_ir::net::Window;
 use std::collections::HashMap;
 
 /// Folding of one multiplying layer.
@@ -19,6 +21,9 @@ pub struct Compute {
     pub window_lanes: Option<usize>,
     /// Input beats that are multiplied with all outputs as they come; see [`netfold_ir::hw::Mvu::early`]. 0 for depthwise layers.
     pub early: usize,
+    /// Input pixels of a convolution, or vectors of a matrix product, a beat; 1: one or a part of one. With more, all outputs are
+    /// computed in parallel.
+    pub pixels: usize,
     /// How products are built.
     pub multiplier: Multiplier,
     /// Where the weights live.
@@ -49,6 +54,8 @@ pub struct Pin {
     pub reuse: Option<usize>,
     /// Input beats that are multiplied with all outputs as they come.
     pub early: Option<usize>,
+    /// Output pixels of a convolution, or vectors of a matrix product, computed at once.
+    pub pixels: Option<usize>,
     /// How products are built.
     pub multiplier: Option<Multiplier>,
     /// Where the weights live.
@@ -96,6 +103,8 @@ pub struct Work {
     pub factor: usize,
     /// For convolutions: input pixels and channels, and taps of the window.
     pub window: Option<(usize, usize, usize)>,
+    /// For convolutions: height, width and channels of the input, and the window.
+    pub image: Option<([usize; 3], Window)>,
     /// Depthwise: `pe` is also the width of the window unit.
     pub depthwise: bool,
     /// Bits of a weight and of an input.
@@ -114,6 +123,7 @@ impl Work {
                 cols: w.cols,
                 factor: 1,
                 window: None,
+                image: None,
                 depthwise: false,
                 bits: (bits_of(&w.data), input.ty().bits),
             }),
@@ -128,6 +138,7 @@ impl Work {
                     cols: if depthwise { taps } else { taps * channels },
                     factor: if depthwise { c.weights.rows / channels } else { 1 },
                     window: Some((c.input[0] * c.input[1], channels, taps)),
+                    image: Some((c.input, c.window)),
                     depthwise,
                     bits: (bits_of(&c.weights.data), input.ty().bits),
                 })
@@ -152,6 +163,78 @@ impl Work {
     /// Cycles a frame with a folding.
     pub fn cycles(&self, pe: usize, simd: usize) -> u64 {
         (self.vectors * (self.rows / pe) * (self.cols / simd)) as u64
+    }
+
+    /// Every way to compute several pixels, or vectors, at once, the fewest first.
+    fn all_wides(&self) -> Vec<Wide> {
+        match &self.image {
+            Some((input, window)) => Wide::all(*input, window),
+            None => divisors(self.vectors).into_iter().filter_map(|p| Wide::vectors(self.vectors, p)).collect(),
+        }
+    }
+
+    /// Those of them that are of use in `interval` cycles: where the unit is too slow for the interval at one pixel a cycle, or what is
+    /// pinned.
+    pub(crate) fn wides(&self, interval: u64, pin: &Pin) -> Vec<Wide> {
+        let beats = self.window.map_or(self.vectors, |(pixels, ..)| pixels);
+        let takes = |pinned: Option<usize>, all: usize| self.image.is_some() || pinned.is_none_or(|p| p == all);
+        let whole = pin.pe.is_none_or(|p| p == self.rows) && takes(pin.simd, self.cols) && takes(pin.reuse, 1);
+        match pin.pixels {
+            Some(p) if whole => self.all_wides().into_iter().filter(|w| w.windows == p).collect(),
+            None if whole && beats as u64 > interval => self.all_wides(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Output pixels at once of a folding that takes `pixels` input pixels a beat.
+    pub fn windows(&self, pixels: usize) -> usize {
+        let wide = match self.image {
+            Some((input, window)) => Wide::new(input, &window, pixels),
+            None => Wide::vectors(self.vectors, pixels),
+        };
+        wide.map_or(1, |w| w.windows)
+    }
+
+    /// How many output pixels can be computed at once.
+    pub fn pixel_choices(&self) -> Vec<usize> {
+        let mut all: Vec<usize> = self.all_wides().iter().map(|w| w.windows).chain([1]).collect();
+        all.sort_unstable();
+        all.dedup();
+        all
+    }
+
+    /// Whether one pixel at once is allowed.
+    pub(crate) fn allows_one(&self, pin: &Pin) -> bool {
+        pin.pixels.is_none_or(|p| p == 1)
+    }
+
+    /// Fewest inputs in parallel with which several pixels at once, of all outputs, are done in `interval` cycles, where any suffice.
+    fn wide_simd(&self, wide: &Wide, interval: u64, pin: &Pin) -> usize {
+        let simds = match (pin.simd, pin.reuse) {
+            (Some(s), _) => vec![super::lower::lanes_within(self.cols, s)],
+            (None, Some(r)) => vec![self.cols / super::lower::lanes_within(self.cols, r)],
+            (None, None) => divisors(self.cols),
+        };
+        let simds: Vec<usize> = simds.into_iter().filter(|s| self.wide_takes(*s)).collect();
+        let blocks = self.vectors / wide.windows;
+        let fits = |s: &usize| (blocks * (self.cols / s)) as u64 <= interval;
+        simds.iter().copied().find(fits).unwrap_or_else(|| simds.last().copied().unwrap_or(self.cols))
+    }
+
+    /// Whether several pixels at once can be computed with so many inputs in parallel: vectors come whole, windows in any parts.
+    pub(crate) fn wide_takes(&self, simd: usize) -> bool {
+        self.image.is_some() || simd == self.cols
+    }
+
+    /// As [`Work::fold`], with several pixels at once where one a cycle is too slow: outputs, inputs and input pixels in parallel.
+    pub(crate) fn fold_wide(&self, interval: u64, pin: &Pin) -> ((usize, usize), Option<Wide>) {
+        let wides = self.wides(interval, pin);
+        let enough =
+            wides.iter().find(|w| w.cycles() as u64 <= interval && self.vectors as u64 <= interval * w.windows as u64);
+        match enough.or(wides.last()).copied() {
+            Some(w) => ((self.rows, self.wide_simd(&w, interval, pin)), Some(w)),
+            None => (self.fold(interval, pin), None),
+        }
     }
 
     /// Multipliers of a folding.
@@ -230,9 +313,9 @@ pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, bu
     for (id, w) in work {
         let node = net.graph.node(id);
         let pin = pins.get(&node.name).or_else(|| pins.get(&node.layer)).copied().unwrap_or_default();
-        let (pe, simd) = w.fold(interval, &pin);
+        let ((pe, simd), wide) = w.fold_wide(interval, &pin);
         let depth = (w.rows / pe) * (w.cols / simd);
-        let multipliers = w.multipliers(pe, simd);
+        let multipliers = w.multipliers(pe, simd) * wide.map_or(1, |w| w.windows);
         let worth = w.bits.0 >= 4 && w.bits.1 >= 4 && depth > 1;
         let free = if worth && multipliers <= dsp_left { Multiplier::Dsp } else { Multiplier::Lut };
         let multiplier = pin.multiplier.map_or(free, |m| w.built(m));
@@ -251,10 +334,14 @@ pub fn balanced(net: &IntNetwork, interval: u64, pins: &HashMap<String, Pin>, bu
             if w.depthwise {
                 return pe;
             }
+            if wide.is_some() {
+                return channels;
+            }
             let rate = (pixels * channels).div_ceil(usize::try_from(interval).unwrap_or(usize::MAX).max(1));
             super::lower::lanes_at_least(channels, rate)
         });
-        folding.layers.insert(id, Compute { pe, simd, window_lanes, early: 0, multiplier, memory });
+        let pixels = wide.map_or(1, |w| w.pixels);
+        folding.layers.insert(id, Compute { pe, simd, window_lanes, early: 0, pixels, multiplier, memory });
     }
     for port in &net.inputs {
         let lanes = folding.source_lanes(net, port.node);
@@ -274,7 +361,7 @@ impl Folding {
     /// Folding of a multiplying layer.
     pub fn compute(&self, id: NodeId, rows: usize, cols: usize) -> Compute {
         let (multiplier, memory) = (Multiplier::Lut, Memory::Logic);
-        let default = Compute { pe: rows, simd: cols, window_lanes: None, early: 0, multiplier, memory };
+        let default = Compute { pe: rows, simd: cols, window_lanes: None, early: 0, pixels: 1, multiplier, memory };
         self.layers.get(&id).copied().unwrap_or(default)
     }
 
@@ -311,6 +398,16 @@ impl Folding {
         self.dividing_lanes(id, channels, lanes)
     }
 
+    /// Several pixels a beat of a unit that works on windows channel by channel, where the rate needs more than one.
+    pub(crate) fn wide(&self, id: NodeId, input: [usize; 3], window: &Window) -> Option<Wide> {
+        let needed = self.needed(id);
+        if needed <= input[2] {
+            return None;
+        }
+        let all = Wide::all(input, window);
+        all.iter().find(|w| w.pixels * input[2] >= needed).or(all.last()).copied()
+    }
+
     /// Elements a beat of a join: the widest of its inputs, or more when the rate needs it.
     pub fn join_lanes(&self, id: NodeId, inputs: &[usize]) -> usize {
         let elements = self.reads.get(&id).copied().unwrap_or(1);
@@ -326,7 +423,7 @@ impl Folding {
             .iter()
             .filter_map(|(c, _)| {
                 let f = self.layers.get(c)?;
-                Some(f.window_lanes.unwrap_or(f.simd))
+                Some(f.pixels * f.window_lanes.unwrap_or(f.simd))
             })
             .max()
             .unwrap_or(1);
@@ -349,8 +446,8 @@ pub fn fastest_within(net: &IntNetwork, multipliers: usize, pins: &HashMap<Strin
     let uses = |interval: u64| -> usize {
         work.iter()
             .map(|(w, pin)| {
-                let (pe, simd) = w.fold(interval, pin);
-                w.multipliers(pe, simd)
+                let ((pe, simd), wide) = w.fold_wide(interval, pin);
+                w.multipliers(pe, simd) * wide.map_or(1, |w| w.windows)
             })
             .sum()
     };

@@ -20,13 +20,22 @@ fn join(d: &mut Design, from: (ModuleId, usize), to: (ModuleId, usize), beats: u
 
 fn mvu(rows: usize, cols: usize, pe: usize, simd: usize, vectors: usize) -> Kind {
     let weights = Arc::new(Matrix { rows, cols, data: vec![3; rows * cols] });
-    Kind::Mvu(Mvu { weights, pe, simd, vectors, early: 0, multiplier: Multiplier::Dsp, memory: Memory::Lut })
+    Kind::Mvu(Mvu { weights, pe, simd, vectors, early: 0, pixels: 1, multiplier: Multiplier::Dsp, memory: Memory::Lut })
 }
 
 /// A convolution of 3x3 on an image of `n` squared: window and products.
 fn conv(d: &mut Design, name: &str, from: (ModuleId, usize), n: usize) -> ModuleId {
     let window = Window { kernel: [3; 2], stride: [1; 2], dilation: [1; 2], pads: [1; 4] };
-    let swu = Swu { size: [n; 2], channels: 1, lanes: 1, window, output: [n; 2], pad: vec![0], memory: Memory::Lut };
+    let swu = Swu {
+        size: [n; 2],
+        channels: 1,
+        lanes: 1,
+        window,
+        output: [n; 2],
+        pad: vec![0],
+        memory: Memory::Lut,
+        given: None,
+    };
     let w = add(d, &format!("{name}_window"), Kind::Swu(swu));
     join(d, from, (w, 0), n * n);
     let m = add(d, name, mvu(1, 9, 1, 9, n * n));

@@ -9,7 +9,7 @@ use netfold_frontend::config::{Backend as Asked, Config, Multipliers, Weights};
 use netfold_ir::diag::Diags;
 use netfold_ir::hw::{Design, Memory, Multiplier};
 use netfold_ir::int::golden::Golden;
-use netfold_passes::fold::Folding;
+use netfold_passes::fold::{Folding, Work};
 use std::path::PathBuf;
 
 /// What is generated.
@@ -118,16 +118,17 @@ fn resolved(job: &flow::Job, design: &Design, folding: &Folding) -> Config {
         ..Default::default()
     };
     let graph = &job.prepared.int.graph;
-    let mut layers: Vec<_> =
-        folding.layers.iter().map(|(id, f)| (id.index(), graph.node(*id).layer.clone(), f)).collect();
-    layers.sort_by_key(|(index, ..)| *index);
+    let mut layers: Vec<_> = folding.layers.iter().map(|(id, f)| (*id, graph.node(*id).layer.clone(), f)).collect();
+    layers.sort_by_key(|(id, ..)| id.index());
     config.folding = layers
         .into_iter()
-        .map(|(_, layer, f)| {
+        .map(|(id, layer, f)| {
+            let pixels = Work::of(&job.prepared.int, id).map_or(1, |w| w.windows(f.pixels));
             let entry = netfold_frontend::config::Folding {
                 pe: Some(f.pe as u64),
                 simd: Some(f.simd as u64),
                 early: Some(f.early as u64),
+                pixels: (pixels > 1).then_some(pixels as u64),
                 weights: Some(match f.memory {
                     Memory::Logic => Weights::Const,
                     Memory::Lut => Weights::Lut,

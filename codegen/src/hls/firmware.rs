@@ -10,7 +10,7 @@ use askama::Template;
 use netfold_ir::diag::Diag;
 
 /// The header library, by name.
-const LIBRARY: [(&str, &str); 9] = [
+const LIBRARY: [(&str, &str); 10] = [
     ("activation.h", include_str!("../../../templates/hls/lib/activation.h")),
     ("combine.h", include_str!("../../../templates/hls/lib/combine.h")),
     ("common.h", include_str!("../../../templates/hls/lib/common.h")),
@@ -19,6 +19,7 @@ const LIBRARY: [(&str, &str); 9] = [
     ("program.h", include_str!("../../../templates/hls/lib/program.h")),
     ("reduce.h", include_str!("../../../templates/hls/lib/reduce.h")),
     ("reshape.h", include_str!("../../../templates/hls/lib/reshape.h")),
+    ("pixels.h", include_str!("../../../templates/hls/lib/pixels.h")),
     ("window.h", include_str!("../../../templates/hls/lib/window.h")),
 ];
 

@@ -75,7 +75,10 @@ pub(super) fn check_streams(design: &Design) -> Result<(), Diags> {
 }
 
 fn check_mvu(module: &Module, m: &Mvu, [x, y]: [usize; 2]) -> Result<(), Diag> {
-    let fits = |pe: usize, simd: usize| pe * simd <= MAX_PARTS && pe * y <= MAX_WORD_BITS && simd * x <= MAX_WORD_BITS;
+    let n = m.pixels;
+    let fits = |pe: usize, simd: usize| {
+        n * pe * simd <= MAX_PARTS && n * pe * y <= MAX_WORD_BITS && n * simd * x <= MAX_WORD_BITS
+    };
     if fits(m.pe, m.simd) {
         return Ok(());
     }
@@ -90,9 +93,9 @@ fn check_mvu(module: &Module, m: &Mvu, [x, y]: [usize; 2]) -> Result<(), Diag> {
              {MAX_PARTS} parts and takes words of {MAX_WORD_BITS} bits",
             m.pe,
             m.simd,
-            m.pe * m.simd,
-            m.simd * x,
-            m.pe * y
+            n * m.pe * m.simd,
+            n * m.simd * x,
+            n * m.pe * y
         ),
     )
     .help(format!(

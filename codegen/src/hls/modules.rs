@@ -278,6 +278,19 @@ fn matrix_vector(m: &Mvu, cx: &Context<'_>) -> Unit {
         nf * sf
     );
     let function = if m.early > 0 { "matrix_vector_early" } else { "matrix_vector" };
+    if m.pixels > 1 {
+        let about = format!("{about}, {} vectors at once", m.pixels);
+        let fields = vec![
+            Field::size("blocks", m.blocks()),
+            Field::size("synapse_fold", sf),
+            Field::size("pixels", m.pixels),
+            Field::size("pe", m.pe),
+            Field::size("simd", m.simd),
+            multiplier(Some(&m.weights), m.multiplier),
+            Field::Type("weight", weight_type(&m.weights)),
+        ];
+        return Unit { arrays: vec![weights], ..unit("matrix_vectors", about, m.blocks() * sf, fields) };
+    }
     if m.early > 0 {
         fields.extend([Field::size("early", m.early), Field::size("sum_banks", banks(nf))]);
     }
@@ -352,14 +365,23 @@ fn sliding_window(s: &Swu, cx: &Context<'_>) -> Unit {
         ("history_banks", banks(groups)),
         ("steps", steps),
     ];
-    let fields = sizes.into_iter().map(|(name, v)| Field::size(name, v)).collect();
+    let mut fields: Vec<Field> = sizes.into_iter().map(|(name, v)| Field::size(name, v)).collect();
     let about = format!(
         "{}x{} windows of {}x{}x{} pixels, {} channels a beat",
         window.kernel[0], window.kernel[1], s.size[0], s.size[1], s.channels, s.lanes
     );
     let padding =
         cx.parameters("padding", "Value of taps outside of the image, by channel", &s.pad, s.pad.len(), s.lanes);
-    Unit { arrays: vec![padding], ..unit("sliding_window", about, steps, fields) }
+    let Some(given) = &s.given else {
+        return Unit { arrays: vec![padding], ..unit("sliding_window", about, steps, fields) };
+    };
+    fields.push(Field::size("elements", given.len()));
+    let data = given.iter().map(|e| i64::from(*e)).collect();
+    let about_given = "Elements of the window that are given".to_string();
+    let mut given = cx.array("given", about_given, vec![given.len()], data, given.len());
+    given.directives = vec![("ARRAY_PARTITION", "complete".to_string())];
+    let about = format!("{about}; {} elements a word", s.elements());
+    Unit { arrays: vec![padding, given], ..unit("sliding_windows", about, steps, fields) }
 }
 
 fn linear_combination(

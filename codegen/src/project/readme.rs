@@ -68,7 +68,10 @@ fn real(affine: &Affine) -> String {
 
 fn folding(kind: &Kind) -> String {
     match kind {
-        Kind::Mvu(m) => format!("PE {} of {}, SIMD {} of {}", m.pe, m.weights.rows, m.simd, m.weights.cols),
+        Kind::Mvu(m) => {
+            let pixels = if m.pixels > 1 { format!(", {} pixels", m.pixels) } else { String::new() };
+            format!("PE {} of {}, SIMD {} of {}{pixels}", m.pe, m.weights.rows, m.simd, m.weights.cols)
+        }
         Kind::Vvu(v) => format!("PE {} of {}, SIMD {} of {}", v.pe, v.channels(), v.simd, v.weights.cols),
         Kind::Swu(s) => format!("{} of {} channels", s.lanes, s.channels),
         Kind::Dwc { from, to, .. } => format!("{from} to {to} elements"),

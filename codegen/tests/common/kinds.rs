@@ -81,6 +81,7 @@ impl Builder {
             simd: x.lanes,
             vectors: vectors_cols / cols,
             early,
+            pixels: 1,
             multiplier: pick(&mut self.rng, &[Multiplier::Dsp, Multiplier::Lut]),
             memory: pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]),
         });
@@ -99,7 +100,8 @@ impl Builder {
         let x = self.source(ty, simd, sf * vectors);
         let multiplier = pick(&mut self.rng, &[Multiplier::Dsp, Multiplier::Lut]);
         let memory = pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]);
-        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors, early, multiplier, memory });
+        let kind =
+            Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors, early, pixels: 1, multiplier, memory });
         self.add(kind, &[x], &[out])[0]
     }
 
@@ -117,7 +119,8 @@ impl Builder {
         let out = self.dots(&weights, ty);
         let x = self.source(ty, simd, sf * vectors);
         let memory = pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]);
-        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors, early, multiplier, memory });
+        let kind =
+            Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors, early, pixels: 1, multiplier, memory });
         self.add(kind, &[x], &[out])[0]
     }
 
@@ -128,7 +131,8 @@ impl Builder {
             Matrix { rows, cols, data: (0..rows * cols).map(|_| self.rng.random_range(-128..=127)).collect() };
         let x = self.source(IntType::new(true, 8), simd, cols / simd);
         let ty = self.dots(&weights, x.ty);
-        let kind = Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors: 1, early, multiplier, memory });
+        let kind =
+            Kind::Mvu(Mvu { weights: Arc::new(weights), pe, simd, vectors: 1, early, pixels: 1, multiplier, memory });
         self.add(kind, &[x], &[ty])[0]
     }
 
@@ -180,7 +184,7 @@ impl Builder {
         let pad = (0..values).map(|_| self.value(ty)).collect();
         let memory = pick(&mut self.rng, &[Memory::Logic, Memory::Lut, Memory::Block]);
         let x = self.source(ty, lanes, size[0] * size[1] * channels / lanes);
-        let swu = Swu { size, channels, lanes, window, output, pad, memory };
+        let swu = Swu { size, channels, lanes, window, output, pad, memory, given: None };
         let taps = swu.taps();
         let y = self.add(Kind::Swu(swu), &[x], &[ty])[0];
         if self.rng.random() {
@@ -205,7 +209,7 @@ impl Builder {
         let window = Window { kernel: [2, 3], stride: [1, 1], dilation: [2, 1], pads: [1, 1, 1, 1] };
         let (size, channels, lanes) = ([5, 30], 6, 2);
         let x = self.source(ty, lanes, 5 * 30 * 3);
-        let swu = Swu { size, channels, lanes, window, output: [5, 30], pad: vec![3], memory };
+        let swu = Swu { size, channels, lanes, window, output: [5, 30], pad: vec![3], memory, given: None };
         self.add(Kind::Swu(swu), &[x], &[ty])[0]
     }
 

@@ -4,6 +4,7 @@
 pub mod build;
 pub mod harness;
 pub mod kinds;
+pub mod pixels;
 pub mod programs;
 
 use rand::{Rng, SeedableRng};

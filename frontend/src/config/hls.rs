@@ -336,9 +336,6 @@ fn layer(report: &mut Report<'_>, item: &Item<'_>, model: bool) -> LayerConfig {
             "Strategy" | "implementation" | "Implementation" => config.strategy = strategy(report, &entry),
             "ParallelizationFactor" => {
                 config.parallelization_factor = report.integer(&entry, 1..=1 << 32);
-                if config.parallelization_factor.is_some_and(|n| n > 1) {
-                    report.ignore(&entry, super::own::ONE_PIXEL);
-                }
             }
             "table_size" | "TableSize" => config.table_size = report.integer(&entry, 2..=1 << 20),
             "table_t" | "exp_table_t" | "inv_table_t" | "accum_t" | "result_t" | "weight_t" | "bias_t" => {

@@ -110,6 +110,8 @@ pub struct Folding {
     pub simd: Option<u64>,
     /// Input beats that are multiplied with all outputs as they come, instead of output after output.
     pub early: Option<u64>,
+    /// Output pixels of a convolution computed at once.
+    pub pixels: Option<u64>,
     /// Style of this layer.
     pub style: Option<Style>,
     /// Where the weights live.
@@ -222,10 +224,8 @@ pub const MOST_INTERVAL: u64 = 32;
 /// Keys of `target`.
 pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization"];
 /// Keys of a layer in `folding`.
-/// Why there is no choice of pixels at once.
-pub(crate) const ONE_PIXEL: &str = "a convolution computes one output pixel at once";
-
-pub(crate) const FOLDING_KEYS: &[&str] = &["pe", "simd", "early", "parallel", "style", "weights", "multipliers"];
+pub(crate) const FOLDING_KEYS: &[&str] =
+    &["pe", "simd", "early", "pixels", "parallel", "style", "weights", "multipliers"];
 /// Keys of `unrolled`.
 pub(crate) const UNROLLED_KEYS: &[&str] = &["beat", "registers", "interval"];
 /// Keys of `calibration`.
@@ -269,15 +269,7 @@ pub(crate) fn folding(report: &mut Report<'_>, item: &Item<'_>) -> Vec<(String, 
                 "pe" => folding.pe = report.integer(&entry, 1..=MOST),
                 "simd" => folding.simd = report.integer(&entry, 1..=MOST),
                 "early" => folding.early = report.integer(&entry, 0..=MOST),
-                "parallel" => {
-                    if report.integer(&entry, 1..=MOST).is_some_and(|n| n > 1) {
-                        report.error(
-                            &entry,
-                            ONE_PIXEL,
-                            "leave it out, or compute all pixels at once with `style: unrolled`",
-                        );
-                    }
-                }
+                "pixels" | "parallel" => folding.pixels = report.integer(&entry, 1..=MOST),
                 "style" => folding.style = report.choice(&entry, &Style::ALL),
                 "weights" => folding.weights = report.choice(&entry, &Weights::ALL),
                 "multipliers" => folding.multipliers = report.choice(&entry, &Multipliers::ALL),

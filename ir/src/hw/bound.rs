@@ -82,13 +82,13 @@ impl Lags {
             Kind::Mvu(m) => {
                 let (nf, sf, early) = (m.neuron_fold() as i64, m.synapse_fold() as i64, m.early as i64);
                 if order == Order::Free {
-                    let last_first = if m.vectors == 1 { depth } else { NEVER };
+                    let last_first = if m.blocks() == 1 { depth } else { NEVER };
                     let (first_first, first_last, last_last) = (sf - 1 + depth, n - 1 + depth, nf - 1 + depth);
                     let lag = Lag { first_first, last_first, first_last, last_last };
                     return Lags { alone: (first_first, first_last), ports: [lag; 2] };
                 }
                 let first = early * nf + sf - early - 1;
-                both((0, (m.vectors as i64 - 1) * nf * sf + first), (first, n - 1))
+                both((0, (m.blocks() as i64 - 1) * nf * sf + first), (first, n - 1))
             }
             Kind::Vvu(v) => both(all, ((v.weights.cols / v.simd) as i64 - 1, n - 1)),
             Kind::Swu(s) => {

@@ -208,9 +208,16 @@ fn dot<'a>(weights: &[i64], x: impl Iterator<Item = &'a i64>) -> Result<i64, &'s
 
 fn mvu(m: &Mvu, x: &[i64]) -> Result<Vec<i64>, &'static str> {
     let mut out = Vec::with_capacity(m.vectors * m.weights.rows);
-    for vector in x.chunks(m.weights.cols) {
-        for r in 0..m.weights.rows {
-            out.push(dot(m.weights.row(r), vector.iter())?);
+    let mut vector = Vec::with_capacity(m.weights.cols);
+    for block in x.chunks(m.pixels * m.weights.cols) {
+        for p in 0..m.pixels {
+            vector.clear();
+            for beat in block.chunks(m.pixels * m.simd) {
+                vector.extend_from_slice(&beat[p * m.simd..(p + 1) * m.simd]);
+            }
+            for r in 0..m.weights.rows {
+                out.push(dot(m.weights.row(r), vector.iter())?);
+            }
         }
     }
     Ok(out)
@@ -232,6 +239,18 @@ fn vvu(v: &Vvu, x: &[i64]) -> Result<Vec<i64>, &'static str> {
 }
 
 fn swu(s: &Swu, x: &[i64]) -> Vec<i64> {
+    let windows = windows(s, x);
+    match &s.given {
+        None => windows,
+        Some(given) => {
+            let window = windows.chunks(s.taps() * s.lanes);
+            window.flat_map(|w| given.iter().map(|e| w[*e as usize])).collect()
+        }
+    }
+}
+
+/// All elements of all windows.
+fn windows(s: &Swu, x: &[i64]) -> Vec<i64> {
     let mut out = Vec::with_capacity(s.output[0] * s.output[1] * s.taps() * s.channels);
     let place = |a: usize, o: usize, k: usize| {
         (o * s.window.stride[a] + k * s.window.dilation[a])
@@ -292,6 +311,7 @@ mod tests {
             output: [2, 2],
             pad: vec![-1, -2],
             memory: Memory::Logic,
+            given: None,
         };
         let x = [1, 10, 2, 20, 3, 30, 4, 40];
         let out = &Kind::Swu(swu).eval(&[&x]).unwrap()[0];

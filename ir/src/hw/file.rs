@@ -118,7 +118,7 @@ fn well_formed(kind: &Kind) -> bool {
     positive(&kind.input_lanes())
         && positive(&kind.output_lanes())
         && match kind {
-            Kind::Mvu(m) => positive(&[m.pe, m.simd, m.weights.rows, m.weights.cols]),
+            Kind::Mvu(m) => positive(&[m.pe, m.simd, m.pixels, m.weights.rows, m.weights.cols]),
             Kind::Vvu(v) => positive(&[v.pe, v.simd, v.multiplicity, v.weights.rows, v.weights.cols]),
             Kind::Swu(s) => {
                 let w = &s.window;
@@ -150,8 +150,16 @@ mod tests {
         let mut add = |name: &str, kind| design.add(Module { name: name.into(), layer: "l".into(), kind });
         let source = add("x", Kind::Source { lanes: 1, beats: 2 });
         let weights = Arc::new(Matrix { rows: 2, cols: 2, data: vec![1, -2, 0, 3] });
-        let mvu =
-            Mvu { weights, pe: 1, simd: 1, vectors: 1, early: 0, multiplier: Multiplier::Lut, memory: Memory::Lut };
+        let mvu = Mvu {
+            weights,
+            pe: 1,
+            simd: 1,
+            vectors: 1,
+            early: 0,
+            pixels: 1,
+            multiplier: Multiplier::Lut,
+            memory: Memory::Lut,
+        };
         let mvu = add("m", Kind::Mvu(mvu));
         let sink = add("y", Kind::Sink { lanes: 1, beats: 2 });
         let stream =

@@ -77,6 +77,9 @@ pub enum Memory {
 /// With `early = 0` the unit is *output-first*: its first result comes after one pass over the vector, and results come evenly
 /// over all of its work. With `early = SF - 1` it is *input-first*: it takes the vector evenly over all of its work, and gives
 /// all results in the last `NF` firings. Neighbours of opposite order overlap.
+///
+/// With `pixels > 1` as many vectors are multiplied with the same weights at once: beats hold `[pixel][column]` and `[pixel][row]`, and all
+/// rows are computed in parallel, so that results come in the order of vectors.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Mvu {
     /// The weights.
@@ -90,6 +93,9 @@ pub struct Mvu {
     /// Input beats of a vector that are multiplied with all rows as they come; less than `SF`, and 0 when `NF` is 1.
     #[serde(default)]
     pub early: usize,
+    /// Vectors multiplied at once; divides `vectors`, and is 1 when `NF` is above 1.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub pixels: usize,
     /// How products are built.
     pub multiplier: Multiplier,
     /// Where the weights live.
@@ -112,6 +118,11 @@ impl Mvu {
         }
     }
 
+    /// Groups of vectors that are multiplied at once, a frame.
+    pub fn blocks(&self) -> usize {
+        self.vectors / self.pixels
+    }
+
     /// Row groups.
     pub fn neuron_fold(&self) -> usize {
         self.weights.rows / self.pe
@@ -121,6 +132,14 @@ impl Mvu {
     pub fn synapse_fold(&self) -> usize {
         self.weights.cols / self.simd
     }
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 /// Depthwise unit: channel by channel dot product of a window's taps.
@@ -153,7 +172,10 @@ impl Vvu {
 }
 
 /// Sliding-window unit with line buffers: for every output pixel and every group of `lanes` channels one beat with all
-/// `kernel[0] * kernel[1]` taps, elements `[tap row][tap column][channel of the group]`.
+/// `kernel[0] * kernel[1]` taps, elements `[tap row][tap column][channel of the group]`, or those of them that are `given`.
+///
+/// Several windows of an image at once are one window of an image whose pixels are several of the first one's, side by side: its taps
+/// hold all of theirs, and `given` says in which order they leave.
 ///
 /// Pixels pass through one delay line in raster order, without padding pixels: taps outside of the image give `pad`.
 /// Requires that every row and column of the kernel touches the image at the first window position
@@ -174,9 +196,17 @@ pub struct Swu {
     pub pad: Vec<i64>,
     /// Where the line buffers live.
     pub memory: Memory,
+    /// Elements of a window that a beat of the result holds, in this order; all when there is no list. Needs `lanes` to be `channels`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub given: Option<Arc<Vec<u32>>>,
 }
 
 impl Swu {
+    /// Elements a beat of the result.
+    pub fn elements(&self) -> usize {
+        self.given.as_ref().map_or(self.lanes * self.taps(), |g| g.len())
+    }
+
     /// Taps of the window.
     pub fn taps(&self) -> usize {
         self.window.kernel[0] * self.window.kernel[1]
@@ -430,7 +460,7 @@ impl Kind {
         match self {
             Kind::Source { .. } => vec![],
             Kind::Program(p) => p.inputs.clone(),
-            Kind::Mvu(m) => vec![m.simd],
+            Kind::Mvu(m) => vec![m.pixels * m.simd],
             Kind::Vvu(v) => vec![v.simd * v.pe],
             Kind::WindowReduce { taps, lanes, .. } => vec![taps * lanes],
             Kind::Broadcast { lanes, .. } => vec![*lanes, 1],
@@ -457,9 +487,9 @@ impl Kind {
         match self {
             Kind::Sink { .. } => vec![],
             Kind::Program(p) => p.outputs.clone(),
-            Kind::Mvu(m) => vec![m.pe],
+            Kind::Mvu(m) => vec![m.pixels * m.pe],
             Kind::Vvu(v) => vec![v.pe * v.multiplicity],
-            Kind::Swu(s) => vec![s.lanes * s.taps()],
+            Kind::Swu(s) => vec![s.elements()],
             Kind::VectorReduce { .. } | Kind::ArgMax { .. } => vec![1],
             Kind::Fork { outputs, lanes, .. } => vec![*lanes; *outputs],
             Kind::Dwc { to, .. } => vec![*to],

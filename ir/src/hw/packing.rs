@@ -156,6 +156,7 @@ mod tests {
             simd,
             vectors: 1,
             early,
+            pixels: 1,
             multiplier: Multiplier::PackedSum,
             memory: crate::hw::Memory::Lut,
         };

@@ -24,7 +24,7 @@ impl Kind {
         match self {
             Kind::Source { beats, .. } | Kind::Sink { beats, .. } => *beats,
             Kind::Program(p) => p.beats * p.interval,
-            Kind::Mvu(m) => m.vectors * m.neuron_fold() * m.synapse_fold(),
+            Kind::Mvu(m) => m.blocks() * m.neuron_fold() * m.synapse_fold(),
             Kind::Vvu(v) => v.pixels * (v.channels() / v.pe) * (v.weights.cols / v.simd),
             Kind::Swu(s) => s.size[0] * s.size[1] * (s.channels / s.lanes),
             Kind::Act { beats, .. }

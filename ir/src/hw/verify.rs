@@ -72,7 +72,9 @@ fn parameters(module: &Module) -> Result<(), &'static str> {
             ok(divides(m.pe, m.weights.rows), "PE does not divide the rows")?;
             ok(divides(m.simd, m.weights.cols), "SIMD does not divide the columns")?;
             ok(m.early <= Mvu::latest_early(m.neuron_fold(), m.synapse_fold()), "more early beats than the order has")?;
-            ok(m.vectors > 0, "no vectors")
+            ok(m.vectors > 0, "no vectors")?;
+            ok(divides(m.pixels, m.vectors), "vectors at once do not divide the vectors")?;
+            ok(m.pixels == 1 || m.pe == m.weights.rows, "several vectors at once need all rows at once")
         }
         Kind::Vvu(v) => {
             ok(v.weights.data.len() == v.weights.rows * v.weights.cols, "weights have the wrong length")?;
@@ -89,7 +91,13 @@ fn parameters(module: &Module) -> Result<(), &'static str> {
                 ok(extent[a] - s.window.pads[a] <= s.size[a], "kernel reaches past the image at the first position")?;
                 ok((s.output[a] - 1) * s.window.stride[a] < s.size[a], "window positions outside of the image")
             })?;
-            ok(s.pad.len() == 1 || s.pad.len() == s.channels, "pad values do not match the channels")
+            ok(s.pad.len() == 1 || s.pad.len() == s.channels, "pad values do not match the channels")?;
+            let Some(given) = &s.given else { return Ok(()) };
+            ok(s.lanes == s.channels, "elements of a part of a window")?;
+            ok(
+                !given.is_empty() && given.iter().all(|e| (*e as usize) < s.taps() * s.lanes),
+                "elements outside of the window",
+            )
         }
         Kind::GlobalReduce { channels, lanes, .. } => {
             ok(divides(*lanes, *channels), "lanes do not divide the channels")
@@ -139,7 +147,7 @@ impl Kind {
                 (vec![s.size[0] * s.size[1] * chunks], vec![s.output[0] * s.output[1] * chunks])
             }
             Kind::Reorder { order, .. } => (vec![order.len()], vec![order.len()]),
-            Kind::Mvu(m) => (vec![m.vectors * m.synapse_fold()], vec![m.vectors * m.neuron_fold()]),
+            Kind::Mvu(m) => (vec![m.blocks() * m.synapse_fold()], vec![m.blocks() * m.neuron_fold()]),
             Kind::Vvu(v) => {
                 let groups = v.pixels * (v.channels() / v.pe);
                 (vec![groups * (v.weights.cols / v.simd)], vec![groups])

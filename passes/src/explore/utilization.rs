@@ -66,7 +66,7 @@ pub fn utilization(design: &Design, timing: &Timing, model: &dyn CostModel, next
     for id in design.modules() {
         let m = design.module(id);
         let (folding, multipliers, multiplications) = match &m.kind {
-            Kind::Mvu(u) => ((u.pe, u.simd), u.pe * u.simd, u.vectors * u.weights.rows * u.weights.cols),
+            Kind::Mvu(u) => ((u.pe, u.simd), u.pixels * u.pe * u.simd, u.vectors * u.weights.rows * u.weights.cols),
             Kind::Vvu(u) => {
                 ((u.pe, u.simd), u.pe * u.simd * u.multiplicity, u.pixels * u.weights.rows * u.weights.cols)
             }

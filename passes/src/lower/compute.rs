@@ -2,6 +2,7 @@
 
 use super::build::{Builder, Tap};
 use super::lanes_at_least;
+use super::wide::{self, Wide};
 use crate::fold::Compute;
 use crate::realize::Realized;
 use netfold_ir::diag::Diag;
@@ -16,15 +17,17 @@ use std::sync::Arc;
 pub(super) fn dense(b: &mut Builder<'_>, id: NodeId, x: Tap, weights: Arc<Matrix>) -> Tap {
     let f = b.folding.compute(id, weights.rows, weights.cols);
     let vectors = x.elements / weights.cols;
-    let mvu = unit(b, id, &f, weights, vectors);
+    let pixels = if f.simd == weights.cols { Wide::vectors(vectors, f.pixels).map_or(1, |w| w.windows) } else { 1 };
+    let mvu = unit(b, id, &f, weights, vectors, pixels);
     b.feed(id, x, mvu, 0);
     b.node_result(id, mvu)
 }
 
 /// A matrix-vector unit with a folding.
-fn unit(b: &mut Builder<'_>, id: NodeId, f: &Compute, weights: Arc<Matrix>, vectors: usize) -> ModuleId {
+fn unit(b: &mut Builder<'_>, id: NodeId, f: &Compute, weights: Arc<Matrix>, vectors: usize, pixels: usize) -> ModuleId {
     let &Compute { pe, simd, early, multiplier, memory, .. } = f;
-    let module = b.module(id, "", Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier, memory }));
+    let mvu = Mvu { weights, pe, simd, vectors, early, pixels, multiplier, memory };
+    let module = b.module(id, "", Kind::Mvu(mvu));
     b.units.push((id, module));
     module
 }
@@ -36,12 +39,18 @@ pub(super) fn conv(b: &mut Builder<'_>, id: NodeId, x: Tap, conv: &IntConv) -> R
     if conv.is_depthwise() {
         let multiplicity = conv.weights.rows / channels;
         let f = b.folding.compute(id, channels, taps);
-        let windows = window(b, id, x, conv.input, &conv.window, &conv.pad, f.pe);
-        let pixels = windows.elements / (taps * channels);
+        let wide = Wide::new(conv.input, &conv.window, f.pixels);
+        let (windows, times) = match &wide {
+            Some(w) => (wide::windows(b, id, x, (&conv.window, channels), w, &conv.pad, taps), w.windows),
+            None => (window(b, id, x, conv.input, &conv.window, &conv.pad, f.pe), 1),
+        };
+        let pixels = windows.elements / (taps * channels * times);
+        // Neighbouring pixels are further channels with the same weights.
+        let weights = if times == 1 { conv.weights.clone() } else { Arc::new(wide::repeated(&conv.weights, times)) };
         let kind = Kind::Vvu(Vvu {
-            weights: conv.weights.clone(),
+            weights,
             multiplicity,
-            pe: f.pe,
+            pe: f.pe * times,
             simd: f.simd,
             pixels,
             multiplier: f.multiplier,
@@ -56,12 +65,19 @@ pub(super) fn conv(b: &mut Builder<'_>, id: NodeId, x: Tap, conv: &IntConv) -> R
     }
     let cols = taps * channels;
     let f = b.folding.compute(id, conv.weights.rows, cols);
+    if let Some(w) = Wide::new(conv.input, &conv.window, f.pixels) {
+        let windows = wide::windows(b, id, x, (&conv.window, channels), &w, &conv.pad, cols / f.simd);
+        let vectors = windows.elements / cols;
+        let mvu = unit(b, id, &f, conv.weights.clone(), vectors, w.windows);
+        b.feed(id, windows, mvu, 0);
+        return Ok(b.node_result(id, mvu));
+    }
     let lanes = f.window_lanes.unwrap_or_else(|| lanes_at_least(channels, f.simd.div_ceil(taps)));
     let windows = window(b, id, x, conv.input, &conv.window, &conv.pad, lanes);
     let weights =
         if b.alone { conv.weights.clone() } else { Arc::new(window_order(&conv.weights, taps, channels, lanes)) };
     let vectors = windows.elements / cols;
-    let mvu = unit(b, id, &f, weights, vectors);
+    let mvu = unit(b, id, &f, weights, vectors, 1);
     b.feed(id, windows, mvu, 0);
     Ok(b.node_result(id, mvu))
 }
@@ -115,6 +131,7 @@ pub(super) fn window(
         output,
         pad: every_channel(pad, channels),
         memory: latency::default_memory(depth, lanes * ty.bits as usize),
+        given: None,
     };
     let module = b.module(id, "window", Kind::Swu(swu));
     b.feed(id, x, module, 0);
@@ -122,12 +139,12 @@ pub(super) fn window(
 }
 
 /// One value, or one for each of `channels`.
-fn every_channel(values: &[i64], channels: usize) -> Vec<i64> {
+pub(super) fn every_channel(values: &[i64], channels: usize) -> Vec<i64> {
     if values.len() == 1 { values.to_vec() } else { (0..channels).map(|c| values[c % values.len()]).collect() }
 }
 
 /// The type that also holds the padding value.
-fn with_value(ty: IntType, pad: &[i64], padded: bool) -> IntType {
+pub(super) fn with_value(ty: IntType, pad: &[i64], padded: bool) -> IntType {
     if !padded {
         return ty;
     }
@@ -245,9 +262,14 @@ pub(super) fn pool(
     shape: &Window,
     pad: &[i64],
 ) -> Tap {
-    let lanes = b.folding.channel_lanes(id, input[2], x.lanes);
     let taps = shape.kernel[0] * shape.kernel[1];
-    let windows = window(b, id, x, input, shape, pad, lanes);
+    let (windows, lanes) = match b.folding.wide(id, input, shape) {
+        Some(w) => (wide::windows(b, id, x, (shape, input[2]), &w, pad, taps), w.windows * input[2]),
+        None => {
+            let lanes = b.folding.channel_lanes(id, input[2], x.lanes);
+            (window(b, id, x, input, shape, pad, lanes), lanes)
+        }
+    };
     if taps == 1 {
         return windows;
     }

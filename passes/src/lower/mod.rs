@@ -8,6 +8,7 @@ mod build;
 mod compute;
 mod program;
 mod reshape;
+pub(crate) mod wide;
 
 use crate::fold::{Folding, divisors};
 use crate::realize::{Realized, realize};

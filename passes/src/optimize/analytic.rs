@@ -55,6 +55,16 @@ impl Count {
         self.ff += ff;
     }
 
+    /// Adds what is counted so far, without `shared`, further `times` times.
+    fn repeat(&mut self, times: usize, shared: &Count) {
+        let n = times as f64;
+        self.lut += n * (self.lut - shared.lut).max(0.0);
+        self.ff += n * (self.ff - shared.ff).max(0.0);
+        self.dsp += times * self.dsp.saturating_sub(shared.dsp);
+        self.bram18 += times * self.bram18.saturating_sub(shared.bram18);
+        self.uram += times * self.uram.saturating_sub(shared.uram);
+    }
+
     /// `times` trees that add `n` operands of `bits` bits.
     fn trees(&mut self, times: f64, n: usize, bits: f64) {
         let (mut operands, mut width, mut level) = (n, bits, 0);
@@ -132,15 +142,22 @@ impl CostModel for Analytic {
                 let (nf, sf) = (u.neuron_fold(), u.synapse_fold());
                 if u.is_shift_add() {
                     shift_add(&mut c, &stats, input);
+                    c.repeat(u.pixels - 1, &Count::default());
                 } else {
-                    c.counter(nf);
-                    c.counter(sf);
                     if u.built().is_packed() {
                         let ty = m.inputs.first().copied().unwrap_or(IntType::new(true, 1));
                         self.packed(&mut c, &stats, u, ty, output);
                     } else {
                         self.dot(&mut c, &stats, u.built(), u.memory, [u.pe, u.simd, nf * sf, sf], input, output);
                     }
+                    if u.pixels > 1 {
+                        // Everything but the weights stands there for each of the pixels.
+                        let mut weights = Count::default();
+                        weights.rom(nf * sf, u.pe * u.simd * stats.bits as usize, u.memory);
+                        c.repeat(u.pixels - 1, &weights);
+                    }
+                    c.counter(nf);
+                    c.counter(sf);
                     if nf > 1 {
                         let (vector, kept) = (u.simd * input, sf - u.early);
                         if kept > 1 {
@@ -156,7 +173,7 @@ impl CostModel for Analytic {
                         c.ram(nf, u.pe * output, Memory::Lut);
                         c.logic((u.pe * output) as f64 + 6.0, 6.0);
                     }
-                    c.ff += (u.simd * input) as f64;
+                    c.ff += (u.pixels * u.simd * input) as f64;
                 }
             }
             Kind::Vvu(u) => {
@@ -489,7 +506,7 @@ fn window(c: &mut Count, s: &Swu, input: usize) {
     segment(c, across, kh * (kw - 1));
     segment(c, down.saturating_sub((kw - 1) * across), kh - 1);
     let padded = s.window.pads.iter().any(|p| *p > 0);
-    c.logic(if padded { 0.5 * (kh * kw * beat) as f64 } else { 0.0 } + 20.0, 8.0);
+    c.logic(if padded { 0.5 * (s.elements() * input) as f64 } else { 0.0 } + 20.0, 8.0);
 }
 
 /// Trees of maxima or sums.

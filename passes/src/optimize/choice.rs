@@ -3,6 +3,7 @@
 use super::cost::{ModuleSpec, Resources};
 use super::space::Pricer;
 use crate::fold::{Compute, Folding, Pin, Work, divisors};
+use crate::lower::wide::{Wide, repeated};
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Kind, Matrix, Memory, Multiplier, Mvu, Vvu};
@@ -114,7 +115,8 @@ fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
         .into_iter()
         .filter(|m| pin.multiplier.map_or(offer.dsp || *m == Multiplier::Lut, |p| p.is_dsp() == m.is_dsp()))
         .map(|multiplier| {
-            let c = Compute { pe: 1, simd: 1, window_lanes: None, early: 0, multiplier, memory: Memory::Logic };
+            let c =
+                Compute { pe: 1, simd: 1, window_lanes: None, early: 0, pixels: 1, multiplier, memory: Memory::Logic };
             Candidate::free(Choice::Compute(c))
         })
         .collect()
@@ -124,62 +126,89 @@ fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
 fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offer) -> Result<Vec<Candidate>, Diag> {
     let interval = pricer.interval();
     let mut list = Vec::new();
-    let mut windows: HashMap<usize, Resources> = HashMap::new();
+    let mut windows: HashMap<(usize, usize), Resources> = HashMap::new();
     let mut behind: HashMap<usize, Resources> = HashMap::new();
+    let wides = w.wides(interval, pin);
+    // More pixels than the window unit needs cost more windows, and give finer steps of the inputs in parallel; a few suffice.
+    let least = wides.iter().map(Wide::cycles).find(|c| *c as u64 <= interval);
+    let wides: Vec<Wide> =
+        wides.into_iter().filter(|w| least.is_some_and(|l| w.cycles() <= l && 4 * w.cycles() >= l)).collect();
     for (pe, simd) in foldings(w, pin) {
-        if w.cycles(pe, simd) > interval {
-            continue;
+        let mut shapes = vec![];
+        if w.allows_one(pin) {
+            shapes.push(None);
         }
-        let words = (w.rows / pe) * (w.cols / simd);
-        let lanes: Vec<Option<usize>> = match w.window {
-            None => vec![None],
-            Some((pixels, channels, _)) => {
-                let widths = if w.depthwise { vec![pe] } else { divisors(channels) };
-                let fast = |l: &usize| (pixels * (channels / l)) as u64 <= interval;
-                widths.into_iter().filter(fast).map(Some).collect()
+        if pe == w.rows && w.wide_takes(simd) {
+            shapes.extend(wides.iter().copied().map(Some));
+        }
+        for wide in shapes {
+            let times = wide.map_or(1, |w| w.windows);
+            let cycles = w.cycles(pe, simd) / times as u64;
+            if cycles > interval {
+                continue;
             }
-        };
-        if lanes.is_empty() {
-            continue;
-        }
-        if let Entry::Vacant(e) = behind.entry(pe) {
-            e.insert(chain(pricer, id, pe * w.factor)?);
-        }
-        let mut units = Vec::new();
-        for memory in memories(words, pin, offer) {
-            let mut plain: Vec<(Compute, Resources)> = Vec::new();
-            for multiplier in multipliers(w, pin, offer, (pe, simd)) {
-                let c = Compute { pe, simd, window_lanes: None, early: 0, multiplier, memory };
-                let mut list = orders(pricer, id, w, pin, c);
-                // Packed products take no less time than others, so they must use less of something.
-                if multiplier.is_packed() {
-                    list.retain(|(c, unit)| !plain.iter().any(|(o, other)| o.early == c.early && other.within(unit)));
+            let lanes: Vec<Option<usize>> = match (w.window, wide) {
+                (None, _) => vec![None],
+                (Some((_, channels, _)), Some(_)) => vec![Some(channels)],
+                (Some((pixels, channels, _)), None) => {
+                    let widths = if w.depthwise { vec![pe] } else { divisors(channels) };
+                    let fast = |l: &usize| (pixels * (channels / l)) as u64 <= interval;
+                    widths.into_iter().filter(fast).map(Some).collect()
                 }
-                plain.extend(list);
+            };
+            if lanes.is_empty() {
+                continue;
             }
-            units.extend(plain);
-        }
-        for (c, unit) in units {
-            let unit = unit + behind[&pe];
-            for window_lanes in &lanes {
-                let choice = Compute { window_lanes: *window_lanes, ..c };
-                let window = match window_lanes {
-                    Some(l) if !windows.contains_key(l) => {
-                        let cost = window_cost(pricer, id, w, &choice, *l)?;
-                        windows.insert(*l, cost);
-                        cost
-                    }
-                    Some(l) => windows[l],
-                    None => Resources::default(),
-                };
-                let group = if c.early > 0 { 1 } else { w.cols / simd };
-                let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * group) as u64 };
-                let cycles = w.cycles(pe, simd);
-                list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
+            let result = pe * w.factor * times;
+            if let Entry::Vacant(e) = behind.entry(result) {
+                e.insert(chain(pricer, id, result)?);
+            }
+            let pixels = wide.map_or(1, |w| w.pixels);
+            for (c, unit) in units(pricer, id, w, pin, offer, (pe, simd, pixels)) {
+                let unit = unit + behind[&result];
+                for window_lanes in &lanes {
+                    let choice = Compute { window_lanes: *window_lanes, ..c };
+                    let window = match window_lanes {
+                        Some(l) => match windows.entry((*l, pixels)) {
+                            Entry::Occupied(e) => *e.get(),
+                            Entry::Vacant(e) => *e.insert(window_cost(pricer, id, w, &choice, *l)?),
+                        },
+                        None => Resources::default(),
+                    };
+                    let group = if c.early > 0 { 1 } else { w.cols / simd };
+                    let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * group) as u64 };
+                    list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
+                }
             }
         }
     }
     Ok(list)
+}
+
+/// What a folding's multipliers, weights and order of work can be, with the unit's use: outputs, inputs and input pixels in parallel.
+fn units(
+    pricer: &mut Pricer<'_>,
+    id: NodeId,
+    w: &Work,
+    pin: &Pin,
+    offer: Offer,
+    (pe, simd, pixels): (usize, usize, usize),
+) -> Vec<(Compute, Resources)> {
+    let mut units = Vec::new();
+    for memory in memories((w.rows / pe) * (w.cols / simd), pin, offer) {
+        let mut plain: Vec<(Compute, Resources)> = Vec::new();
+        for multiplier in multipliers(w, pin, offer, (pe, simd)) {
+            let c = Compute { pe, simd, window_lanes: None, early: 0, pixels, multiplier, memory };
+            let mut list = orders(pricer, id, w, pin, c);
+            // Packed products take no less time than others, so they must use less of something.
+            if multiplier.is_packed() {
+                list.retain(|(c, unit)| !plain.iter().any(|(o, other)| o.early == c.early && other.within(unit)));
+            }
+            plain.extend(list);
+        }
+        units.extend(plain);
+    }
+    units
 }
 
 /// Use of the element-wise operators that read nothing but this node's result, at its width.
@@ -206,7 +235,7 @@ fn window_cost(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, c: &Compute, lanes
     let taps = w.window.map_or(1, |(_, _, taps)| taps);
     let simd = if w.depthwise { taps } else { taps * lanes };
     let c = Compute { simd, window_lanes: Some(lanes), early: 0, ..*c };
-    let whole = pricer.evaluate(id, Choice::Compute(c), &[lanes])?;
+    let whole = pricer.evaluate(id, Choice::Compute(c), &[lanes * c.pixels])?;
     let unit = unit_cost(pricer, id, w, &c);
     Ok(Resources::from_array(whole.used).zip(&unit, u64::saturating_sub))
 }
@@ -295,11 +324,14 @@ fn unit_cost(pricer: &Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Resource
     let output = node.ty();
     let &Compute { pe, simd, early, multiplier, memory, .. } = c;
     pricer.unit(id, c, || {
+        let times = w.windows(c.pixels);
+        let weights = if w.depthwise && times > 1 { Arc::new(repeated(&weights, times)) } else { weights };
         let stats = pricer.stats(id, &weights);
         let kind = if w.depthwise {
-            Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels: w.vectors, multiplier, memory })
+            let (pe, pixels) = (pe * times, w.vectors / times);
+            Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels, multiplier, memory })
         } else {
-            Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, multiplier, memory })
+            Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, pixels: times, multiplier, memory })
         };
         pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights: Some(stats) })
     })

@@ -318,6 +318,13 @@ impl Solver<'_> {
                     let steps = divisors(channels).into_iter().map(|l| (pixels * (channels / l)) as u64);
                     all.extend(steps.filter(|t| *t >= least));
                 }
+                let node = net.graph.node(id);
+                let pin = [&node.name, &node.layer].into_iter().find_map(|n| self.request.pins.get(n));
+                for wide in w.wides(0, &pin.copied().unwrap_or_default()) {
+                    let blocks = w.vectors / wide.windows;
+                    let steps = divisors(w.cols).into_iter().map(|c| blocks * (w.cols / c)).chain([wide.cycles()]);
+                    all.extend(steps.map(|t| t as u64).filter(|t| *t >= least));
+                }
             }
             let elements = net.graph.node(id).elements() as u64;
             all.extend((elements >= least).then_some(elements));

@@ -26,7 +26,7 @@ fn fitting(unit: &Mvu, span: Span) -> usize {
         return 0;
     }
     // Last result: (nf - 1) (sf - early) firings after the last input, all firings after the first.
-    let room = (unit.vectors as i64 * nf * sf - 1 - (span.1 - span.0)).max(0);
+    let room = (unit.blocks() as i64 * nf * sf - 1 - (span.1 - span.0)).max(0);
     usize::try_from(sf - room / (nf - 1)).unwrap_or(0).min(latest)
 }
 

@@ -44,7 +44,7 @@ type Setting = (NodeId, Choice, Vec<usize>, usize, bool);
 pub(super) struct Memo {
     operators: HashMap<Setting, Shared<Priced>>,
     units: HashMap<(NodeId, Compute), Resources>,
-    stats: HashMap<NodeId, WeightStats>,
+    stats: HashMap<(NodeId, usize), WeightStats>,
 }
 
 /// Everything that prices depend on.
@@ -81,9 +81,9 @@ impl<'a> Pricer<'a> {
         self.folding.interval
     }
 
-    /// Counts of a node's weights.
+    /// Counts of a node's weights, also when their rows are repeated.
     pub fn stats(&self, id: NodeId, weights: &Matrix) -> WeightStats {
-        *self.memo.borrow_mut().stats.entry(id).or_insert_with(|| WeightStats::of(weights))
+        *self.memo.borrow_mut().stats.entry((id, weights.rows)).or_insert_with(|| WeightStats::of(weights))
     }
 
     /// Price of a multiplying unit alone, computed by `price` the first time.

@@ -10,9 +10,9 @@ use crate::lower;
 use crate::pipeline::Prepared;
 use crate::quantize::Summary;
 use crate::random::Random;
-use netfold_ir::hw::{Matrix, Multiplier};
-use netfold_ir::int::{IntNetwork, IntOp};
-use netfold_ir::net::Affine;
+use netfold_ir::hw::{Matrix, Multiplier, ReduceOp};
+use netfold_ir::int::{IntConv, IntNetwork, IntOp};
+use netfold_ir::net::{Affine, Window};
 use netfold_ir::quant::IntType;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -265,4 +265,45 @@ fn rows_share_blocks_where_blocks_are_short() {
     // 128 + 64 products in 8 cycles are 24 a cycle: two a block are 12.
     assert!(blocks(Multiplier::Dsp).is_err());
     assert_eq!(blocks(Multiplier::Packed).unwrap(), 12);
+}
+
+#[test]
+fn frames_shorter_than_images_take_several_pixels_at_once() {
+    let mut r = Random::new(11);
+    let (real, input) = (Affine::identity(), [16, 16, 2]);
+    let mut net = IntNetwork { name: "image".into(), ..IntNetwork::default() };
+    let x = net.add_input("x", input.to_vec(), IntType::new(false, 4), real.clone()).unwrap();
+    let window = Window { kernel: [3; 2], stride: [1; 2], dilation: [1; 2], pads: [1; 4] };
+    let data = (0..4 * 18).map(|_| r.between(-7, 7)).collect();
+    let weights = Arc::new(Matrix { rows: 4, cols: 18, data });
+    let conv = IntOp::Conv(IntConv { input, window, groups: 1, weights, pad: vec![0] });
+    let conv = net.add("conv", "conv", conv, &[x], real.clone()).unwrap();
+    let window = Window { kernel: [2; 2], stride: [2; 2], dilation: [1; 2], pads: [0; 4] };
+    let pool = IntOp::Pool { op: ReduceOp::Max, input: [16, 16, 4], window, pad: vec![0] };
+    let pool = net.add("pool", "pool", pool, &[conv], real.clone()).unwrap();
+    net.outputs.push(netfold_ir::int::OutputPort {
+        name: "y".into(),
+        node: pool,
+        shape: vec![8, 8, 4],
+        order: vec![],
+        real,
+    });
+    let prepared = Prepared { int: net, realizations: HashMap::new(), summary: Summary::default() };
+    let model = Analytic::default();
+    let solved = |pin: Pin, interval| {
+        let pins = HashMap::from([("conv".to_string(), pin)]);
+        let limits = Resources::UNLIMITED;
+        let s = solve(&prepared, &Request { limits, ..request(&pins, &model, Objective::Interval(interval)) });
+        s.map(|s| (s.timing.interval_cycles, s.folding.layers[&conv].pixels, s.gap))
+    };
+    for (interval, pixels) in [(256, 1), (128, 2), (64, 4), (40, 8), (32, 8)] {
+        let (found, p, gap) = solved(Pin::default(), interval).unwrap();
+        assert!(
+            found <= interval && p >= pixels && gap == 0.0,
+            "{interval}: {found} cycles with {p} pixels, gap {gap}"
+        );
+    }
+    assert!(solved(Pin::default(), 31).is_err(), "padded, half a row of pixels is the most");
+    assert_eq!(solved(Pin { pixels: Some(4), ..Pin::default() }, 256).unwrap().1, 4);
+    assert!(solved(Pin { pixels: Some(1), ..Pin::default() }, 128).is_err());
 }

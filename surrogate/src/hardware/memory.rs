@@ -147,7 +147,7 @@ pub fn window(s: &Swu, in_bits: u32) -> Count {
     }
     let padded = s.window.pads.iter().any(|p| *p > 0);
     if padded {
-        c.mux += (kh * kw * beat) as f64;
+        c.mux += (s.elements() * in_bits as usize) as f64;
         c.control += 2.0 * (kh + kw) as f64;
     }
     c.about.in_bits = f64::from(in_bits);

@@ -17,6 +17,7 @@ mod linear;
 pub mod memory;
 pub mod model;
 mod packed;
+mod pixels;
 mod price;
 mod rom;
 pub mod train;
@@ -36,7 +37,7 @@ pub fn module(kind: &Kind, inputs: &[IntType], outputs: &[IntType], rule: &DspRu
     let (input, output) = (port(inputs), port(outputs));
     let latency = || Module { name: String::new(), layer: String::new(), kind: kind.clone() }.latency();
     match kind {
-        Kind::Mvu(m) => dot::mvu(m, input, output, rule),
+        Kind::Mvu(m) => pixels::mvu(m, input, output, rule),
         Kind::Vvu(v) => dot::vvu(v, input, output, rule),
         Kind::Swu(s) => memory::window(s, input.bits),
         Kind::Act { function, lanes, .. } => act::act(function, *lanes, input, output, latency(), rule),

@@ -33,8 +33,8 @@ enum Held {
 fn key(m: &ModuleSpec<'_>) -> Option<(Key, Held)> {
     let (input, output) = (*m.inputs.first()?, *m.outputs.first()?);
     let (at, parameters, held) = match m.kind {
-        Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier, memory }) => {
-            let how = [0, *pe, *simd, *vectors, *early, *multiplier as usize, *memory as usize, 0];
+        Kind::Mvu(Mvu { weights, pe, simd, vectors, early, pixels, multiplier, memory }) => {
+            let how = [0, *pe, *simd, *vectors, *early, *multiplier as usize, *memory as usize, *pixels];
             (Arc::as_ptr(weights) as usize, how, Held::Weights(Arc::downgrade(weights)))
         }
         Kind::Vvu(Vvu { weights, multiplicity, pe, simd, pixels, multiplier, memory }) => {

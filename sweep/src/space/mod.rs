@@ -200,7 +200,7 @@ fn any_folding(r: &mut Random, prepared: &Prepared, multipliers: usize) -> Foldi
         };
         let window_lanes = w.window.map(|(_, channels, _)| if w.depthwise { pe } else { draw::divisor(r, channels) });
         let early = folding.layers.get(&id).map_or(0, |c| c.early);
-        folding.layers.insert(id, Compute { pe, simd, early, window_lanes, multiplier, memory });
+        folding.layers.insert(id, Compute { pe, simd, early, pixels: 1, window_lanes, multiplier, memory });
     }
     folding
 }

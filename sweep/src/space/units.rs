@@ -117,7 +117,11 @@ pub(super) fn mvu(r: &mut Random) -> Unit {
     let outputs = vec![sums((0..rows).map(|i| weights.row(i)), x)];
     let (multiplier, memory) = (multiplier(r), memory(r, words));
     let vectors = frames(r);
-    Unit { kind: Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier, memory }), inputs: vec![x], outputs }
+    Unit {
+        kind: Kind::Mvu(Mvu { weights, pe, simd, vectors, early, pixels: 1, multiplier, memory }),
+        inputs: vec![x],
+        outputs,
+    }
 }
 
 fn vvu(r: &mut Random) -> Unit {
@@ -153,7 +157,7 @@ fn swu(r: &mut Random) -> Unit {
     let x = element(r);
     let usual = latency::default_memory(size[1] * (channels / lanes), lanes * x.bits as usize);
     let memory = if r.once_in(5) { r.pick(&[Memory::Lut, Memory::Block]) } else { usual };
-    let kind = Kind::Swu(Swu { size, channels, lanes, window, output, pad: vec![0], memory });
+    let kind = Kind::Swu(Swu { size, channels, lanes, window, output, pad: vec![0], memory, given: None });
     Unit { kind, inputs: vec![x], outputs: vec![x] }
 }
 

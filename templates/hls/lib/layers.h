@@ -5,6 +5,7 @@
 #include "activation.h"
 #include "combine.h"
 #include "dense.h"
+#include "pixels.h"
 #include "program.h"
 #include "reduce.h"
 #include "reshape.h"

@@ -27,6 +27,40 @@
   assign start = '0;
   wire unused = start_next;
 {%- endmatch %}
+{%- if pixels > 1 %}
+  // A unit a vector; all of them keep step and share the weights.
+  localparam int PIXELS = {{ pixels }};
+  wire [PIXELS-1:0] take, reserve, put, next_weights, next_start;
+  generate
+    for (genvar p = 0; p < PIXELS; p = p + 1) begin : g_pixel
+      {{ primitive }} #(
+{%- for (key, value) in parameters %}
+          .{{ key }}({{ value }}){% if !loop.last %},{% endif %}
+{%- endfor %}
+      ) u_{{ short }} (
+          .clk(clk),
+          .rst(rst),
+          .in_valid(in0_valid),
+          .in_take(take[p]),
+          .in_data(in0_data[p*{{ in_width }}+:{{ in_width }}]),
+          .out_space(out0_space),
+          .out_reserve(reserve[p]),
+          .out_put(put[p]),
+          .out_data(out0_data[p*{{ out_width }}+:{{ out_width }}]),
+          .weights(weights),
+          .weights_next(next_weights[p]),
+          .start(start),
+          .start_next(next_start[p])
+      );
+    end
+  endgenerate
+  assign in0_take = take[0];
+  assign out0_reserve = reserve[0];
+  assign out0_put = put[0];
+  assign weights_next = next_weights[0];
+  assign start_next = next_start[0];
+  wire unused_pixels = &{1'b0, take, reserve, put, next_weights, next_start};
+{%- else %}
   {{ primitive }} #(
 {%- for (key, value) in parameters %}
       .{{ key }}({{ value }}){% if !loop.last %},{% endif %}
@@ -46,3 +80,4 @@
       .start(start),
       .start_next(start_next)
   );
+{%- endif %}

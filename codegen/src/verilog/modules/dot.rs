@@ -19,6 +19,10 @@ pub(super) struct Dot {
     pub block: u8,
     pub start: Option<RomText>,
     pub start_width: usize,
+    /// Units side by side that share weights, and bits of each one's part of the input and output beats.
+    pub pixels: usize,
+    pub in_width: usize,
+    pub out_width: usize,
     pub parameters: Vec<(&'static str, usize)>,
 }
 
@@ -39,7 +43,9 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
     let ty = c.ins[0].ty;
     if m.is_shift_add() {
         let columns: Vec<usize> = (0..m.weights.cols).collect();
-        let rows: Vec<(usize, Vec<usize>)> = (0..m.weights.rows).map(|r| (r, columns.clone())).collect();
+        let of = |p: usize| columns.iter().map(|c| p * m.weights.cols + c).collect::<Vec<_>>();
+        let rows: Vec<(usize, Vec<usize>)> =
+            (0..m.pixels).flat_map(|p| (0..m.weights.rows).map(move |r| (r, of(p)))).collect();
         return shift_add(c, &m.weights, &rows);
     }
     if let Some(packing) = m.packing(ty) {
@@ -62,7 +68,7 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
         "netfold_mvu"
     };
     parameters.push(("BLOCK", usize::from(vector)));
-    dot(c, &folded, primitive, "mvu", parameters)
+    dot(c, &folded, primitive, "mvu", parameters, m.pixels)
 }
 
 /// Whether the beats of a vector that later row groups use are kept in block memory.
@@ -91,7 +97,7 @@ pub(super) fn vvu(c: &mut Context, v: &Vvu) -> Result<String, Diag> {
         simd: v.simd,
     };
     let parameters = vec![("PE", v.pe), ("MULTIPLICITY", v.multiplicity), ("SIMD", v.simd), ("TF", taps / v.simd)];
-    dot(c, &folded, "netfold_vvu", "vvu", parameters)
+    dot(c, &folded, "netfold_vvu", "vvu", parameters, 1)
 }
 
 fn dot(
@@ -100,6 +106,7 @@ fn dot(
     primitive: &'static str,
     short: &'static str,
     mut parameters: Vec<(&'static str, usize)>,
+    pixels: usize,
 ) -> Result<String, Diag> {
     let (input, output) = (c.ins[0].ty, c.outs[0].ty);
     let dsp = folded.multiplier == Multiplier::Dsp;
@@ -151,6 +158,9 @@ fn dot(
         block: u8::from(block),
         start,
         start_width: rows_a_group * out_bits,
+        pixels,
+        in_width: c.ins[0].width() / pixels,
+        out_width: c.outs[0].width() / pixels,
         parameters,
     })
 }

@@ -91,6 +91,7 @@ fn decisions(module: &Module) -> Vec<String> {
         ]
         .into_iter()
         .chain((m.early > 0).then(|| early(m)))
+        .chain((m.pixels > 1).then(|| format!("{} vectors at once.", m.pixels)))
         .collect(),
         Kind::Vvu(v) => vec![
             format!("{} channels x {} taps, {} pixels a frame.", v.channels(), v.weights.cols, v.pixels),

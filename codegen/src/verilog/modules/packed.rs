@@ -56,6 +56,9 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu, packing: Packing) -> Result<String, 
         block: u8::from(block),
         start: None,
         start_width: m.pe * output.bits as usize,
+        pixels: m.pixels,
+        in_width: c.ins[0].width() / m.pixels,
+        out_width: c.outs[0].width() / m.pixels,
         parameters,
     })
 }

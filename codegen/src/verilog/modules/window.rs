@@ -83,7 +83,40 @@ pub(super) fn swu(c: &mut Context, s: &Swu) -> Result<String, Diag> {
         ("LENGTHS", list(&lengths)),
         ("TAPS", list(&taps)),
     ];
-    unit(c, "netfold_swu", "swu", parameters, Some(pad), (s.taps() * s.lanes, c.ins[0].ty))
+    let ty = c.ins[0].ty;
+    let Some(given) = &s.given else {
+        return unit(c, "netfold_swu", "swu", parameters, Some(pad), (s.taps() * s.lanes, ty));
+    };
+    let bits = ty.bits as usize;
+    let mut tail = format!("  // What is given of the window.\n  wire [{}:0] given;\n", given.len() * bits - 1);
+    for (to, from, n) in runs(given) {
+        let slice = |beat: &str, first: usize| format!("{beat}[{}:{}]", (first + n) * bits - 1, first * bits);
+        tail.push_str(&format!("  assign {} = {};\n", slice("given", to), slice("result", from)));
+    }
+    tail.push_str("  wire unused_window = &{1'b0, result};\n");
+    tail.push_str(&c.cast("u_cast", given.len(), ty, c.outs[0].ty.bits, "given", "out0_data")?);
+    c.text(&Unit {
+        primitive: "netfold_swu",
+        short: "swu",
+        parameters,
+        passes_data: true,
+        lanes: s.taps() * s.lanes,
+        result_bits: bits,
+        pad: Some(pad),
+        tail,
+    })
+}
+
+/// Consecutive elements: where they go, where they come from, how many.
+fn runs(given: &[u32]) -> Vec<(usize, usize, usize)> {
+    let mut runs: Vec<(usize, usize, usize)> = Vec::new();
+    for (to, from) in given.iter().map(|e| *e as usize).enumerate() {
+        match runs.last_mut() {
+            Some((_, first, n)) if *first + *n == from => *n += 1,
+            _ => runs.push((to, from, 1)),
+        }
+    }
+    runs
 }
 
 /// A primitive whose result of `result.0` elements of type `result.1` is cast to the output stream's elements.

@@ -33,14 +33,22 @@ fn mvu(rows: usize, cols: usize, pe: usize, simd: usize, vectors: usize) -> Kind
 
 fn early_mvu([rows, cols]: [usize; 2], [pe, simd]: [usize; 2], vectors: usize, early: usize) -> Kind {
     let weights = Arc::new(Matrix { rows, cols, data: vec![3; rows * cols] });
-    Kind::Mvu(Mvu { weights, pe, simd, vectors, early, multiplier: Multiplier::Dsp, memory: Memory::Lut })
+    Kind::Mvu(Mvu { weights, pe, simd, vectors, early, pixels: 1, multiplier: Multiplier::Dsp, memory: Memory::Lut })
 }
 
 fn swu(size: usize, kernel: usize, stride: usize, pad: usize) -> (Kind, usize) {
     let window = Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1; 2], pads: [pad; 4] };
     let output = (size + 2 * pad - kernel) / stride + 1;
-    let kind =
-        Swu { size: [size; 2], channels: 1, lanes: 1, window, output: [output; 2], pad: vec![0], memory: Memory::Lut };
+    let kind = Swu {
+        size: [size; 2],
+        channels: 1,
+        lanes: 1,
+        window,
+        output: [output; 2],
+        pad: vec![0],
+        memory: Memory::Lut,
+        given: None,
+    };
     (Kind::Swu(kind), output * output)
 }
 
