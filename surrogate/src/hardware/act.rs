@@ -202,8 +202,20 @@ fn two_slopes(
     let x = type_range(input);
     let x_bits = range_bits(x.0, x.1);
     let times = lanes as f64;
-    let blocks = rule.blocks(x_bits, mul_bits, x_bits + mul_bits);
-    c.dsp += lanes * blocks;
+    // Factors that are constant in a lane are two values that the sign picks: without a sign bit where both are positive, and a
+    // constant where they are the same.
+    let in_lane = |lane: usize| {
+        let factors = [n, p].map(|m| m.mul[lane % m.mul.len()]);
+        match factors {
+            _ if groups > 1 => rule.blocks(x_bits, mul_bits, x_bits + mul_bits),
+            [a, b] if a == b && a.unsigned_abs().is_power_of_two() => 0,
+            [a, b] if a >= 0 && b >= 0 => rule.product((input.bits, input.signed), (bits_of(&factors) - 1, false)),
+            _ => rule.blocks(x_bits, mul_bits, x_bits + mul_bits),
+        }
+    };
+    let used: usize = (0..lanes).map(in_lane).sum();
+    let blocks = used.div_ceil(lanes);
+    c.dsp += used;
     let (a, b) = (sums(n, x), sums(p, x));
     let (lo, hi) = (a.0.min(b.0), a.1.max(b.1));
     c.ff += times * f64::from(2 * add_bits);

@@ -4,7 +4,8 @@ use super::compress::{self, Operand, Select, Tree};
 use super::count::Count;
 use super::dsp::DspRule;
 use super::rom::{Columns, RomStats};
-use netfold_ir::hw::latency::{default_memory, levels, signed_digits, tree_stages};
+use netfold_ir::hw::latency::{default_memory, levels, tree_stages};
+use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
 
@@ -373,7 +374,7 @@ impl Folded<'_> {
 /// A matrix-vector unit.
 pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if m.is_shift_add() {
-        return shift_add(&m.weights, input, output);
+        return shift_add(&m.weights, None, input, output);
     }
     let (groups, beats) = (m.neuron_fold(), m.synapse_fold());
     let folded = Folded {
@@ -458,7 +459,7 @@ fn vector(c: &mut Count, beats: usize, width: usize) {
 /// A depthwise unit.
 pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if v.is_shift_add() {
-        return shift_add(&v.weights, input, output);
+        return shift_add(&v.weights, Some(v.multiplicity), input, output);
     }
     let beats = v.weights.cols / v.simd;
     let folded = Folded {
@@ -486,39 +487,33 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
 }
 
 /// All weights constant: every column's odd multiples once, then a tree a row.
-fn shift_add(weights: &Matrix, input: IntType, output: IntType) -> Count {
+///
+/// `multiplicity`: of a depthwise unit, whose rows have inputs of their own, so many rows an input.
+fn shift_add(weights: &Matrix, multiplicity: Option<usize>, input: IntType, output: IntType) -> Count {
     let mut c = Count::default();
-    let size = |v: i64| 64 - v.unsigned_abs().leading_zeros();
-    let x = input.bits + u32::from(!input.signed);
-    let step = (weights.rows * weights.cols).div_ceil(4 * MOST_WEIGHTS).max(1);
-    let (mut nonzero, mut digits, mut multiples) = (0usize, 0u64, 0usize);
-    for col in (0..weights.cols).step_by(step) {
-        let column = (0..weights.rows).map(|r| weights.data[r * weights.cols + col]).filter(|w| *w != 0);
-        let mut odd: Vec<i64> = column.map(|w| (w >> w.trailing_zeros()).abs()).filter(|w| *w > 1).collect();
-        odd.sort_unstable();
-        odd.dedup();
-        multiples += odd.len() * step;
-        for v in odd {
-            let extra = f64::from(signed_digits(v).saturating_sub(1)).sqrt();
-            c.adder += step as f64 * extra * f64::from(x + size(v));
-            c.ff += 0.5 * step as f64 * f64::from(x + size(v));
-        }
-    }
-    let row_step = step.min(weights.rows);
-    for r in (0..weights.rows).step_by(row_step) {
-        let terms: Vec<u32> = weights.row(r).iter().filter(|w| **w != 0).map(|w| x + size(*w)).collect();
-        nonzero += terms.len() * row_step;
-        digits += weights.row(r).iter().map(|w| u64::from(signed_digits(*w))).sum::<u64>() * row_step as u64;
-        c.tree(&terms, output.bits, row_step as f64);
-    }
+    let inputs = multiplicity.map_or(1, |m| weights.rows / m.max(1)) * weights.cols;
+    let row = |r: usize| {
+        let mut row = vec![0; inputs];
+        let from = multiplicity.map_or(0, |m| r / m.max(1)) * weights.cols;
+        row[from..from + weights.cols].copy_from_slice(weights.row(r));
+        (row, 0)
+    };
+    let range = super::act::type_range(input);
+    // Of large matrices some rows, evenly spread.
+    let step = (weights.rows * weights.cols).div_ceil(4 * MOST_WEIGHTS).clamp(1, weights.rows.max(1));
+    let rows: Vec<_> = (0..weights.rows).step_by(step).map(row).collect();
+    let share = weights.rows as f64 / rows.len().max(1) as f64;
+    let graph = Linear::new(&vec![range; inputs], &rows);
+    let totals = c.linear(&graph, share, |_| 0);
+    let nonzero = weights.data.iter().filter(|w| **w != 0).count();
     c.about.in_bits = f64::from(input.bits);
     c.about.out_bits = f64::from(output.bits);
     c.about.weight_bits = f64::from(weights.weight_bits());
     c.about.lanes = weights.cols as f64;
     c.about.rows = weights.rows as f64;
     c.about.operands = nonzero as f64;
-    c.about.digits = digits as f64;
-    c.about.columns = multiples as f64;
+    c.about.digits = share * totals.adds;
+    c.about.width = f64::from(totals.widest);
     c.about.live_share = nonzero as f64 / (weights.rows * weights.cols).max(1) as f64;
     c
 }

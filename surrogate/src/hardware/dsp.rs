@@ -46,6 +46,16 @@ impl DspRule {
         1
     }
 
+    /// Blocks of a product of variables of `x` and `y` bits, signed or not. Two unsigned ones have no sign bits left when the rule
+    /// looks at their widths (`wreduce`).
+    pub fn product(&self, x: (u32, bool), y: (u32, bool)) -> usize {
+        let wide = |(bits, signed): (u32, bool)| bits + u32::from(!signed);
+        if !x.1 && !y.1 && (x.0.min(y.0) < self.factor || x.0 + y.0 < self.least) {
+            return 0;
+        }
+        self.blocks(wide(x), wide(y), wide(x) + wide(y))
+    }
+
     fn parts(&self, bits: u32, most: u32, part: u32, of: impl Fn(u32) -> usize) -> usize {
         let n = (bits - most + part - 2) / (part - 1);
         n as usize * of(part) + of(bits - n * (part - 1))
@@ -65,5 +75,8 @@ mod tests {
         assert_eq!(r.blocks(18, 19, 37), 1);
         assert_eq!(r.blocks(26, 18, 44), 2);
         assert_eq!(r.blocks(24, 20, 44), 2);
+        // 4 x 4 unsigned bits are 8 bits of product, signed ones with a bit more than that 9.
+        assert_eq!((r.product((4, false), (4, false)), r.product((5, true), (4, true))), (0, 1));
+        assert_eq!(r.product((9, false), (1, false)), 0);
     }
 }

@@ -266,7 +266,7 @@ fn product(c: &mut Count, n: f64, a: IntType, b: IntType, output: f64, dsp: bool
     let (a, b) = if a.bits < b.bits { (b, a) } else { (a, b) };
     let wide = |t: IntType| t.bits + u32::from(!t.signed);
     let (x, y) = (wide(a), wide(b));
-    let blocks = rule.blocks(x, y, x + y);
+    let blocks = rule.product((a.bits, a.signed), (b.bits, b.signed));
     if dsp {
         c.dsp += n as usize * blocks;
         c.about.digits = blocks as f64;

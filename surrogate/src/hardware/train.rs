@@ -14,7 +14,7 @@ use rayon::prelude::*;
 use std::collections::BTreeMap;
 
 /// Rows of one group of modules below which no trees are grown: its structure with fitted factors is taken.
-const FEWEST: usize = 60;
+const FEWEST: usize = 40;
 /// Rows of one group below which its factors stay as they are.
 const FEWEST_FACTORS: usize = 5;
 
