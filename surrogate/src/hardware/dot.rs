@@ -13,20 +13,20 @@ use netfold_ir::quant::IntType;
 const MOST_WEIGHTS: usize = 4096;
 
 /// Which weights meet in a firing.
-struct Folded<'a> {
-    weights: &'a Matrix,
-    multiplier: Multiplier,
-    memory: Memory,
+pub(super) struct Folded<'a> {
+    pub(super) weights: &'a Matrix,
+    pub(super) multiplier: Multiplier,
+    pub(super) memory: Memory,
     /// Rows and columns multiplied in parallel.
-    rows: usize,
-    simd: usize,
+    pub(super) rows: usize,
+    pub(super) simd: usize,
     /// Row groups, beats of a row group.
-    groups: usize,
-    beats: usize,
+    pub(super) groups: usize,
+    pub(super) beats: usize,
     /// Beats that are multiplied with all groups as they come.
-    early: usize,
+    pub(super) early: usize,
     /// Inputs a beat: `simd` of a matrix-vector unit, `simd * pe` of a depthwise one.
-    inputs: usize,
+    pub(super) inputs: usize,
 }
 
 /// The Booth digits of weights, digit `d` in bit `2 d`: where some weight has an odd digit (plus or minus one), an even one that is not
@@ -89,7 +89,7 @@ struct Contents {
 }
 
 impl Folded<'_> {
-    fn words(&self) -> usize {
+    pub(super) fn words(&self) -> usize {
         self.groups * self.beats
     }
 
@@ -242,6 +242,7 @@ impl Folded<'_> {
             // The accumulator's adder selects between the start value and the last sum: a LUT a bit. Where several digits are
             // combined in front of it, mapping splits about half of those LUTs in two, in no pattern that was found.
             let split = match digits {
+                _ if !accumulate || self.early > 0 => 1.0,
                 1 => 1.0,
                 2 => 1.6,
                 _ => 2.0,
@@ -288,89 +289,6 @@ impl Folded<'_> {
     }
 }
 
-impl Folded<'_> {
-    /// Rows of products in DSP blocks, their adders and accumulators.
-    ///
-    /// A block takes its product's register and one addition behind it: of the operands of a first register stage, groups of two
-    /// or three are added in blocks, whose output register is the stage; groups of four need an adder and a register of their own.
-    /// The single product of a row accumulates in its block.
-    fn blocks(&self, c: &mut Count, bits: u32, input: IntType, acc: u32, rule: &DspRule) {
-        let x_bits = input.bits + u32::from(!input.signed);
-        let product = (x_bits + bits).min(acc);
-        let rows = self.rows as f64;
-        let accumulate = self.beats > 1;
-        let blocks = rule.blocks(x_bits, bits, product);
-        c.about.flag_c = blocks as f64;
-        if self.words() == 1 {
-            // Constants: powers of two are wires, equal ones of a column share a block.
-            for i in 0..self.inputs {
-                let column = (0..self.rows)
-                    .map(|r| self.constant(r, i))
-                    .filter(|w| !w.unsigned_abs().is_power_of_two() && *w != 0);
-                let mut distinct: Vec<i64> = column.collect();
-                distinct.sort_unstable();
-                distinct.dedup();
-                let size = |w: i64| 65 - (if w < 0 { !w } else { w }).leading_zeros();
-                c.dsp +=
-                    distinct.iter().map(|w| rule.blocks(x_bits, size(*w), (x_bits + size(*w)).min(acc))).sum::<usize>();
-            }
-        } else {
-            c.dsp = blocks * self.rows * self.simd;
-        }
-        if blocks == 0 {
-            let all = rows * self.simd as f64;
-            let (x, w) = (f64::from(input.bits), f64::from(bits));
-            c.select += all * if input.bits == 1 { 0.35 * w } else { x * (w + 0.5 * (w - 2.0).max(0.0)) };
-            c.ff += all * f64::from(product);
-        }
-        let inside = blocks == 1;
-        let mut widths = vec![product; self.simd];
-        let mut level = 0;
-        while widths.len() > 1 {
-            level += 1;
-            let last_level = widths.len() == 2;
-            let mut next = Vec::with_capacity(widths.len().div_ceil(2));
-            for pair in widths.chunks(2) {
-                let widest = pair.iter().copied().max().unwrap_or(0);
-                let sum = if pair.len() == 2 { (widest + 1).min(acc) } else { widest };
-                // A grown sum's two upper bits add the same signs.
-                let adder = rows * f64::from(sum - u32::from(sum == widest + 1));
-                let full = self.simd.saturating_sub(4 * next.len()) >= 4;
-                if pair.len() == 2 && !(inside && (level == 1 || level == 2 && !full)) {
-                    c.adder += adder;
-                }
-                if level % 2 == 0 || last_level {
-                    let absorbed = inside && (level == 1 || level == 2 && !full);
-                    if !absorbed {
-                        c.ff += rows * f64::from(sum);
-                    }
-                }
-                next.push(sum);
-            }
-            widths = next;
-        }
-        if accumulate && self.simd == 1 && inside {
-            // What the sum goes on with is the block's third operand.
-            c.adder += if self.early > 0 { rows * f64::from(acc) } else { 0.0 };
-        } else if accumulate {
-            // The cleared old value is both an addend and what the carry chain selects.
-            c.adder += 2.0 * rows * f64::from(acc);
-            c.ff += rows * f64::from(acc);
-        }
-    }
-
-    /// The weight of row `r` and input `i` of a unit of one word; 0 where they do not meet.
-    fn constant(&self, r: usize, i: usize) -> i64 {
-        if self.inputs == self.simd {
-            return self.weights.row(r)[i];
-        }
-        // Inputs of a depthwise unit are [tap][channel].
-        let channels = self.inputs / self.simd;
-        let (tap, channel) = (i / channels, i % channels);
-        if r / (self.rows / channels) == channel { self.weights.row(r)[tap] } else { 0 }
-    }
-}
-
 /// A matrix-vector unit.
 pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if m.is_shift_add() {
@@ -405,7 +323,6 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
         c.ff += 2.0 + f64::from(levels(groups));
         let sums = m.pe * output.bits as usize;
         super::memory::ram(&mut c, groups, sums, Memory::Lut);
-        c.mux += sums as f64;
         if rest > 1 {
             vector(&mut c, rest, x as usize);
         }

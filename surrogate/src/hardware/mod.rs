@@ -5,6 +5,7 @@
 //! LUTs and flip-flops are where training begins.
 
 mod act;
+mod blocks;
 mod compress;
 pub mod count;
 mod dot;
