@@ -117,7 +117,7 @@ mod tests {
             let data = (0..rows * cols).map(|_| draw()).collect();
             let weights = Arc::new(Matrix { rows, cols, data });
             assert_eq!(weights.weight_bits(), bits);
-            let m = Mvu { weights, pe, simd, vectors: 1, early: 0, multiplier: Multiplier::Dsp, memory };
+            let m = Mvu { weights, pe, simd, vectors: 1, pixels: 1, early: 0, multiplier: Multiplier::Dsp, memory };
             let c = super::super::dot::mvu(&m, IntType::new(signed, in_bits), IntType::new(true, acc), &DspRule::XC7);
             assert_eq!((c.ff, c.dsp), (ff, dsp), "{pe} {simd} {groups} {beats}");
         }
