@@ -6,6 +6,7 @@
 //! chosen by leave-one-out; the ridge is dropped when it does not help. The interval is widened to the leave-one-out errors.
 
 use crate::dataset::{Table, features};
+use crate::metrics::percentile;
 use crate::model::linear::Linear;
 use crate::model::{Correction, Surrogate, Target, TargetModel};
 use crate::train::{COVERAGE, conformal_quantile};
@@ -38,7 +39,19 @@ pub struct Adapted {
 /// When no target has enough samples.
 pub fn adapt(source: &Surrogate, table: &Table) -> Result<(Surrogate, Vec<Adapted>), Diag> {
     let x: Vec<Vec<f32>> = table.rows.iter().map(|r| features(&source.schema, &r.design)).collect();
-    adapt_columns(source, table, &x)
+    // Only what a user asks for: few samples must not meet many columns.
+    let inputs = &source.schema.inputs;
+    let keys: Vec<usize> = (0..inputs.len()).filter(|&c| !inputs[c].is_empty()).collect();
+    adapt_columns(source, table, &x, &Correcting { keys, steady: Some(1.0) })
+}
+
+/// What a correction may depend on.
+pub(crate) struct Correcting {
+    /// Columns that the regression sees.
+    pub(crate) keys: Vec<usize>,
+    /// The slope of the source's prediction is drawn to 1 as if so much variance had been seen with it; none: it is 1, and the offset is
+    /// the median, which single odd samples do not move.
+    pub(crate) steady: Option<f64>,
 }
 
 /// As [`adapt`], with the features of the rows given; rows without any are left out.
@@ -46,6 +59,7 @@ pub(crate) fn adapt_columns(
     source: &Surrogate,
     table: &Table,
     x: &[Vec<f32>],
+    how: &Correcting,
 ) -> Result<(Surrogate, Vec<Adapted>), Diag> {
     let mut model = source.clone();
     let mut done = Vec::new();
@@ -57,7 +71,7 @@ pub(crate) fn adapt_columns(
         }
         let name = target.target;
         let truth = |i: usize| table.rows[i].targets.get(&name).copied().unwrap_or(0.0);
-        done.push(adapt_target(target, &source.schema.inputs, x, &known, &truth));
+        done.push(adapt_target(target, how, x, &known, &truth));
     }
     if done.is_empty() {
         let cause = format!("{} samples are too few to adapt to", table.rows.len());
@@ -78,7 +92,7 @@ pub(crate) fn adapt_columns(
 
 fn adapt_target(
     model: &mut TargetModel,
-    inputs: &[String],
+    how: &Correcting,
     x: &[Vec<f32>],
     known: &[usize],
     truth: &dyn Fn(usize) -> f64,
@@ -86,17 +100,16 @@ fn adapt_target(
     let mut scratch = Vec::new();
     let p: Vec<f64> = known.iter().map(|&i| model.log_value(&x[i], &mut scratch)).collect();
     let y: Vec<f64> = known.iter().map(|&i| (truth(i) + model.shift).ln()).collect();
-    // Only what a user asks for: few samples must not meet many columns. Logarithms, because resources multiply.
-    let keys: Vec<usize> = (0..inputs.len()).filter(|&c| !inputs[c].is_empty()).collect();
-    let rows: Vec<Vec<f32>> = known.iter().map(|&i| masked(&x[i], &keys)).collect();
+    let rows: Vec<Vec<f32>> = known.iter().map(|&i| masked(&x[i], &how.keys)).collect();
     let all: Vec<usize> = (0..known.len()).collect();
     let mut best: Option<(f64, Vec<f64>, Option<f64>)> = None;
-    for strength in [None, Some(30.0), Some(10.0), Some(3.0), Some(1.0)] {
+    let strengths = [None, Some(30.0), Some(10.0), Some(3.0), Some(1.0)];
+    for strength in strengths.into_iter().filter(|s| s.is_none() || !how.keys.is_empty()) {
         let errors: Vec<f64> = all
             .iter()
             .map(|&out| {
                 let rest: Vec<usize> = all.iter().copied().filter(|&i| i != out).collect();
-                let c = correction(&rows, &p, &y, &rest, strength);
+                let c = correction(&rows, &p, &y, &rest, strength, how.steady);
                 (y[out] - apply(&c, p[out], &rows[out])).abs()
             })
             .collect();
@@ -108,7 +121,7 @@ fn adapt_target(
     }
     let (after, mut errors, strength) = best.unwrap_or((0.0, Vec::new(), None));
     let before = p.iter().zip(&y).map(|(p, y)| (p - y).abs()).sum::<f64>() / p.len() as f64;
-    let new = correction(&rows, &p, &y, &all, strength);
+    let new = correction(&rows, &p, &y, &all, strength, how.steady);
     for (e, &i) in errors.iter_mut().zip(known) {
         *e /= model.difficulty_of(&x[i]);
     }
@@ -137,15 +150,31 @@ fn apply(c: &Correction, log: f64, x: &[f32]) -> f64 {
     c.offset + c.slope * log + c.extra.as_ref().map_or(0.0, |e| e.value(x))
 }
 
-fn correction(rows: &[Vec<f32>], p: &[f64], y: &[f64], chosen: &[usize], strength: Option<f64>) -> Correction {
+fn correction(
+    rows: &[Vec<f32>],
+    p: &[f64],
+    y: &[f64],
+    chosen: &[usize],
+    strength: Option<f64>,
+    steady: Option<f64>,
+) -> Correction {
     let n = chosen.len() as f64;
     let mp = chosen.iter().map(|&i| p[i]).sum::<f64>() / n;
     let my = chosen.iter().map(|&i| y[i]).sum::<f64>() / n;
     let cov: f64 = chosen.iter().map(|&i| (p[i] - mp) * (y[i] - my)).sum();
     let var: f64 = chosen.iter().map(|&i| (p[i] - mp).powi(2)).sum();
-    // As if one more unit of variance had been seen with slope 1. A slope that turns the order around is never taken.
-    let slope = ((cov + 1.0) / (var + 1.0)).clamp(0.2, 3.0);
-    let mut c = Correction { offset: my - slope * mp, slope, extra: None };
+    let mut c = match steady {
+        Some(steady) => {
+            // A slope that turns the order around is never taken.
+            let slope = ((cov + steady) / (var + steady)).clamp(0.2, 3.0);
+            Correction { offset: my - slope * mp, slope, extra: None }
+        }
+        None => {
+            let mut apart: Vec<f64> = chosen.iter().map(|&i| y[i] - p[i]).collect();
+            apart.sort_by(f64::total_cmp);
+            Correction { offset: percentile(&apart, 0.5), slope: 1.0, extra: None }
+        }
+    };
     if let Some(strength) = strength {
         let x: Vec<Vec<f32>> = chosen.iter().map(|&i| rows[i].clone()).collect();
         let rest: Vec<f64> = chosen.iter().map(|&i| y[i] - apply(&c, p[i], &rows[i])).collect();

@@ -18,6 +18,9 @@ pub struct Scores {
     pub p75: f64,
     /// 95th percentile of the relative error.
     pub p95: f64,
+    /// Spearman's rank correlation.
+    #[serde(default)]
+    pub spearman: f64,
     /// Share of rows whose truth lies in the predicted interval; absent when no intervals were given.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub coverage: Option<f64>,
@@ -39,6 +42,7 @@ pub fn scores(truth: &[f64], predicted: &[f64], intervals: Option<&[(f64, f64)]>
         median: percentile(&relative, 0.5),
         p75: percentile(&relative, 0.75),
         p95: percentile(&relative, 0.95),
+        spearman: spearman(truth, predicted),
         coverage: intervals.map(|i| coverage(truth, i)),
     })
 }

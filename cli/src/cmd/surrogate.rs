@@ -6,8 +6,10 @@ use clap::{Args, Subcommand};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_surrogate::dataset;
 use netfold_surrogate::eval::{self, Report};
+use netfold_surrogate::metrics::Scores;
 use netfold_surrogate::train::{TrainOptions, train};
 use netfold_surrogate::{adapt, hardware, hls};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -150,27 +152,37 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Diag> {
     std::fs::write(&partial, bytes).and_then(|()| std::fs::rename(&partial, path)).map_err(failed)
 }
 
-/// The scores as a table.
+/// The scores as a table: over all rows, then by stratum.
 fn table_of(report: &Report) -> String {
-    use std::fmt::Write;
     let mut out = format!("{} rows\n", report.rows);
+    scores(&mut out, &report.targets);
+    for (name, targets) in &report.strata {
+        out += &format!("\n{}\n", name.escape_debug());
+        scores(&mut out, targets);
+    }
+    out
+}
+
+/// A line a target.
+fn scores(out: &mut String, targets: &BTreeMap<String, Scores>) {
+    use std::fmt::Write;
     let _ = writeln!(
         out,
-        "{:<18} {:>8} {:>9} {:>12} {:>9} {:>9} {:>9} {:>9}",
-        "TARGET", "R2", "SMAPE %", "RMSE", "MEDIAN %", "P75 %", "P95 %", "COVERAGE"
+        "{:<18} {:>8} {:>9} {:>12} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "TARGET", "R2", "SMAPE %", "RMSE", "MEDIAN %", "P75 %", "P95 %", "SPEARMAN", "COVERAGE"
     );
-    for (name, s) in &report.targets {
+    for (name, s) in targets {
         let _ = writeln!(
             out,
-            "{name:<18} {:>8.4} {:>9.3} {:>12.3} {:>9.3} {:>9.3} {:>9.3} {:>9.3}",
+            "{name:<18} {:>8.4} {:>9.3} {:>12.3} {:>9.3} {:>9.3} {:>9.3} {:>9.4} {:>9.3}",
             s.r2,
             s.smape,
             s.rmse,
             100.0 * s.median,
             100.0 * s.p75,
             100.0 * s.p95,
+            s.spearman,
             s.coverage.unwrap_or(f64::NAN)
         );
     }
-    out
 }

@@ -8,6 +8,9 @@ use netfold_ir::hw::latency::{default_memory, levels, tree_stages};
 use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::rc::Rc;
 
 /// Weights of a matrix beyond which only a share of the lanes is looked at.
 const MOST_WEIGHTS: usize = 4096;
@@ -98,8 +101,37 @@ impl Folded<'_> {
         self.words() > 1 && matches!(self.memory, Memory::Block | Memory::Ultra)
     }
 
+    /// What [`Folded::read`] gives, kept for the last few units of a thread: a search prices a unit with every multiplier, memory and
+    /// order of work one after the other, and few of these matter to the contents.
+    fn contents(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Rc<Contents> {
+        const KEPT: usize = 6;
+        type Memo = RefCell<VecDeque<([u64; 9], Rc<Contents>)>>;
+        thread_local!(static MEMO: Memo = RefCell::default());
+        let flags = u64::from(bipolar) | u64::from(digits > 0 && self.block()) << 1;
+        // Inputs matter to operands alone.
+        let wide = if digits > 0 { u64::from(in_bits) } else { 0 };
+        let shape = [self.rows, self.simd, self.groups, self.beats, digits].map(|v| v as u64);
+        let [rows, simd, groups, beats, digits_key] = shape;
+        let key = [self.weights_key(), rows, simd, groups, beats, digits_key, u64::from(bits), flags, wide];
+        let known = MEMO.with_borrow(|m| m.iter().find(|(k, _)| *k == key).map(|(_, c)| c.clone()));
+        known.unwrap_or_else(|| {
+            let made = Rc::new(self.read(bits, bipolar, digits, in_bits));
+            MEMO.with_borrow_mut(|m| {
+                m.truncate(KEPT - 1);
+                m.push_front((key, made.clone()));
+            });
+            made
+        })
+    }
+
+    /// A hash of the weights.
+    fn weights_key(&self) -> u64 {
+        let size = (self.weights.rows as u64) << 32 | self.weights.cols as u64;
+        self.weights.data.iter().fold(size, |h, w| (h ^ *w as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+    }
+
     /// Reads the weights as the unit meets them. `digits`: of a multiplier in logic; 0 for none.
-    fn contents(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Contents {
+    fn read(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Contents {
         let words = self.words();
         let block = self.block();
         let all = self.rows * self.simd * words;

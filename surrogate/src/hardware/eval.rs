@@ -3,7 +3,7 @@
 use super::model::{Family, HardwareModel};
 use super::train::{self, Sample};
 use super::whole;
-use crate::adapt::{Adapted, adapt_columns};
+use crate::adapt::{Adapted, Correcting, adapt_columns};
 use crate::dataset::Table;
 use crate::eval::{Pair, Report, report};
 use crate::model::{Prediction, Target};
@@ -83,7 +83,9 @@ pub fn adapt(source: &HardwareModel, table: &Table) -> Result<(HardwareModel, Ve
     for s in train::samples(table, family) {
         x[s.row] = whole::vector(&s.parts, &model.all_logic(&s.parts));
     }
-    let (whole, done) = adapt_columns(&model.whole, table, &x)?;
+    // One factor a target: a slope, or amounts, would carry what a few small samples say far beyond their size.
+    let how = Correcting { keys: Vec::new(), steady: None };
+    let (whole, done) = adapt_columns(&model.whole, table, &x, &how)?;
     model.whole = whole;
     Ok((model, done))
 }

@@ -180,7 +180,11 @@ impl HardwareModel {
 
     /// What a part takes: its LUTs as logic and as memory together.
     pub fn resources(&self, part: &Part) -> Resources {
-        let (lut, ff) = self.logic(part);
+        self.with_logic(part, self.logic(part))
+    }
+
+    /// As [`HardwareModel::resources`], given the part's LUTs and flip-flops.
+    pub(crate) fn with_logic(&self, part: &Part, (lut, ff): (f32, f32)) -> Resources {
         Resources {
             lut: (f64::from(lut) + part.count.lutram).round() as u64,
             ff: f64::from(ff).round() as u64,

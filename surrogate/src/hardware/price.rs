@@ -1,89 +1,165 @@
-//! Prices of the folding optimizer from the model of netfold's own hardware.
+//! Prices of the folding optimizer, and estimates of many designs, from the model of netfold's own hardware.
 //!
 //! What the search adds up is a module's or FIFO's counted structure with its group's learned factors and trees
 //! ([`HardwareModel::resources`]): that sum is what a folding is proved optimal for. Whole designs are answered by the whole
 //! model, correction included, so that what the optimizer accepts is what `estimate` says.
 
-use super::model::HardwareModel;
+use super::model::{DesignEstimate, HardwareModel};
+use super::whole::{self, Part};
+use super::{memory, module, unit};
 use netfold_ir::hw::{Design, Kind, Matrix, Mvu, Realization, Stream, Vvu};
 use netfold_ir::quant::IntType;
 use netfold_passes::optimize::{CostModel, ModuleSpec, Resources};
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
-/// Prices by a model. FIFOs, and units whose contents (weights, thresholds, tables) take time to count, are counted once.
+/// A part with its LUTs and flip-flops, and what it takes.
+#[derive(Debug, Clone, Copy)]
+struct Priced {
+    part: Part,
+    logic: (f32, f32),
+    used: Resources,
+}
+
+/// Prices by a model. Modules and FIFOs are counted once; those of the same parameters (and the same weights, thresholds or tables)
+/// are looked up.
 #[derive(Debug)]
 pub struct PriceList {
     model: Arc<HardwareModel>,
-    known: RwLock<HashMap<Key, (Held, Resources)>>,
-    fifos: RwLock<HashMap<(usize, usize, IntType), Resources>>,
+    modules: RwLock<HashMap<Key, (Held, Priced)>>,
+    fifos: RwLock<HashMap<(usize, usize, IntType), Priced>>,
 }
 
-/// A unit with contents: the address of these, its parameters, and its element types.
-type Key = (usize, [usize; 8], IntType, IntType);
+/// Kind and parameters of a module: numbers of which unused ones are zero.
+type Key = [u64; 20];
 
-/// Keeps the address in a [`Key`] from being used again.
+/// Keeps the address of contents in a [`Key`] from being used again.
 #[derive(Debug)]
 enum Held {
+    Nothing,
     Weights(#[allow(dead_code)] Weak<Matrix>),
     Function(#[allow(dead_code)] Weak<Realization>),
 }
 
-/// The key of a unit with contents.
-fn key(m: &ModuleSpec<'_>) -> Option<(Key, Held)> {
-    let (input, output) = (*m.inputs.first()?, *m.outputs.first()?);
-    let (at, parameters, held) = match m.kind {
+/// A type as a number.
+fn ty(t: &IntType) -> u64 {
+    u64::from(t.bits) | u64::from(t.signed) << 32 | u64::from(t.narrow) << 33
+}
+
+/// The key of a module; `None` for kinds that are counted anew each time.
+fn key(kind: &Kind, inputs: &[IntType], outputs: &[IntType]) -> Option<(Key, Held)> {
+    if inputs.len() > 2 || outputs.len() > 2 {
+        return None;
+    }
+    let mut held = Held::Nothing;
+    let numbers: Vec<usize> = match kind {
         Kind::Mvu(Mvu { weights, pe, simd, vectors, early, pixels, multiplier, memory }) => {
-            let how = [0, *pe, *simd, *vectors, *early, *multiplier as usize, *memory as usize, *pixels];
-            (Arc::as_ptr(weights) as usize, how, Held::Weights(Arc::downgrade(weights)))
+            held = Held::Weights(Arc::downgrade(weights));
+            let at = Arc::as_ptr(weights) as usize;
+            vec![0, at, *pe, *simd, *vectors, *early, *pixels, *multiplier as usize, *memory as usize]
         }
         Kind::Vvu(Vvu { weights, multiplicity, pe, simd, pixels, multiplier, memory }) => {
-            let how = [1, *multiplicity, *pe, *simd, *pixels, *multiplier as usize, *memory as usize, 0];
-            (Arc::as_ptr(weights) as usize, how, Held::Weights(Arc::downgrade(weights)))
+            held = Held::Weights(Arc::downgrade(weights));
+            let at = Arc::as_ptr(weights) as usize;
+            vec![1, at, *multiplicity, *pe, *simd, *pixels, *multiplier as usize, *memory as usize]
         }
         Kind::Act { function, lanes, beats } => {
-            let how = [2, *lanes, *beats, 0, 0, 0, 0, 0];
-            (Arc::as_ptr(function) as usize, how, Held::Function(Arc::downgrade(function)))
+            held = Held::Function(Arc::downgrade(function));
+            vec![2, Arc::as_ptr(function) as usize, *lanes, *beats]
         }
-        _ => return None,
+        Kind::Dwc { from, to, elements } => vec![3, *from, *to, *elements],
+        Kind::Source { lanes, beats } => vec![4, *lanes, *beats],
+        Kind::Sink { lanes, beats } => vec![5, *lanes, *beats],
+        Kind::Fork { outputs, lanes, beats } => vec![6, *outputs, *lanes, *beats],
+        Kind::WindowReduce { op, taps, lanes, beats } => vec![7, *op as usize, *taps, *lanes, *beats],
+        Kind::GlobalReduce { op, pixels, channels, lanes } => vec![8, *op as usize, *pixels, *channels, *lanes],
+        Kind::VectorReduce { op, length, lanes, vectors } => vec![9, *op as usize, *length, *lanes, *vectors],
+        Kind::ArgMax { last, length, lanes, vectors } => vec![10, usize::from(*last), *length, *lanes, *vectors],
+        Kind::Broadcast { op, length, lanes, vectors } => vec![11, *op as usize, *length, *lanes, *vectors],
+        Kind::Mul { multiplier, lanes, beats } => vec![12, *multiplier as usize, *lanes, *beats],
+        Kind::Swu(_)
+        | Kind::LinComb { .. }
+        | Kind::Concat { .. }
+        | Kind::Select { .. }
+        | Kind::Reorder { .. }
+        | Kind::Pad { .. }
+        | Kind::Program(_)
+        | Kind::Upsample { .. } => return None,
     };
-    Some(((at, parameters, input, output), held))
+    let mut key = [0; 20];
+    let types = [inputs.len(), outputs.len()].map(|n| n as u64).into_iter();
+    let types = types.chain(inputs.iter().chain(outputs).map(ty));
+    key.iter_mut().zip(numbers.into_iter().map(|n| n as u64).chain(types)).for_each(|(k, v)| *k = v);
+    Some((key, held))
 }
 
 impl PriceList {
     /// Prices by `model`.
     pub fn new(model: Arc<HardwareModel>) -> PriceList {
-        PriceList { model, known: RwLock::default(), fifos: RwLock::default() }
+        PriceList { model, modules: RwLock::default(), fifos: RwLock::default() }
     }
 
     /// The model.
     pub fn model(&self) -> &HardwareModel {
         &self.model
     }
-}
 
-impl CostModel for PriceList {
-    fn module(&self, m: &ModuleSpec<'_>) -> Resources {
-        let Some((key, held)) = key(m) else { return self.model.module(m) };
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner).get(&key).map(|k| k.1);
+    fn price(&self, part: Part) -> Priced {
+        let logic = self.model.logic(&part);
+        Priced { part, logic, used: self.model.with_logic(&part, logic) }
+    }
+
+    fn of_module(&self, kind: &Kind, inputs: &[IntType], outputs: &[IntType]) -> Priced {
+        let count = || {
+            let count = module(kind, inputs, outputs, &self.model.family.rule());
+            self.price(Part { unit: unit(kind), count })
+        };
+        let Some((key, held)) = key(kind, inputs, outputs) else { return count() };
+        let known = self.modules.read().unwrap_or_else(PoisonError::into_inner).get(&key).map(|k| k.1);
         known.unwrap_or_else(|| {
-            let price = self.model.module(m);
-            self.known.write().unwrap_or_else(PoisonError::into_inner).insert(key, (held, price));
+            let price = count();
+            self.modules.write().unwrap_or_else(PoisonError::into_inner).insert(key, (held, price));
             price
         })
     }
 
-    fn fifo(&self, stream: &Stream) -> Resources {
+    fn of_fifo(&self, stream: &Stream) -> Priced {
         let key = (stream.depth, stream.lanes, stream.ty);
         let known = self.fifos.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         known.unwrap_or_else(|| {
-            let price = self.model.fifo(stream);
+            let price = self.price(Part { unit: "fifo", count: memory::fifo(stream) });
             self.fifos.write().unwrap_or_else(PoisonError::into_inner).insert(key, price);
             price
         })
     }
 
+    /// As [`HardwareModel::design`], with modules that were met before looked up.
+    pub fn estimate(&self, design: &Design) -> DesignEstimate {
+        let logic = std::cell::RefCell::new(Vec::new());
+        let note = |priced: Priced| {
+            logic.borrow_mut().push(priced.logic);
+            priced.part
+        };
+        let parts = whole::parts_by(
+            design,
+            |kind, inputs, outputs| note(self.of_module(kind, inputs, outputs)),
+            |stream| note(self.of_fifo(stream)),
+        );
+        let logic = logic.into_inner();
+        DesignEstimate { prediction: self.model.whole_of(&parts, &logic), logic, parts }
+    }
+}
+
+impl CostModel for PriceList {
+    fn module(&self, m: &ModuleSpec<'_>) -> Resources {
+        self.of_module(m.kind, m.inputs, m.outputs).used
+    }
+
+    fn fifo(&self, stream: &Stream) -> Resources {
+        self.of_fifo(stream).used
+    }
+
     fn whole(&self, design: &Design) -> Option<Resources> {
-        Some(self.model.design(design).resources(&self.model))
+        Some(self.estimate(design).resources(&self.model))
     }
 }

@@ -1,6 +1,7 @@
 //! What the contents of a read-only memory in logic cost: its columns (bits of the word) as functions of the address.
 
 use std::collections::HashSet;
+use std::hash::{BuildHasherDefault, Hasher};
 
 /// Statistics of a memory's columns.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -49,15 +50,36 @@ fn mix(v: u64) -> u64 {
     z ^ (z >> 31)
 }
 
+/// A set of numbers that are mixed by [`mix`] alone.
+type Numbers = HashSet<u64, BuildHasherDefault<Mixed>>;
+
+/// The hash of one number.
+#[derive(Debug, Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u64(u64::from(*b)));
+    }
+
+    fn write_u64(&mut self, v: u64) {
+        self.0 = mix(self.0 ^ v);
+    }
+}
+
 /// Collects columns. Column bits are packed, word `i` of the memory in bit `i % 64` of element `i / 64`.
 #[derive(Debug, Default)]
 pub struct Columns {
-    seen: HashSet<u64>,
+    seen: Numbers,
     depth: usize,
     live: usize,
     bits: usize,
     /// Functions of up to four address bits that need a LUT.
-    small: HashSet<u64>,
+    small: Numbers,
     /// Functions of five.
     middle: usize,
     /// Functions of six, and of more.

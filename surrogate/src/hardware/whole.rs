@@ -4,6 +4,7 @@ use super::count::{COLUMNS, Count, NAMES};
 use super::{DspRule, memory, unit};
 use crate::features::Schema;
 use netfold_ir::hw::{Design, Kind, Stream};
+use netfold_ir::quant::IntType;
 use std::sync::OnceLock;
 
 /// A module or FIFO of a design: its group and its counts.
@@ -39,10 +40,24 @@ fn is_shallow_memory(s: &Stream) -> bool {
 
 /// Takes a design apart.
 pub fn parts(design: &Design, rule: &DspRule) -> Parts {
+    let of_module = |kind: &Kind, inputs: &[IntType], outputs: &[IntType]| Part {
+        unit: unit(kind),
+        count: super::module(kind, inputs, outputs, rule),
+    };
+    parts_by(design, of_module, |s| Part { unit: "fifo", count: memory::fifo(s) })
+}
+
+/// As [`parts`], with the parts given: of every module, in order, then of every FIFO.
+pub fn parts_by(
+    design: &Design,
+    of_module: impl Fn(&Kind, &[IntType], &[IntType]) -> Part,
+    of_fifo: impl Fn(&Stream) -> Part,
+) -> Parts {
     let mut out = Parts { ports: design.inputs.len() + design.outputs.len(), ..Parts::default() };
     for id in design.modules() {
-        let kind = &design.module(id).kind;
-        let count = super::of_design(design, id, rule);
+        let inputs: Vec<IntType> = design.inputs_of(id).iter().map(|(_, s)| s.ty).collect();
+        let outputs: Vec<IntType> = design.outputs_of(id).iter().map(|(_, s)| s.ty).collect();
+        let Part { unit, count } = of_module(&design.module(id).kind, &inputs, &outputs);
         if count.registers_input {
             let shallow = design.inputs_of(id).into_iter().filter(|(_, s)| is_shallow_memory(s));
             let addresses: Vec<f64> =
@@ -52,10 +67,10 @@ pub fn parts(design: &Design, rule: &DspRule) -> Parts {
                 out.merged += addresses.iter().sum::<f64>();
             }
         }
-        out.parts.push(Part { unit: unit(kind), count });
+        out.parts.push(Part { unit, count });
     }
     out.modules = out.parts.len();
-    out.parts.extend(design.streams().into_iter().map(|(_, _, s)| Part { unit: "fifo", count: memory::fifo(s) }));
+    out.parts.extend(design.streams().into_iter().map(|(_, _, s)| of_fifo(s)));
     out
 }
 
