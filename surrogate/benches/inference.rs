@@ -68,8 +68,16 @@ fn designs() -> Vec<Design> {
             }
             let multiplier = if choice & 1 << k == 0 { Multiplier::Dsp } else { Multiplier::Lut };
             let pe = if weights.rows % 4 == 0 { 4 } else { 1 };
-            let unit =
-                Mvu { weights: weights.clone(), pe, simd, vectors: 1, early: 0, pixels: 1, multiplier, memory: Memory::Lut };
+            let unit = Mvu {
+                weights: weights.clone(),
+                pe,
+                simd,
+                vectors: 1,
+                early: 0,
+                pixels: 1,
+                multiplier,
+                memory: Memory::Lut,
+            };
             let unit = add(&mut design, format!("u{k}"), Kind::Mvu(unit));
             join(&mut design, last, unit, act, lanes, elements);
             (last, lanes, elements) = (unit, pe, weights.rows);
