@@ -7,6 +7,9 @@ use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::hw::timing;
 
+/// Ratio of latency to the bound of the foldings up to which nothing more is spent on latency than the balanced rule uses.
+const NEAR_LATENCY: f64 = 1.1;
+
 /// Solves for a target; the request's own objective is not used.
 ///
 /// [`Target::Near`] is moved to the shortest interval that the network's structure allows. [`Target::Multipliers`] is a rate that is
@@ -33,8 +36,8 @@ pub fn target(prepared: &Prepared, target: Target, request: &Request<'_>) -> Res
 }
 
 /// As [`optimize::solve_or_nearest`]; for a rate, where the balanced rule is known to reach it within the limits, first within what
-/// that rule uses of each resource, so that none is traded for more of another one. Only orders of work that lower the latency
-/// may go beyond it.
+/// that rule uses of each resource, so that none is traded for more of another one. Only where the latency stays more than a tenth above
+/// the bound of the foldings may orders of work that lower it go beyond that.
 ///
 /// # Errors
 /// As [`optimize::solve_or_nearest`].
@@ -44,7 +47,10 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
         && let Some(solution) =
             optimize::attempt(prepared, &Request { limits, latency_share: 0.0, ..*request }, cycles)?
     {
-        return Ok(optimize::quicker(prepared, request, solution)?);
+        let solution = optimize::quicker(prepared, &Request { limits, ..*request }, solution)?;
+        let least = timing::least_latency(&solution.design)?;
+        let near = solution.timing.latency_cycles as f64 <= least as f64 * NEAR_LATENCY;
+        return if near { Ok(solution) } else { Ok(optimize::quicker(prepared, request, solution)?) };
     }
     optimize::solve_or_nearest(prepared, request)
 }

@@ -12,9 +12,10 @@ pub use offers::Offer;
 pub use utilization::{Layer, NextStep, Report, utilization};
 
 use crate::fit;
-use crate::optimize::{Objective, Prices, Request, Resources, Solution};
+use crate::optimize::{self, Objective, Prices, Request, Resources, Solution};
 use crate::pipeline::Prepared;
 use netfold_ir::diag::{Code, Diag};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 
@@ -34,6 +35,11 @@ pub struct Exploration<'a> {
     /// Points wanted, at most.
     pub points: usize,
 }
+
+/// Beats of a frame, over all streams, times latencies that are asked for: large networks, whose latencies take long to simulate, are
+/// asked for fewer of them, but no fewer than [`LEAST_LATENCIES`].
+const LATENCY_EFFORT: u64 = 1_000_000;
+const LEAST_LATENCIES: u64 = 4;
 
 /// One design of the front.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -82,32 +88,38 @@ pub fn front(prepared: &Prepared, exploration: &Exploration<'_>) -> Result<Front
     let (lo, hi) = (fastest.timing.interval_cycles.max(1), slowest.timing.interval_cycles.max(1));
     let steps = (exploration.points.max(3) - 1) as u32;
     let ratio = (hi as f64 / lo as f64).powf(1.0 / f64::from(steps));
-    // Both as the commands give them again.
-    let mut points = Vec::new();
-    for interval in [lo, hi] {
-        let s = solve(Objective::Interval(interval))?;
-        points.push(point(exploration, &s, by_rate(exploration, interval)));
-    }
-    for i in 1..steps {
-        let interval = (lo as f64 * ratio.powi(i as i32)).round() as u64;
-        match solve(Objective::Interval(interval)) {
-            Ok(s) => points.push(point(exploration, &s, by_rate(exploration, interval))),
-            Err(d) if d.code == Code::DoesNotFit => {}
-            Err(d) => return Err(d),
-        }
-    }
+    // All as the commands give them again.
+    let between = (1..steps).map(|i| (lo as f64 * ratio.powi(i as i32)).round() as u64);
+    let intervals: Vec<u64> = [lo, hi].into_iter().chain(between).collect();
+    let by_interval = |interval: &u64| match solve(Objective::Interval(*interval)) {
+        Ok(s) => Ok(Some(point(exploration, &s, by_rate(exploration, *interval)))),
+        Err(d) if d.code == Code::DoesNotFit => Ok(None),
+        Err(d) => Err(d),
+    };
+    let rated = intervals.par_iter().map(by_interval).collect::<Result<Vec<_>, Diag>>()?;
+    let mut points: Vec<Point> = rated.into_iter().flatten().collect();
     // Latency asked for by itself: fewer cycles than the rate's design has, and the same.
-    let latencies: Vec<u64> = points.iter().map(|p| p.latency_cycles).collect();
-    for latency in latencies {
-        for asked in [latency, latency * 3 / 4] {
-            match solve(Objective::Latency(asked.max(1))) {
-                Ok(s) => points.push(point(exploration, &s, by_latency(exploration, asked.max(1)))),
-                Err(d) if d.code == Code::DoesNotFit => {}
-                Err(d) => return Err(d),
-            }
-        }
-    }
+    let mut asked: Vec<u64> = points.iter().flat_map(|p| [p.latency_cycles, p.latency_cycles * 3 / 4]).collect();
+    asked.sort_unstable();
+    asked.dedup();
+    let beats: u64 = fastest.design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
+    let asked = spread(&asked, (LATENCY_EFFORT / beats.max(1)).max(LEAST_LATENCIES) as usize);
+    let by_cycles = |cycles: &u64| {
+        let s = optimize::attempt_latency(prepared, &exploration.request, *cycles)?;
+        Ok(s.map(|s| point(exploration, &s, by_latency(exploration, (*cycles).max(1)))))
+    };
+    let timed = asked.par_iter().map(by_cycles).collect::<Result<Vec<_>, Diag>>()?;
+    points.extend(timed.into_iter().flatten());
     Ok(Front { points: pareto(points), ..Front::empty(exploration) })
+}
+
+/// At most `most` of some numbers, evenly spread over their places.
+fn spread(all: &[u64], most: usize) -> Vec<u64> {
+    let n = all.len();
+    if n <= most.max(2) {
+        return all.to_vec();
+    }
+    (0..most).map(|i| all[i * (n - 1) / (most - 1)]).collect()
 }
 
 /// Points that no other one beats or equals in interval, latency and area, by ascending interval.

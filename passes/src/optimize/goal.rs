@@ -78,12 +78,26 @@ pub(super) fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64)
     }
 }
 
+/// See [`super::attempt_latency`].
+pub(super) fn attempt_latency(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    cycles: u64,
+) -> Result<Option<Solution>, Diag> {
+    Ok(solver(prepared, request).latency_found(cycles)?.ok())
+}
+
 /// See [`super::quicker`].
 pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -> Result<Solution, Diag> {
     let mut solver = solver(prepared, request);
     solver.labels = s.labels;
     let plan = Plan { folding: s.folding.clone(), used: s.used, area: s.area, latency: 0 };
+    let interval = match request.objective {
+        Objective::Interval(cycles) => cycles.max(1),
+        _ => s.timing.interval_cycles,
+    };
     let built = solver.quicker(Built { plan, design: s.design.clone(), used: s.used, bound: 0 })?;
+    let built = solver.sooner(interval, built)?;
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
 

@@ -32,23 +32,26 @@ fn meets(design: &Design, cycles: u64) -> Result<bool, Diag> {
 impl Solver<'_> {
     /// The least area whose exact latency is at most `cycles`.
     pub(super) fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
-        let (best, bound, shortage) = self.within(cycles, false)?;
-        match best {
-            Some(b) => {
-                let gap = gap(b.plan.area, bound);
-                Ok(self.finish(self.quicker(b)?, gap)?)
-            }
-            None => {
+        match self.latency_found(cycles)? {
+            Ok(solution) => Ok(solution),
+            Err(shortage) => {
                 let lowest = self.lowest()?;
                 let help = match &lowest {
                     Some((latency, ..)) => format!("the nearest latency that works is {latency} cycles"),
                     None => "no latency fits: use a larger device".to_string(),
                 };
-                let shortage = shortage.unwrap_or(Shortage::Together);
                 let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
                 Err(Refused { diag, nearest: lowest.map(|(latency, ..)| Objective::Latency(latency)) })
             }
         }
+    }
+
+    /// As [`Solver::latency`]; otherwise the shortage.
+    pub(super) fn latency_found(&mut self, cycles: u64) -> Result<Result<Solution, Shortage>, Diag> {
+        let (best, bound, shortage) = self.within(cycles, false)?;
+        let Some(b) = best else { return Ok(Err(shortage.unwrap_or(Shortage::Together))) };
+        let gap = gap(b.plan.area, bound);
+        self.finish(self.quicker(b)?, gap).map(Ok)
     }
 
     /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.

@@ -138,8 +138,17 @@ pub fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Res
     goal::attempt(prepared, request, interval.max(1))
 }
 
+/// The least area for a latency of `cycles`, whatever the request's objective; `None` when none was found, without a reason.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn attempt_latency(prepared: &Prepared, request: &Request<'_>, cycles: u64) -> Result<Option<Solution>, Diag> {
+    goal::attempt_latency(prepared, request, cycles.max(1))
+}
+
 /// A solution whose matrix units work in the order that gives the lowest latency within the request's limits and
-/// [`Request::latency_share`]; the folding stays.
+/// [`Request::latency_share`]; where that stays well above the bound of its folding, another folding of the request's interval, chosen
+/// for latency, when one is found.
 ///
 /// # Errors
 /// None for a network that can be lowered.
