@@ -5,9 +5,35 @@
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_surrogate::dataset;
 use netfold_surrogate::hardware::{Family, NAMES, model, train, whole};
-use netfold_surrogate::model::Target;
+use netfold_surrogate::model::{Prediction, Target};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
+
+/// Prints how far predictions are from truths.
+fn scores<'a>(predictions: impl Iterator<Item = (&'a BTreeMap<Target, f64>, &'a Prediction)>) {
+    let mut found: BTreeMap<Target, Vec<(f64, f64, f64, f64)>> = BTreeMap::new();
+    for (truths, p) in predictions {
+        for (target, e) in &p.estimates {
+            if let Some(&truth) = truths.get(target) {
+                found.entry(*target).or_default().push((truth, e.value, e.low, e.high));
+            }
+        }
+    }
+    println!("{:10} {:>5} {:>8} {:>8} {:>8} {:>8}", "target", "rows", "median", "p75", "exact", "coverage");
+    for (target, rows) in found {
+        let mut errors: Vec<f64> = rows.iter().map(|r| (r.0 - r.1).abs() / r.0.max(1.0)).collect();
+        errors.sort_by(f64::total_cmp);
+        let share = |n: usize| n as f64 / rows.len() as f64;
+        println!(
+            "{target:10} {:5} {:8.4} {:8.4} {:8.3} {:8.3}",
+            rows.len(),
+            errors[errors.len() / 2],
+            errors[errors.len() * 3 / 4],
+            share(rows.iter().filter(|r| (r.0 - r.1).abs() < 1e-9).count()),
+            share(rows.iter().filter(|r| r.2 <= r.0 && r.0 <= r.3).count())
+        );
+    }
+}
 
 fn run(args: &[String]) -> Result<(), Diags> {
     let usage = || {
@@ -83,28 +109,11 @@ fn run(args: &[String]) -> Result<(), Diags> {
             let family = Family::named(family).ok_or_else(usage)?;
             let table = dataset::read_all(tables)?;
             let samples = train::samples(&table, family);
-            let mut scores: BTreeMap<Target, Vec<(f64, f64, f64, f64)>> = BTreeMap::new();
-            for (i, p) in train::cross_validate(&table, &samples, family, 5, 1)? {
-                let truths = &table.rows[samples[i].row].targets;
-                for (target, e) in p.estimates {
-                    if let Some(&truth) = truths.get(&target) {
-                        scores.entry(target).or_default().push((truth, e.value, e.low, e.high));
-                    }
-                }
-            }
-            println!("{:10} {:>5} {:>8} {:>8} {:>8} {:>8}", "target", "rows", "median", "p75", "exact", "coverage");
-            for (target, rows) in scores {
-                let mut errors: Vec<f64> = rows.iter().map(|r| (r.0 - r.1).abs() / r.0.max(1.0)).collect();
-                errors.sort_by(f64::total_cmp);
-                let share = |n: usize| n as f64 / rows.len() as f64;
-                println!(
-                    "{target:10} {:5} {:8.4} {:8.4} {:8.3} {:8.3}",
-                    rows.len(),
-                    errors[errors.len() / 2],
-                    errors[errors.len() * 3 / 4],
-                    share(rows.iter().filter(|r| (r.0 - r.1).abs() < 1e-9).count()),
-                    share(rows.iter().filter(|r| r.2 <= r.0 && r.0 <= r.3).count())
-                );
+            let predictions = train::cross_validate(&table, &samples, family, 5, 1)?;
+            for (name, all) in [("networks whose logic is live", false), ("all networks", true)] {
+                println!("{name}");
+                let wanted = predictions.iter().filter(|(i, _)| all || !samples[*i].constant);
+                scores(wanted.map(|(i, p)| (&table.rows[samples[*i].row].targets, p)));
             }
         }
         "networks" => {

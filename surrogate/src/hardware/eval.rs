@@ -26,7 +26,13 @@ pub fn family(table: &Table) -> Result<Family, Diag> {
     })
 }
 
+/// Scores of all predictions, and as strata those of networks whose logic is live and mostly constant ([`Sample::constant`]).
 fn scored(table: &Table, samples: &[Sample], predictions: Vec<(usize, Prediction)>) -> Report {
+    let mut table = table.clone();
+    for (i, _) in &predictions {
+        let logic = if samples[*i].constant { "mostly constant" } else { "live" };
+        table.rows[samples[*i].row].strata.insert("logic".into(), logic.into());
+    }
     let mut found: BTreeMap<(usize, Target), Pair> = BTreeMap::new();
     let mut rows = Vec::new();
     for (i, prediction) in predictions {
@@ -38,7 +44,7 @@ fn scored(table: &Table, samples: &[Sample], predictions: Vec<(usize, Prediction
             }
         }
     }
-    report(table, &rows, &found)
+    report(&table, &rows, &found)
 }
 
 /// Scores a model on the networks of a table, or on its modules where it has no networks.
@@ -80,7 +86,7 @@ pub fn adapt(source: &HardwareModel, table: &Table) -> Result<(HardwareModel, Ve
     let family = family(table)?;
     let mut model = HardwareModel { family, ..source.clone() };
     let mut x = vec![Vec::new(); table.rows.len()];
-    for s in train::samples(table, family) {
+    for s in train::samples(table, family).into_iter().filter(|s| !s.constant) {
         x[s.row] = whole::vector(&s.parts, &model.all_logic(&s.parts));
     }
     // One factor a target: a slope, or amounts, would carry what a few small samples say far beyond their size.

@@ -196,17 +196,29 @@ impl HardwareModel {
 }
 
 impl HardwareModel {
-    /// The shipped model of a family, decoded once a process. Families without one of their own (UltraScale+, and those that no
-    /// sweep was made for) have that of the 7 series with their own rule for multiplier blocks; see [`HardwareModel::notes`].
+    /// The shipped model of a family, decoded once a process. Families without one of their own (UltraScale+ and iCE40) have that
+    /// of the 7 series ([`HardwareModel::transferred`]).
     ///
     /// # Errors
     /// When the weights built into this binary do not decode, which is a bug.
     pub fn shipped(family: Family) -> Result<&'static Arc<HardwareModel>, Diag> {
         static MODELS: [OnceLock<Result<Arc<HardwareModel>, Diag>>; 4] = [const { OnceLock::new() }; 4];
         MODELS[family as usize]
-            .get_or_init(|| from_bytes(XC7, "xc7").map(|model| Arc::new(HardwareModel { family, ..model })))
+            .get_or_init(|| match family {
+                Family::Ecp5 => from_bytes(ECP5, "ecp5").map(Arc::new),
+                Family::Xc7 | Family::Xcup | Family::Ice40 => HardwareModel::transferred(family).map(Arc::new),
+            })
             .as_ref()
-            .map_err(|e| Diag::internal("xc7", e.to_string()))
+            .map_err(|e| Diag::internal(family.name(), e.to_string()))
+    }
+
+    /// The model of the 7 series with another family's rule for multiplier blocks, not adapted to it: where adaptation starts;
+    /// see [`HardwareModel::notes`].
+    ///
+    /// # Errors
+    /// As [`HardwareModel::shipped`].
+    pub fn transferred(family: Family) -> Result<HardwareModel, Diag> {
+        from_bytes(XC7, "xc7").map(|model| HardwareModel { family, ..model })
     }
 
     /// Ways in which the family differs from what the model was trained on, in words.
@@ -228,6 +240,8 @@ impl HardwareModel {
 
 /// Shipped weights of the 7 series.
 const XC7: &[u8] = include_bytes!("../../weights/xc7.nfhw");
+/// Shipped weights of ECP5.
+const ECP5: &[u8] = include_bytes!("../../weights/ecp5.nfhw");
 
 impl CostModel for HardwareModel {
     fn module(&self, m: &ModuleSpec<'_>) -> Resources {
@@ -338,6 +352,7 @@ mod tests {
         assert!(ff.low <= ff.value && ff.value <= ff.high && ff.value > 5.0 && ff.value < 60.0, "{ff:?}");
         // Another family says what it was not trained on.
         assert!(model.notes().is_empty());
-        assert!(HardwareModel::shipped(Family::Ecp5).unwrap().notes()[0].contains("adapt"));
+        assert!(HardwareModel::shipped(Family::Ecp5).unwrap().notes().is_empty());
+        assert!(HardwareModel::transferred(Family::Ecp5).unwrap().notes()[0].contains("adapt"));
     }
 }

@@ -25,6 +25,9 @@ pub struct Sample {
     pub row: usize,
     /// Its parts.
     pub parts: Parts,
+    /// Whether synthesis found most of a network's logic to be constant: less than a third of what its parts are counted to.
+    /// Nothing is learned from such a network, because it says nothing of what its parts cost.
+    pub constant: bool,
 }
 
 /// Takes the hardware designs of a table apart; rows without one are left out.
@@ -40,10 +43,10 @@ pub fn samples(table: &Table, family: Family) -> Vec<Sample> {
                 "module" => whole::bare(design, what("unit"), &rule)?,
                 _ => whole::parts(design, &rule),
             };
-            // Designs that synthesis found to be constant say nothing of what their parts cost.
             let lut = r.targets.get(&Target::Lut).copied().unwrap_or(0.0);
             let built: f64 = parts.parts.iter().map(|p| p.count.lut()).sum();
-            (parts.bare || 3.0 * lut > built).then_some(Sample { row, parts })
+            let constant = !parts.bare && 3.0 * lut <= built;
+            Some(Sample { row, parts, constant })
         })
         .collect()
 }
@@ -180,6 +183,8 @@ pub fn train_samples(
     family: Family,
     seed: u64,
 ) -> Result<HardwareModel, Diag> {
+    let chosen: Vec<usize> = chosen.iter().copied().filter(|i| !samples[*i].constant).collect();
+    let chosen = chosen.as_slice();
     let networks = chosen.iter().filter(|i| !samples[**i].parts.bare).count();
     if networks < 20 {
         let cause = format!("{networks} whole networks are too few to train on");
