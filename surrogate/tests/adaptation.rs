@@ -18,7 +18,7 @@ fn ten_samples_of_another_family_improve_the_estimates_of_its_networks() {
     for (name, family) in [("ecp5.csv.gz", Family::Ecp5), ("ice40.csv.gz", Family::Ice40)] {
         let table =
             read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name)).unwrap_or_else(|e| panic!("{e}"));
-        let shipped = HardwareModel::shipped(family).unwrap_or_else(|e| panic!("{e}"));
+        let shipped = &HardwareModel::transferred(family).unwrap_or_else(|e| panic!("{e}"));
         let (mut before, mut after) = (Vec::new(), Vec::new());
         for seed in 0..8usize {
             // Ten rows at a stride that has no common factor with their number, from a place of its own.
