@@ -2,7 +2,7 @@
 
 use crate::args::Style as Flag;
 use crate::fit;
-use crate::flow::Job;
+use crate::flow::{Job, note};
 use netfold_boards::Family;
 use netfold_frontend::config::{Beat, Config, MOST_INTERVAL, Registers, Style};
 use netfold_ir::diag::{Code, Diag};
@@ -14,7 +14,7 @@ use netfold_passes::explore::Offer;
 use netfold_passes::fold::{self, Folding};
 use netfold_passes::optimize::design_cost;
 use netfold_passes::pipeline::{self, Target};
-use netfold_passes::unroll::{self, Granularity, Unrolling};
+use netfold_passes::unroll::{self, Granularity, MOST_DIGITS, Unrolling};
 use netfold_shiftadd::DelayModel;
 use std::collections::HashSet;
 
@@ -131,6 +131,7 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
         Beat::Auto => unroll::granularity(int),
     };
     let beats = if granularity == Granularity::Pixel { pixels } else { 1 };
+    possible(job, whole, granularity)?;
     let mut best: Option<(f64, (Design, Folding))> = None;
     let mut failed = None;
     for interval in intervals(job, cycles / beats)? {
@@ -154,6 +155,43 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
         (None, Some(failed)) => Err(failed),
         (None, None) => Err(Diag::internal("unrolled", "no interval to try")),
     }
+}
+
+/// Digits of weights from which on the user is told that solving takes its time.
+const NOTED_DIGITS: u64 = 150_000;
+
+/// Whether an operator is to be unrolled.
+fn is_wanted(job: &Job, whole: Style, id: NodeId) -> bool {
+    match whole {
+        Style::Unrolled => !job.styles.stream.contains(&id),
+        _ => job.styles.unrolled.contains(&id),
+    }
+}
+
+/// Refuses what would keep the solver busy for minutes to find a design that no device holds.
+fn possible(job: &Job, whole: Style, granularity: Granularity) -> Result<(), Diag> {
+    let int = &job.prepared.int;
+    let layers = unroll::effort(int, granularity, |id| is_wanted(job, whole, id));
+    let total: u64 = layers.iter().map(|l| l.1).sum();
+    let name = |id: NodeId| format!("{:?}", int.graph.node(id).name);
+    let largest: Vec<String> = layers.iter().take(3).map(|l| name(l.0)).collect();
+    if total > MOST_DIGITS {
+        let cause = format!(
+            "unrolled, the weights have {total} signed digits, each an addition before any is shared, and {MOST_DIGITS} are possible; most \
+             are those of {}",
+            largest.join(", ")
+        );
+        let pixels = if granularity == Granularity::Frame { ", or `unrolled: {beat: pixel}`" } else { "" };
+        return Err(Diag::new(Code::DoesNotFit, &int.name, cause)
+            .help(format!("give these layers `style: stream` in `folding`, or the whole network{pixels}")));
+    }
+    if total > NOTED_DIGITS {
+        note(format!(
+            "unrolled, the weights have {total} signed digits: solving takes about {} s a core",
+            total / 10_000
+        ));
+    }
+    Ok(())
 }
 
 /// The intervals of programs, in cycles, that a design may have; `cycles` are there for a beat. The longest first.
@@ -234,10 +272,7 @@ fn at_interval(
         let cause = format!("{} MHz leave no time between two registers of this device", job.clock_mhz);
         return Err(Diag::new(Code::DoesNotFit, "clock", cause).help("ask for a slower clock"));
     }
-    let wanted = |id: NodeId| match whole {
-        Style::Unrolled => !job.styles.stream.contains(&id),
-        _ => job.styles.unrolled.contains(&id),
-    };
+    let wanted = |id: NodeId| is_wanted(job, whole, id);
     let (design, folding) = pipeline::unrolled(
         &job.prepared,
         granularity,

@@ -23,6 +23,7 @@ mod cost;
 mod cse;
 mod error;
 mod flow;
+mod group;
 mod lut;
 mod phases;
 mod pipeline;

@@ -7,6 +7,7 @@ use crate::cost::{CostModel, graph_luts};
 use crate::cse::{Engine, Weights};
 use crate::error::{ProgramError, check_terms};
 use crate::graph::{Graph, Linear, NodeId, Op, Operand};
+use crate::group;
 use crate::interval::{Interval, csd_digits};
 use crate::tree::{Goal, sum_row};
 
@@ -246,35 +247,63 @@ impl Job<'_> {
     }
 }
 
-fn variants(tries: usize, pass: f32) -> Vec<Weights> {
+/// One run of the solver.
+#[derive(Clone, Copy)]
+struct Variant {
+    weights: Weights,
+    /// Bits of the groups of inputs that tables sum first; zero: none.
+    group: u32,
+}
+
+/// The runs for a job.
+fn variants(job: &Job, options: &Options) -> Vec<Variant> {
+    let digits: usize = job.rows.0.iter().flatten().map(|&(_, c)| csd_digits(c).len()).sum();
+    let tries = options.tries.max(1).min(1 + 40_000 / digits.max(1));
+    let pass = options.cost.pass as f32;
     let keep = [1.0f32, 0.6, 0.45, 0.35];
-    (0..tries.max(1))
-        .map(|i| Weights {
+    let plain = (0..tries).map(|i| Variant {
+        weights: Weights {
             keep: keep[i % keep.len()],
             pass,
             noise: if i < 4 { 0.0 } else { 0.15 + 0.05 * (i % 3) as f32 },
             seed: i as u64,
-        })
-        .collect()
+        },
+        group: 0,
+    });
+    let grouped = [6u32, 5, 4].into_iter().flat_map(|group| {
+        let weights = move |keep| Weights { keep, pass, noise: 0.0, seed: 0 };
+        [0.45f32, 1.0].map(|keep| Variant { weights: weights(keep), group })
+    });
+    let more = if options.table_bits == 0 || !group::worth(job) { 0 } else { tries.clamp(2, 6) };
+    plain.chain(grouped.take(more)).collect()
+}
+
+impl Job<'_> {
+    /// The graph of a run and its price.
+    fn run(&self, v: Variant, cost: &CostModel) -> (f64, Graph) {
+        if v.group == 0 {
+            return self.solve(v.weights, cost);
+        }
+        let grouped = group::group(self, v.group);
+        let inner = Job { rows: &grouped.rows, inputs: &grouped.inputs, ..*self };
+        let graph = grouped.join(self, &inner.solve(v.weights, cost).1);
+        (graph_luts(&graph, cost), graph)
+    }
 }
 
 /// Solves several matrices, each with `tries` runs, on all threads; the cheapest graph of each.
 pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
     let mut work = Vec::new();
     for (j, job) in jobs.iter().enumerate() {
-        let digits: usize = job.rows.0.iter().flatten().map(|&(_, c)| csd_digits(c).len()).sum();
-        let tries = options.tries.max(1).min(1 + 40_000 / digits.max(1));
-        for w in variants(tries, options.cost.pass as f32) {
-            work.push((j, w));
-        }
+        work.extend(variants(job, options).into_iter().map(|v| (j, v)));
     }
     let best: Vec<Mutex<Option<(f64, usize, Graph)>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
     let next = AtomicUsize::new(0);
     let run = || {
         loop {
             let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(j, w)) = work.get(i) else { break };
-            let (cost, graph) = jobs[j].solve(w, &options.cost);
+            let Some(&(j, v)) = work.get(i) else { break };
+            let (cost, graph) = jobs[j].run(v, &options.cost);
             let mut slot = best[j].lock().unwrap_or_else(|e| e.into_inner());
             // Ties go to the earlier variant, so the result does not depend on the threads.
             if slot.as_ref().is_none_or(|(c, k, _)| (cost, i) < (*c, *k)) {

@@ -5,10 +5,12 @@
 //! become sums and quantizers (`elements`, `step`), which the solver of `netfold_shiftadd` turns into few adders and places
 //! registers in, wherever layers begin or end. What cannot be fused stays a unit of the stream style, fully parallel.
 
+mod effort;
 mod elements;
 mod region;
 mod step;
 
+pub use effort::{MOST_DIGITS, effort};
 pub use region::Granularity;
 pub(crate) use region::{Region, Source};
 
