@@ -20,7 +20,7 @@ fn prepared(seed: u64) -> Option<Prepared> {
 #[test]
 fn unrolled_random_networks_compute_what_golden_computes() {
     let seeds = std::env::var("NETFOLD_RANDOM_NETWORKS").ok().and_then(|s| s.parse().ok()).unwrap_or(30u64);
-    let (mut programs, mut alone, mut built) = (0, 0, 0);
+    let (mut programs, mut alone, mut built, mut several) = (0, 0, 0, 0);
     for seed in 0..seeds {
         let Some(prepared) = prepared(seed) else { continue };
         let golden = Golden::new(&prepared.int).unwrap();
@@ -31,11 +31,12 @@ fn unrolled_random_networks_compute_what_golden_computes() {
         };
         let y = golden.run(std::slice::from_ref(&x), SAMPLES).unwrap();
         for granularity in [Granularity::Frame, Granularity::Pixel] {
-            let options = Options { tries: 1, threads: 1, ..Options::default() };
             let period_ns = [None, Some(1.4), Some(5.0)][r.below(3)];
+            let interval = if period_ns.is_none() { 1 } else { [1, 2, 3, 8][r.below(4)] };
+            let options = Options { tries: 1, threads: 1, interval, ..Options::default() };
             let unrolling = Unrolling { options, delay: DelayModel::ultrascale_plus(), period_ns };
             let budget = Budget { dsp: 0, block_memory: true };
-            let place = || format!("seed {seed} {granularity:?} {period_ns:?}\n{}", prepared.int.dump());
+            let place = || format!("seed {seed} {granularity:?} {period_ns:?} {interval}\n{}", prepared.int.dump());
             let (design, _) =
                 pipeline::unrolled(&prepared, granularity, 1, &unrolling, &|_| true, &HashMap::new(), budget)
                     .unwrap_or_else(|d| panic!("{d}\n{}", place()));
@@ -47,14 +48,20 @@ fn unrolled_random_networks_compute_what_golden_computes() {
             assert!(timing.interval_cycles <= bottleneck + bottleneck / 16 + 1, "{}", place());
             let kinds: Vec<&str> = design.modules().into_iter().map(|m| design.module(m).kind.name()).collect();
             let n = kinds.iter().filter(|k| **k == "program").count();
+            let slowest = design.modules().into_iter().filter_map(|m| match &design.module(m).kind {
+                hw::Kind::Program(p) => Some(p.interval as u64),
+                _ => None,
+            });
+            let slowest = slowest.max().unwrap_or(1);
+            several += usize::from(slowest > 1);
             programs += n;
             built += 1;
             alone += usize::from(n == 1 && kinds.len() == 3);
             if n == 1 && kinds.len() == 3 && granularity == Granularity::Frame {
-                assert_eq!(timing.interval_cycles, 1, "{}", place());
+                assert_eq!(timing.interval_cycles, slowest, "{}", place());
             }
         }
     }
-    println!("{built} designs with {programs} programs, {alone} of them nothing else");
+    println!("{built} designs with {programs} programs, {alone} of them nothing else, {several} of several cycles");
     assert!(alone * 5 > built, "{alone} of {built} designs are one program");
 }
