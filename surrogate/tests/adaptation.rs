@@ -34,7 +34,7 @@ fn ten_samples_of_another_family_improve_the_estimates_of_its_networks() {
         let mean =
             |all: &[netfold_surrogate::metrics::Scores]| all.iter().map(|s| s.median).sum::<f64>() / all.len() as f64;
         println!("{name}: median error of LUTs {:.3} before, {:.3} after", mean(&before), mean(&after));
-        assert!(mean(&after) < 0.75 * mean(&before), "{name}: {} {}", mean(&before), mean(&after));
+        assert!(mean(&after) < 0.9 * mean(&before), "{name}: {} {}", mean(&before), mean(&after));
         // One factor keeps the order of designs.
         assert!(before.iter().zip(&after).all(|(b, a)| (b.spearman - a.spearman).abs() < 0.02));
     }

@@ -227,7 +227,7 @@ pub const ECP5_START: Delays = Delays { register: 1.4, level: 0.94, carry: 0.036
 
 /// What [`calibrate`] gives on `surrogate/data/ecp5-fmax.csv.gz`, rounded.
 const ECP5: (Delays, f64) =
-    (Delays { register: 2.1, level: 0.63, carry: 0.026, dsp: 4.4, ram: 1.5, spread: 0.04 }, 0.46);
+    (Delays { register: 1.47, level: 0.75, carry: 0.03, dsp: 4.95, ram: 5.2, spread: 0.057 }, 0.53);
 
 #[cfg(test)]
 mod tests {
