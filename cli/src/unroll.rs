@@ -207,12 +207,13 @@ fn intervals(job: &Job, cycles: u64) -> Result<Vec<u32>, Diag> {
         Some(n) => Ok(vec![n as u32]),
         None if none => Ok(vec![1]),
         None => Ok(match job.target {
-            Target::Latency(_) => vec![8, 4, 2, 1],
+            // The style of a new input every cycle, unless the styles compete by area.
+            Target::Latency(_) if job.styles.whole == Style::Auto => vec![8, 4, 2, 1],
             Target::Interval(_) | Target::Near(_) => {
                 let longest = cycles.clamp(1, MOST_INTERVAL) as u32;
                 if longest > 1 { vec![longest, 1] } else { vec![1] }
             }
-            Target::Multipliers(_) | Target::Fastest | Target::LowestLatency => vec![1],
+            Target::Latency(_) | Target::Multipliers(_) | Target::Fastest | Target::LowestLatency => vec![1],
         }),
     }
 }

@@ -448,6 +448,16 @@ fn quantize_weights(
 
 /// The value of a constant in a format: the nearest, ties to even. The rounding mode of a format is that of hardware at work.
 fn round_to(q: &Quantizer, x: f64) -> f64 {
+    // Steps that are powers of two: floating point is exact.
+    if let (Some(e), true, true) =
+        (rat::log2_exact(&q.scale[0]), q.zero_point[0].is_zero(), q.overflow == Overflow::Saturate)
+        && e.abs() < 500
+        && x.abs() < 1e100
+        && q.ty.bits <= 53
+    {
+        let steps = (x * f64::from(-e).exp2()).round_ties_even();
+        return steps.clamp(q.ty.min() as f64, q.ty.max() as f64) * f64::from(e).exp2();
+    }
     let nearest = Quantizer { rounding: Rounding::HalfEven, ..q.clone() };
     let exact = rat::from_f64(x).unwrap_or_else(Rat::zero);
     rat::to_f64(&nearest.dequantize(0, nearest.quantize(0, &exact)))

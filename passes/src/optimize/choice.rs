@@ -1,6 +1,6 @@
 //! What can be chosen for an operator.
 
-use super::cost::{ModuleSpec, Resources};
+use super::cost::{ModuleSpec, Resources, WeightStats, weights_of};
 use super::space::Pricer;
 use crate::fold::{Compute, Folding, Pin, Work, divisors};
 use crate::lower::wide::{Wide, repeated};
@@ -8,6 +8,7 @@ use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Kind, Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::int::{IntNetwork, IntOp};
+use netfold_ir::quant::IntType;
 use std::collections::{HashMap, hash_map::Entry};
 use std::sync::Arc;
 
@@ -122,6 +123,18 @@ fn multiply(pin: Pin, offer: Offer) -> Vec<Candidate> {
         .collect()
 }
 
+/// A folding of a multiplying layer.
+struct Shape {
+    pe: usize,
+    simd: usize,
+    /// Several pixels at once.
+    wide: Option<Wide>,
+    /// Channels a beat that its window unit may have.
+    lanes: Vec<Option<usize>>,
+    /// Cycles a frame.
+    cycles: u64,
+}
+
 /// Foldings of a multiplying layer.
 fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offer) -> Result<Vec<Candidate>, Diag> {
     let interval = pricer.interval();
@@ -133,17 +146,17 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
     let least = wides.iter().map(Wide::cycles).find(|c| *c as u64 <= interval);
     let wides: Vec<Wide> =
         wides.into_iter().filter(|w| least.is_some_and(|l| w.cycles() <= l && 4 * w.cycles() >= l)).collect();
+    let mut shapes: Vec<Shape> = Vec::new();
     for (pe, simd) in foldings(w, pin) {
-        let mut shapes = vec![];
+        let mut kinds = vec![];
         if w.allows_one(pin) {
-            shapes.push(None);
+            kinds.push(None);
         }
         if pe == w.rows && w.wide_takes(simd) {
-            shapes.extend(wides.iter().copied().map(Some));
+            kinds.extend(wides.iter().copied().map(Some));
         }
-        for wide in shapes {
-            let times = wide.map_or(1, |w| w.windows);
-            let cycles = w.cycles(pe, simd) / times as u64;
+        for wide in kinds {
+            let cycles = w.cycles(pe, simd) / wide.map_or(1, |w| w.windows) as u64;
             if cycles > interval {
                 continue;
             }
@@ -156,29 +169,33 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
                     widths.into_iter().filter(fast).map(Some).collect()
                 }
             };
-            if lanes.is_empty() {
-                continue;
+            if !lanes.is_empty() {
+                shapes.push(Shape { pe, simd, wide, lanes, cycles });
             }
-            let result = pe * w.factor * times;
-            if let Entry::Vacant(e) = behind.entry(result) {
-                e.insert(chain(pricer, id, result)?);
-            }
-            let pixels = wide.map_or(1, |w| w.pixels);
-            for (c, unit) in units(pricer, id, w, pin, offer, (pe, simd, pixels)) {
-                let unit = unit + behind[&result];
-                for window_lanes in &lanes {
-                    let choice = Compute { window_lanes: *window_lanes, ..c };
-                    let window = match window_lanes {
-                        Some(l) => match windows.entry((*l, pixels)) {
-                            Entry::Occupied(e) => *e.get(),
-                            Entry::Vacant(e) => *e.insert(window_cost(pricer, id, w, &choice, *l)?),
-                        },
-                        None => Resources::default(),
-                    };
-                    let group = if c.early > 0 { 1 } else { w.cols / simd };
-                    let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * group) as u64 };
-                    list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
-                }
+        }
+    }
+    prefetch(pricer, id, w, pin, offer, &shapes);
+    for Shape { pe, simd, wide, lanes, cycles } in shapes {
+        let times = wide.map_or(1, |w| w.windows);
+        let result = pe * w.factor * times;
+        if let Entry::Vacant(e) = behind.entry(result) {
+            e.insert(chain(pricer, id, result)?);
+        }
+        let pixels = wide.map_or(1, |w| w.pixels);
+        for (c, unit) in units(pricer, id, w, pin, offer, (pe, simd, pixels)) {
+            let unit = unit + behind[&result];
+            for window_lanes in &lanes {
+                let choice = Compute { window_lanes: *window_lanes, ..c };
+                let window = match window_lanes {
+                    Some(l) => match windows.entry((*l, pixels)) {
+                        Entry::Occupied(e) => *e.get(),
+                        Entry::Vacant(e) => *e.insert(window_cost(pricer, id, w, &choice, *l)?),
+                    },
+                    None => Resources::default(),
+                };
+                let group = if c.early > 0 { 1 } else { w.cols / simd };
+                let tail = if w.depthwise { 0 } else { ((w.rows / pe - 1) * group) as u64 };
+                list.push(Candidate { choice: Choice::Compute(choice), used: unit + window, tail, cycles });
             }
         }
     }
@@ -311,28 +328,55 @@ fn orders(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, c: Compute) 
     }
 }
 
+/// The multiplying unit of a folding with the types of its input and output; `None` for operators without weights.
+fn unit_of(net: &IntNetwork, id: NodeId, w: &Work, c: &Compute) -> Option<(Kind, IntType, IntType)> {
+    let node = net.graph.node(id);
+    let input = net.graph.node(*net.graph.inputs(id).first()?).ty();
+    let weights = match &node.op {
+        IntOp::Dense(m) => m.clone(),
+        IntOp::Conv(conv) => conv.weights.clone(),
+        _ => return None,
+    };
+    let &Compute { pe, simd, early, multiplier, memory, .. } = c;
+    let times = w.windows(c.pixels);
+    let weights = if w.depthwise && times > 1 { Arc::new(repeated(&weights, times)) } else { weights };
+    let kind = if w.depthwise {
+        let (pe, pixels) = (pe * times, w.vectors / times);
+        Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels, multiplier, memory })
+    } else {
+        Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, pixels: times, multiplier, memory })
+    };
+    Some((kind, input, node.ty()))
+}
+
 /// Price of the unit alone.
 fn unit_cost(pricer: &Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Resources {
-    let node = pricer.net.graph.node(id);
-    let input = pricer.net.graph.inputs(id).first().map(|i| pricer.net.graph.node(*i).ty());
-    let matrix: Option<Arc<Matrix>> = match &node.op {
-        IntOp::Dense(m) => Some(m.clone()),
-        IntOp::Conv(conv) => Some(conv.weights.clone()),
-        _ => None,
-    };
-    let (Some(input), Some(weights)) = (input, matrix) else { return Resources::default() };
-    let output = node.ty();
-    let &Compute { pe, simd, early, multiplier, memory, .. } = c;
     pricer.unit(id, c, || {
-        let times = w.windows(c.pixels);
-        let weights = if w.depthwise && times > 1 { Arc::new(repeated(&weights, times)) } else { weights };
-        let stats = pricer.stats(id, &weights);
-        let kind = if w.depthwise {
-            let (pe, pixels) = (pe * times, w.vectors / times);
-            Kind::Vvu(Vvu { weights, multiplicity: w.factor, pe, simd, pixels, multiplier, memory })
-        } else {
-            Kind::Mvu(Mvu { weights, pe, simd, vectors: w.vectors, early, pixels: times, multiplier, memory })
-        };
-        pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights: Some(stats) })
+        let Some((kind, input, output)) = unit_of(pricer.net, id, w, c) else { return Resources::default() };
+        let weights = weights_of(&kind).map(|m| pricer.stats(id, m));
+        pricer.model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights })
     })
+}
+
+/// Prices the units of all shapes that have no price yet, on all cores.
+fn prefetch(pricer: &Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offer, shapes: &[Shape]) {
+    let mut wanted: Vec<Compute> = Vec::new();
+    for s in shapes {
+        let (pe, simd, pixels) = (s.pe, s.simd, s.wide.map_or(1, |w| w.pixels));
+        for memory in memories((w.rows / pe) * (w.cols / simd), pin, offer) {
+            for multiplier in multipliers(w, pin, offer, (pe, simd)) {
+                let c = Compute { pe, simd, window_lanes: None, early: 0, pixels, multiplier, memory };
+                wanted.extend(earlies(w, pin, (pe, simd)).into_iter().map(|early| Compute { early, ..c }));
+            }
+        }
+    }
+    let (net, model) = (pricer.net, pricer.model);
+    let one = wanted.iter().find(|c| c.pixels == 1).and_then(|c| unit_of(net, id, w, c));
+    let known = one.as_ref().and_then(|(kind, ..)| weights_of(kind)).map(|m| (m.rows, pricer.stats(id, m)));
+    pricer.units(id, wanted, |c| {
+        let Some((kind, input, output)) = unit_of(net, id, w, c) else { return Resources::default() };
+        let stats = |m: &Matrix| known.filter(|k| k.0 == m.rows).map_or_else(|| WeightStats::of(m), |k| k.1);
+        let weights = weights_of(&kind).map(stats);
+        model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights })
+    });
 }

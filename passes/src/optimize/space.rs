@@ -14,6 +14,7 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Kind, Matrix};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
+use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::Arc as Shared;
@@ -94,6 +95,14 @@ impl<'a> Pricer<'a> {
             self.memo.borrow_mut().units.insert((id, *c), used);
             used
         })
+    }
+
+    /// Computes the prices of those of a node's units that have none, on all cores.
+    pub fn units(&self, id: NodeId, mut wanted: Vec<Compute>, price: impl Fn(&Compute) -> Resources + Sync + Send) {
+        let mut memo = self.memo.borrow_mut();
+        wanted.retain(|c| !memo.units.contains_key(&(id, *c)));
+        let priced: Vec<Resources> = wanted.par_iter().map(price).collect();
+        memo.units.extend(wanted.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
     }
 
     /// Prices an operator; `None` when a module would take longer than the interval.
