@@ -1,5 +1,7 @@
 // Read-only memory read in order, over and over: `data` is word 0 after reset and the following word in the cycle after `next`.
-// Block memory reads one word ahead, so that no cycle is lost.
+// The word after the one that is read is counted ahead, so that no cycle is lost: block memory has its own output register,
+// memory in logic an address register. Read straight from a counter's carry chain, memory in logic would take several times the
+// lookup tables.
 module netfold_sequence_rom #(
     parameter int WIDTH = 8,
     parameter int DEPTH = 16,
@@ -15,11 +17,11 @@ module netfold_sequence_rom #(
     output wire [WIDTH-1:0] data
 );
   localparam int AW = DEPTH > 1 ? $clog2(DEPTH) : 1;
-  wire [AW-1:0] position;
-  wire unused_first, unused_last;
 
   generate
     if (BLOCK) begin : g_ahead
+      wire [AW-1:0] position;
+      wire unused_first, unused_last;
       // Reset keeps the position at 0 for several cycles, in which word 0 is read.
       reg rst_late;
       always @(posedge clk) rst_late <= rst;
@@ -48,16 +50,34 @@ module netfold_sequence_rom #(
           .data(data)
       );
     end else begin : g_direct
-      netfold_counter #(
-          .N(DEPTH)
-      ) u_position (
-          .clk(clk),
-          .rst(rst),
-          .step(next),
-          .value(position),
-          .first(unused_first),
-          .last(unused_last)
-      );
+      wire [AW-1:0] address;
+      if (DEPTH == 1) begin : g_constant
+        assign address = '0;
+        wire unused = &{1'b0, rst, next};
+      end else begin : g_count
+        reg [AW-1:0] ahead, current;
+        wire wrap;
+        always @(posedge clk) begin
+          if (rst) begin
+            ahead   <= AW'(1);
+            current <= '0;
+          end else if (next) begin
+            ahead   <= wrap ? '0 : ahead + 1'b1;
+            current <= ahead;
+          end
+        end
+        assign address = current;
+        if (DEPTH == 1 << AW) begin : g_natural
+          assign wrap = 1'b0;
+        end else begin : g_wrap
+          reg at_last;
+          always @(posedge clk) begin
+            if (rst) at_last <= 1'b0;
+            else if (next) at_last <= ahead == AW'(DEPTH - 2);
+          end
+          assign wrap = at_last;
+        end
+      end
       netfold_rom #(
           .WIDTH(WIDTH),
           .DEPTH(DEPTH),
@@ -69,7 +89,7 @@ module netfold_sequence_rom #(
       ) u_rom (
           .clk (clk),
           .en  (1'b0),
-          .addr(position),
+          .addr(address),
           .data(data)
       );
     end
