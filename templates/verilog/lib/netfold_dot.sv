@@ -52,6 +52,7 @@ module netfold_dot #(
           .N(SIMD),
           .BITS(PB),
           .SIGNED(1),
+          .MERGE(1),
           .OUT_BITS(ACC_BITS)
       ) u_tree (
           .clk(clk),

@@ -2,11 +2,15 @@
 //
 // Latency: ceil(ceil(log2(N)) / 2) cycles (0 for one operand). Nothing stalls: a new set of operands may come every cycle.
 // Sums grow by one bit a level up to OUT_BITS and are exact modulo 2^OUT_BITS.
+// Synthesis tends to merge adders without a register between into one carry-save sum, which takes far more lookup tables where
+// operands are selected by weights. With MERGE=0 the operands of an adder exchange their lowest bits, which leaves the sum as it
+// is, but not the vector that synthesis would have to recognize. MERGE=1 is for sums behind DSP blocks, which take adders in.
 module netfold_reduce_tree #(
     parameter int N        = 4,  // operands
     parameter int BITS     = 8,  // bits of an operand
     parameter bit SIGNED   = 1,  // operands are two's complement
     parameter bit MAX      = 0,  // largest operand instead of the sum
+    parameter bit MERGE    = 0,  // adders may be merged
     parameter int OUT_BITS = 10  // bits of the result; with MAX equal to BITS
 ) (
     input  wire                clk,
@@ -56,7 +60,11 @@ module netfold_reduce_tree #(
               end else begin : g_extend
                 assign b_wide = {SIGNED && b[PW-1], b};
               end
-              assign reduced[i*W+:W] = a_wide + b_wide;
+              if (MERGE || W == 1) begin : g_plain
+                assign reduced[i*W+:W] = a_wide + b_wide;
+              end else begin : g_apart
+                assign reduced[i*W+:W] = {a_wide[W-1:1], b_wide[0]} + {b_wide[W-1:1], a_wide[0]};
+              end
             end
           end else begin : g_odd
             assign reduced[i*W+:W] = a_wide;
