@@ -55,12 +55,13 @@ fn parameters(c: &mut Count, groups: usize, width: usize, fields: impl Fn(usize)
     if groups < 2 {
         return RomStats::default();
     }
-    c.counter(groups, false);
     let stats = rom::of_fields(groups, fields);
     if default_memory(groups, width) == Memory::Block {
+        c.counter(groups, false);
         c.ff += 1.0;
         c.bram18 += super::memory::bram18(groups, stats.live as usize);
     } else {
+        c.sequence(groups);
         c.rom(&stats, 1.0);
     }
     c.about.columns = stats.columns;

@@ -177,6 +177,18 @@ impl Count {
         }
     }
 
+    /// The counter of a memory in logic that is read in order, and its address register (netfold_sequence_rom).
+    pub fn sequence(&mut self, words: usize) {
+        if words > 1 {
+            let bits = f64::from(levels(words));
+            self.ff += 2.0 * bits;
+            if !words.is_power_of_two() {
+                self.ff += 1.0;
+                self.control += bits + if bits <= 6.0 { 1.0 } else { 2.0 };
+            }
+        }
+    }
+
     /// A pipeline of `stages` registers of `bits` bits (netfold_delay with reset).
     pub fn flags(&mut self, bits: usize, stages: usize) {
         self.ff += (bits * stages) as f64;
@@ -191,8 +203,8 @@ impl Count {
         }
     }
 
-    /// netfold_reduce_tree over operands of the given widths (constant upper bits left out): two levels are one carry-save
-    /// addition (Yosys merges adders without a register between), then a register.
+    /// netfold_reduce_tree over operands of the given widths (constant upper bits left out): a carry chain an addition, a register
+    /// after every second level.
     ///
     /// Returns the bits of the result that are not constant.
     pub fn tree(&mut self, operands: &[u32], out_bits: u32, times: f64) -> Sum {
@@ -210,8 +222,8 @@ impl Count {
                     _ => (widest + 2).min(out_bits),
                 };
                 if live.len() >= 2 {
-                    self.adder += times * f64::from(grown);
-                    self.compressor += times * f64::from(widest) * (live.len() - 2) as f64;
+                    let below = (live.len() / 2) as f64 * f64::from((widest + 1).min(out_bits));
+                    self.adder += times * if live.len() == 2 { f64::from(grown) } else { below + f64::from(grown) };
                 }
                 self.ff += times * f64::from(grown);
                 next.push(grown);

@@ -1,6 +1,6 @@
 //! Matrix-vector and depthwise units: folded dot products, and constant products as shift-and-add.
 
-use super::compress::{self, Operand, Select, Tree};
+use super::compress::{Operand, Select, Tree};
 use super::count::Count;
 use super::dsp::DspRule;
 use super::rom::{Columns, RomStats};
@@ -59,14 +59,16 @@ impl Booth {
     }
 }
 
-/// Start value of a row's accumulator: what the unsigned reading of inputs and the inversion of negative digits lack (netfold_dot).
-fn start(row: &[i64], bits: u32, bipolar: bool, input: IntType) -> i64 {
+/// Start value of the accumulator of a row of `beats` beats: what the unsigned reading of inputs and the inversion of negative digits
+/// lack, and one a beat (netfold_dot).
+fn start(row: &[i64], beats: usize, bits: u32, bipolar: bool, input: IntType) -> i64 {
     let offset = if input.signed { 1i64 << (input.bits - 1) } else { 0 };
     let operand = if bipolar { input.bits } else { input.bits + 1 };
     let mask = (1i64 << operand) - 1;
     // Digits beyond the weight's width repeat its sign and are not built.
     let kept = low_bits(2 * bits.div_ceil(2));
-    row.iter().fold(0i64, |sum, w| {
+    let ones = if beats > 1 { beats as i64 } else { 0 };
+    row.iter().fold(-ones, |sum, w| {
         let negative = if bipolar { u64::from(*w < 0) } else { Booth::of(*w).negative & kept };
         let masks = mask.wrapping_mul(negative as i64);
         sum.wrapping_sub(w.wrapping_mul(offset)).wrapping_sub(masks)
@@ -166,7 +168,6 @@ impl Folded<'_> {
                     }
                 }
                 packed.chunks(length).for_each(|column| columns.add(column));
-                let column = |b: usize| &packed[b.min(wide - 1) * length..][..length];
                 for (d, operands) in row.iter_mut().enumerate() {
                     lanes += 1;
                     let has = |f: u64| f >> (2 * d).min(63) & 1 == 1;
@@ -178,20 +179,9 @@ impl Folded<'_> {
                         (_, false, false) => 0,
                         (.., true) => in_bits + 1,
                     };
-                    let same = if block { 2 * d + 1 >= wide } else { column(2 * d) == column(2 * d + 1) };
-                    let select = match (bipolar, d, same) {
-                        (true, ..) => Select::Sign,
-                        // All bits are functions of the one or two bits of the address.
-                        _ if words == 2 => Select::Clear,
-                        _ if words <= 4 => Select::Odd,
-                        (_, 0, true) => Select::Clear,
-                        (_, 0, false) => Select::Low,
-                        (.., true) => Select::Odd,
-                        _ => Select::Digit,
-                    };
                     live += usize::from(width > 0);
                     used[i] |= width > 0;
-                    operands.push(Operand { offset: 0, width, select });
+                    operands.push(Operand { offset: 0, width, select: Select::Weight });
                 }
             }
             operands.push(row);
@@ -225,8 +215,8 @@ impl Folded<'_> {
 
         // Weights: position counter, memory, operand register. Three LUTs of handshakes.
         c.control += 3.0;
-        c.counter(words, false);
         if block {
+            c.counter(words, false);
             c.ff += 1.0;
             c.bram18 += super::memory::bram18(words, contents.rom.live.round() as usize);
             // The operand register behind the memory's own becomes part of a multiplier block.
@@ -234,6 +224,7 @@ impl Folded<'_> {
                 c.ff += contents.rom.live;
             }
         } else {
+            c.sequence(words);
             c.rom(&contents.rom, 1.0);
             c.ff += contents.rom.columns;
         }
@@ -265,36 +256,29 @@ impl Folded<'_> {
                     parts.push(Operand { offset: sum.offset + 2 * d as u32, ..sum });
                 }
                 let sum = tree.reduce(&parts, acc);
-                if sum.select != Select::Plain && sum.width > 0 {
-                    // Selection is part of the accumulator's adder.
-                    tree.select += compress::sum(&[sum]) + 3.0;
+                if sum.select == Select::Weight {
+                    // Of one lane and one digit: selected in front of the accumulator's adder.
+                    tree.select += f64::from(sum.width);
                 }
             }
             c.select += contents.share * tree.select;
-            // The accumulator's adder selects between the start value and the last sum: a LUT a bit. Where several digits are
-            // combined in front of it, mapping splits about half of those LUTs in two, in no pattern that was found.
-            let split = match digits {
-                _ if !accumulate || self.early > 0 => 1.0,
-                1 => 1.0,
-                2 => 1.6,
-                _ => 2.0,
-            };
-            c.adder += contents.share * tree.adder + rows * split * f64::from(acc);
+            // The accumulator's adder selects between the start value and the last sum: a LUT a bit.
+            c.adder += contents.share * tree.adder + rows * f64::from(acc);
             c.ff += contents.share * tree.ff + rows * f64::from(acc);
             c.ff -= (contents.unused * self.inputs / self.simd) as f64 * f64::from(input.bits);
-            // Start values, one word a row group; Yosys moves the address register behind the memory.
+            // Start values, one word a row group.
             if self.groups > 1 {
-                c.counter(self.groups, false);
+                // Yosys moves the address register behind the memory.
+                c.sequence(self.groups);
+                c.ff -= f64::from(levels(self.groups));
                 // Of large units only some rows; what they have in common with the others is their number of bits.
                 let step = (self.weights.rows * self.weights.cols).div_ceil(4 * MOST_WEIGHTS).min(self.rows).max(1);
                 let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
-                let value = |g: usize, r: usize| start(self.weights.row(g * self.rows + r), bits, bipolar, input);
+                let value = |g: usize, r: usize| start(self.weights.row(g * self.rows + r), self.beats, bits, bipolar, input);
                 let stats =
                     super::rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
                         .scaled(rows / looked.len() as f64);
-                // The memory is read with the next address, which its counter makes for it.
-                c.control += f64::from(levels(self.groups));
-                c.rom += stats.direct;
+                c.rom += stats.luts;
                 c.ff += stats.columns;
             }
         }
@@ -493,8 +477,8 @@ mod tests {
                 (0..2).filter(|d| Booth::of(w).negative >> (2 * d) & 1 == 1).map(|d| 63i64 << (2 * d)).sum::<i64>()
             };
             let lacking: i64 = row.iter().map(|w| -w * 16 - ones(*w)).sum();
-            assert_eq!(start(&row, 4, false, input), lacking);
+            assert_eq!(start(&row, 1, 4, false, input), lacking);
         }
-        assert_eq!(start(&[1, -1, -1], 1, true, IntType::new(false, 3)), -14);
+        assert_eq!(start(&[1, -1, -1], 1, 1, true, IntType::new(false, 3)), -14);
     }
 }

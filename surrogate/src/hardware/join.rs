@@ -147,14 +147,15 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             let bits = lanes * first.bits as usize;
             c.counter(words, true);
             c.counter(words, true);
-            c.counter(words, false);
             c.ff += 7.0;
             c.control += 12.0;
             let address = levels(words);
             if default_memory(words, address as usize) == Memory::Block {
                 c.bram18 += memory::bram18(words, address as usize);
+                c.counter(words, false);
                 c.ff += 1.0;
             } else {
+                c.sequence(words);
                 c.rom(&rom::of_fields(words, |w| vec![(i64::from(order[w]), address)]), 1.0);
             }
             let depth = words + words.next_power_of_two();
@@ -326,7 +327,7 @@ fn lincomb(
         }
         word
     };
-    c.counter(groups, false);
+    c.sequence(groups);
     let stats = rom::of_fields(groups, fields);
     c.rom(&stats, 1.0);
     c.ff += stats.columns;

@@ -113,7 +113,7 @@ pub fn window(s: &Swu, in_bits: u32) -> Count {
     c.control += 10.0 + 2.0 * (positions(s.size[0]) + positions(s.size[1]));
     // Padding that changes from group to group.
     if s.pad.len() > 1 && chunks > 1 {
-        c.counter(chunks, false);
+        c.sequence(chunks);
         c.rom += beat as f64;
     }
     let across = dw * chunks;

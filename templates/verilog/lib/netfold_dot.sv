@@ -8,7 +8,8 @@
 // DSP=0 multiplies in logic. A weight of WEIGHT_BITS bits is read as radix-4 Booth digits (A. D. Booth, 1951; O. L. MacSorley,
 // 1961) in {-2, -1, 0, 1, 2}, each of which selects 0, u or 2u, inverted when negative, where u is the input as an unsigned
 // number (sign bit inverted). Digits of equal weight are added over the SIMD lanes first, then the sums are combined. What
-// inversions and the unsigned reading add is a constant of the weight row; `start`, the accumulator's start value, takes it back.
+// inversions and the unsigned reading add is a constant of the weight row; `start`, the accumulator's start value, takes it back,
+// and one for every beat with ACCUMULATE=1.
 // With BIPOLAR=1 weights are -1 or +1 and stored in one bit (1: negative).
 module netfold_dot #(
     parameter int SIMD        = 4,
@@ -47,25 +48,41 @@ module netfold_dot #(
         always @(posedge clk) product <= xi * wi;
         assign products[i*PB+:PB] = product;
       end
-      wire [ACC_BITS-1:0] sum;
+      localparam int TB = PB + $clog2(SIMD);
+      localparam int SB = TB < ACC_BITS ? TB : ACC_BITS;  // bits of a beat's sum
+      wire [SB-1:0] sum;
       netfold_reduce_tree #(
           .N(SIMD),
           .BITS(PB),
           .SIGNED(1),
           .MERGE(1),
-          .OUT_BITS(ACC_BITS)
+          .OUT_BITS(SB)
       ) u_tree (
           .clk(clk),
           .operands(products),
           .result(sum)
       );
-      if (ACCUMULATE) begin : g_accumulate
+      wire [ACC_BITS-1:0] wide;
+      if (SB < ACC_BITS) begin : g_widen
+        assign wide = {{(ACC_BITS - SB) {sum[SB-1]}}, sum};
+      end else begin : g_exact
+        assign wide = sum;
+      end
+      wire unused_wide = &{1'b0, wide};
+      if (ACCUMULATE && SIMD == 1) begin : g_accumulate
+        // The block of the product accumulates.
         reg [ACC_BITS-1:0] acc;
-        always @(posedge clk) if (acc_valid) acc <= (acc_first ? acc_start : acc) + sum;
+        always @(posedge clk) if (acc_valid) acc <= (acc_first ? acc_start : acc) + wide;
+        assign result = acc;
+        wire unused = BIPOLAR;
+      end else if (ACCUMULATE) begin : g_accumulate_sums
+        reg [ACC_BITS-1:0] acc;
+        wire [ACC_BITS-1:0] from = acc_first ? acc_start : acc;
+        always @(posedge clk) if (acc_valid) acc <= $signed(from) + $signed(sum);
         assign result = acc;
         wire unused = BIPOLAR;
       end else begin : g_direct
-        assign result = sum;
+        assign result = wide;
         wire unused = &{1'b0, acc_valid, acc_first, acc_start, BIPOLAR};
       end
     end else begin : g_logic
@@ -124,14 +141,18 @@ module netfold_dot #(
           .operands(sums),
           .result(sum)
       );
-      reg [ACC_BITS-1:0] acc;
       if (ACCUMULATE) begin : g_accumulate
-        always @(posedge clk) if (acc_valid) acc <= (acc_first ? acc_start : acc) + sum;
+        // One more than the sum, which the start value takes back: a carry chain passes on the first operand of a difference, of a
+        // sum either one, and only where that is a register a bit takes one lookup table.
+        reg [ACC_BITS-1:0] acc;
+        always @(posedge clk) if (acc_valid) acc <= sum - ~(acc_first ? acc_start : acc);
+        assign result = acc;
       end else begin : g_start
+        reg [ACC_BITS-1:0] acc;
         always @(posedge clk) acc <= acc_start + sum;
+        assign result = acc;
         wire unused = &{1'b0, acc_valid, acc_first};
       end
-      assign result = acc;
     end
   endgenerate
 endmodule

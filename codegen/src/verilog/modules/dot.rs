@@ -125,12 +125,15 @@ fn dot(
     let weights = Rom::new(folded.groups[0].len() * folded.simd * weight_bits, words);
     let out_bits = output.bits as usize;
     let rows_a_group = folded.groups[0].len();
+    // The accumulator adds one more for every beat (netfold_dot).
+    let beats = folded.weights.cols / folded.simd;
+    let ones = if beats > 1 { beats as i128 } else { 0 };
     let start = (!dsp).then(|| {
         let word = |rows: &Vec<usize>| {
             let mut word = Word::new();
             for &r in rows {
-                let value = folded.weights.row(r).iter().map(|w| correction(*w, weight_bits, bipolar, input)).sum();
-                word.push(value, out_bits);
+                let value: i128 = folded.weights.row(r).iter().map(|w| correction(*w, weight_bits, bipolar, input)).sum();
+                word.push(value - ones, out_bits);
             }
             word
         };
