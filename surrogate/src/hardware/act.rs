@@ -76,18 +76,28 @@ fn clip(c: &mut Count, m: &MulShift, times: f64, lo: i128, hi: i128, out: u32) {
     let kept = range_bits(least, most).max(out + 1);
     let live = live_bits(least, most);
     if m.rounds_separately() {
+        // The carry chain adds the rounding bit without LUTs; what it rests on takes some.
         c.ff += times * f64::from(live);
-        c.adder += times * f64::from(live);
-        c.compare += times * f64::from(m.shift) / 3.0;
+        c.compare += times * (7.0 + f64::from(m.shift) / 2.2);
     }
     let sides = if m.wrap {
-        0.0
+        [false, false]
     } else {
-        f64::from(u8::from(least < i128::from(m.lo))) + f64::from(u8::from(most > i128::from(m.hi)))
+        [least < i128::from(m.lo), most > i128::from(m.hi)]
     };
-    // ReLU clears through the registers' reset; saturation at the top sets bits.
-    c.round += times * sides * f64::from(out.min(live)) / 2.0;
-    c.compare += times * sides * f64::from(kept - out.min(kept)) / 2.0;
+    // A bound that is all of the lower bits shows in the bits above, other ones are compared with.
+    let round = [m.lo.unsigned_abs().is_power_of_two() || m.lo == 0, (m.hi + 1).unsigned_abs().is_power_of_two()];
+    let above = f64::from(kept - out.min(kept));
+    for (side, round) in sides.into_iter().zip(round) {
+        if side {
+            c.compare += times * if round { above / 3.0 } else { f64::from(kept) };
+        }
+    }
+    // One bound sets or clears the registers, the other one takes a LUT a bit.
+    if sides == [true, true] {
+        c.round += times * f64::from(out.min(live).saturating_sub(1));
+    }
+    let sides = f64::from(u8::from(sides[0]) + u8::from(sides[1]));
     // Extended signs and zeros are one register or none.
     c.ff += times * f64::from(out.min(live));
     c.about.taps += sides;
@@ -149,7 +159,9 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
     // Yosys moves the address register of the parameters behind their memory; so they have registers in any case.
     c.ff += stats.columns;
     if m.is_shift() {
-        c.adder += n * f64::from(sum);
+        // Below the lowest bit of all addends the input passes through.
+        let zeros = m.add.iter().filter(|a| **a != 0).map(|a| a.trailing_zeros()).min().unwrap_or(sum);
+        c.adder += n * f64::from(sum.min(x_bits + 1).saturating_sub(zeros));
         let dropped = if m.rounds_separately() { 0 } else { m.shift };
         c.ff += n * f64::from(sum - dropped.min(sum));
     } else {

@@ -70,8 +70,10 @@ impl Folded<'_> {
             // What the sum goes on with is the block's third operand.
             c.adder += if self.early > 0 { rows * f64::from(acc) } else { 0.0 };
         } else if accumulate {
-            // The cleared old value is both an addend and what the carry chain selects.
-            c.adder += 2.0 * rows * f64::from(acc);
+            // A LUT a bit where a beat's sum is narrower than the accumulator; otherwise the carry chain mostly passes on the old
+            // value, which is cleared in a LUT of its own.
+            let narrower = x_bits + bits + netfold_ir::hw::latency::levels(self.simd) < acc;
+            c.adder += rows * f64::from(acc) * if narrower { 1.0 } else { 1.8 };
             c.ff += rows * f64::from(acc);
         }
     }

@@ -268,9 +268,7 @@ impl Folded<'_> {
             c.ff -= (contents.unused * self.inputs / self.simd) as f64 * f64::from(input.bits);
             // Start values, one word a row group.
             if self.groups > 1 {
-                // Yosys moves the address register behind the memory.
                 c.sequence(self.groups);
-                c.ff -= f64::from(levels(self.groups));
                 // Of large units only some rows; what they have in common with the others is their number of bits.
                 let step = (self.weights.rows * self.weights.cols).div_ceil(4 * MOST_WEIGHTS).min(self.rows).max(1);
                 let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
@@ -278,6 +276,7 @@ impl Folded<'_> {
                 let stats =
                     super::rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
                         .scaled(rows / looked.len() as f64);
+                // Yosys gives the memory registers of its own beside its address register.
                 c.rom += stats.luts;
                 c.ff += stats.columns;
             }

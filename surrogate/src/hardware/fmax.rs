@@ -125,7 +125,7 @@ pub fn paths(part: &Part) -> Vec<Path> {
             out.push(logic(2.0, a.out_bits));
             out.push(memory(a.words, 0.0));
         }
-        "mvu_constant" | "lincomb" | "broadcast" | "mul" => {
+        "mvu_constant" | "mvu_factors" | "lincomb" | "broadcast" | "mul" => {
             out.push(if blocks { product } else { logic(3.0, a.out_bits.max(a.in_bits)) });
         }
         "program" => out.push(logic(3.0, a.out_bits.max(8.0))),

@@ -72,7 +72,11 @@ impl Count {
             };
             let top = (bits[a.node] + a.shift).max(bits[b.node] + b.shift) + 1;
             let wide = f64::from(bits[i].min(top).saturating_sub(through));
-            self.adder += times * wide;
+            // A constant alone inverts bits of the other operand or not: the carry chain takes them without a LUT.
+            let constant = [a, b].iter().any(|t| graph.nodes[t.node].constant.is_some());
+            if !(constant && operands[i] == 2) {
+                self.adder += times * wide;
+            }
             self.compressor += times * f64::from(operands[i] - 2) * wide;
         }
         totals

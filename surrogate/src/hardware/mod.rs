@@ -50,8 +50,10 @@ pub fn module(kind: &Kind, inputs: &[IntType], outputs: &[IntType], rule: &DspRu
 pub fn unit(kind: &Kind) -> &'static str {
     use netfold_ir::hw::Multiplier::Lut;
     match kind {
-        Kind::Mvu(m) if m.neuron_fold() * m.synapse_fold() == 1 => "mvu_constant",
-        Kind::Vvu(v) if v.pe == v.channels() && v.simd == v.weights.cols => "mvu_constant",
+        Kind::Mvu(m) if m.is_shift_add() => "mvu_constant",
+        Kind::Vvu(v) if v.is_shift_add() => "mvu_constant",
+        Kind::Mvu(m) if m.neuron_fold() * m.synapse_fold() == 1 => "mvu_factors",
+        Kind::Vvu(v) if v.pe == v.channels() && v.simd == v.weights.cols => "mvu_factors",
         Kind::Mvu(m) => {
             if m.multiplier.is_dsp() {
                 "mvu_dsp"

@@ -25,8 +25,9 @@ pub struct Sample {
     pub row: usize,
     /// Its parts.
     pub parts: Parts,
-    /// Whether synthesis found most of a network's logic to be constant: less than a third of what its parts are counted to.
-    /// Nothing is learned from such a network, because it says nothing of what its parts cost.
+    /// Whether synthesis found much of the logic to be constant: of a network less than a third of what its parts are counted to is
+    /// left, of a module less than three quarters of its registers. Nothing is learned from such a row, because it says nothing
+    /// of what its parts cost.
     pub constant: bool,
 }
 
@@ -45,7 +46,9 @@ pub fn samples(table: &Table, family: Family) -> Vec<Sample> {
             };
             let lut = r.targets.get(&Target::Lut).copied().unwrap_or(0.0);
             let built: f64 = parts.parts.iter().map(|p| p.count.lut()).sum();
-            let constant = !parts.bare && 3.0 * lut <= built;
+            let ff = r.targets.get(&Target::Ff).copied().unwrap_or(0.0);
+            let registers: f64 = parts.parts.iter().map(|p| p.count.ff).sum();
+            let constant = if parts.bare { ff + 8.0 < 0.75 * registers } else { 3.0 * lut <= built };
             Some(Sample { row, parts, constant })
         })
         .collect()
