@@ -80,9 +80,44 @@ pub(crate) struct Engine {
     /// Occurrences of each pattern that may still be made a node; each has one entry in the queue. Only a new node's patterns
     /// gain occurrences, so one without a gain never comes back.
     counts: FastMap<u32>,
-    queue: BinaryHeap<(i64, u64)>,
+    queue: Queue,
     weights: Weights,
     fresh: Tally,
+}
+
+/// Patterns by gain and then by themselves, the greatest first. Only those of the highest gains are in a heap: most others
+/// have lost gain by the time they would come up.
+#[derive(Default)]
+struct Queue {
+    top: BinaryHeap<(i64, u64)>,
+    /// The rest, by whole lookup tables of gain; all gain less than what is in the heap.
+    below: Vec<Vec<(i64, u64)>>,
+}
+
+impl Queue {
+    /// Greater gains share the last place below the heap.
+    const PLACES: usize = 1 << 12;
+
+    fn new(patterns: Vec<(i64, u64)>) -> Self {
+        let places = patterns.iter().map(|p| place(p.0) + 1).max().unwrap_or(0);
+        let mut queue = Self { top: BinaryHeap::new(), below: vec![Vec::new(); places] };
+        for (gain, key) in patterns {
+            queue.push(gain, key);
+        }
+        queue
+    }
+
+    fn push(&mut self, gain: i64, key: u64) {
+        match self.below.get_mut(place(gain)) {
+            Some(place) => place.push((gain, key)),
+            None => self.top.push((gain, key)),
+        }
+    }
+}
+
+/// Where a gain waits.
+fn place(gain: i64) -> usize {
+    usize::try_from(gain >> 8).unwrap_or(0).min(Queue::PLACES - 1)
 }
 
 /// Counts of a few keys at a time: a hash table that is empty again after it was read.
@@ -140,9 +175,9 @@ impl Engine {
                 }
             }
         }
-        let (fresh, queue) = (Tally::default(), BinaryHeap::new());
-        let mut e = Self { graph, rows, bounds, rows_of, counts: FastMap::default(), queue, weights, fresh };
+        let (fresh, queue) = (Tally::default(), Queue::default());
         let mut start: Vec<(i64, u64)> = Vec::new();
+        let mut e = Self { graph, rows, bounds, rows_of, counts: FastMap::default(), queue, weights, fresh };
         counts.retain(|&k, n| {
             let g = if *n > 1 { e.gain(k, *n) } else { 0 };
             if g > 0 {
@@ -150,7 +185,8 @@ impl Engine {
             }
             g > 0
         });
-        (e.counts, e.queue) = (counts, start.into());
+        e.queue = Queue::new(start);
+        e.counts = counts;
         e
     }
 
@@ -219,7 +255,7 @@ impl Engine {
         while let Some((k, n)) = self.fresh.take() {
             let g = if n > 1 { self.gain(k, n) } else { 0 };
             if g > 0 {
-                self.queue.push((g, k));
+                self.queue.push(g, k);
                 self.counts.insert(k, n);
             }
         }
@@ -252,20 +288,45 @@ impl Engine {
 
     /// Makes patterns nodes until none gains.
     pub fn run(&mut self) {
-        while let Some((g, k)) = self.queue.pop() {
+        while let Some((g, k)) = self.next() {
             let Some(&n) = self.counts.get(&k) else { continue };
             let now = self.gain(k, n);
             if now < g {
-                if now > 0 {
-                    self.queue.push((now, k));
-                } else {
-                    self.counts.remove(&k);
-                }
+                self.put_back(now, k);
                 continue;
             }
             self.counts.remove(&k);
             self.apply(k);
         }
+    }
+
+    /// Lets a pattern wait with the gain that is left of it, if one is.
+    fn put_back(&mut self, gain: i64, k: u64) {
+        if gain > 0 {
+            self.queue.push(gain, k);
+        } else {
+            self.counts.remove(&k);
+        }
+    }
+
+    /// The pattern with the greatest gain that it had when it was last looked at.
+    fn next(&mut self) -> Option<(i64, u64)> {
+        while self.queue.top.is_empty() {
+            let waiting = self.queue.below.pop()?;
+            let own = self.queue.below.len();
+            let mut top = Vec::with_capacity(waiting.len());
+            for (_, k) in waiting {
+                let Some(&n) = self.counts.get(&k) else { continue };
+                let now = self.gain(k, n);
+                if now > 0 && place(now) >= own {
+                    top.push((now, k));
+                } else {
+                    self.put_back(now, k);
+                }
+            }
+            self.queue.top = top.into();
+        }
+        self.queue.top.pop()
     }
 
     fn apply(&mut self, k: u64) {
