@@ -76,7 +76,8 @@ fn choose_group(g: &Graph, terms: &[Operand], used: u64, cap: u64, goal: &Goal) 
             near.truncate(5);
         }
         near.sort_unstable();
-        let near: Vec<Operand> = near.into_iter().map(|(_, _, node, shift, neg)| Operand { node, shift, neg }).collect();
+        let near: Vec<Operand> =
+            near.into_iter().map(|(_, _, node, shift, neg)| Operand { node, shift, neg }).collect();
         for size in [6usize, 4] {
             if terms.len() < size || size == 4 && terms.len() == 5 {
                 continue;
