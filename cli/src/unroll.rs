@@ -48,40 +48,31 @@ impl Styles {
         Styles::decided(whole, int, |id| {
             let names = netfold_passes::quantize::names_of(net, net.graph.find(&int.graph.node(id).layer)?);
             let asked = names.iter().find_map(|n| config.folding(n))?;
-            Some((asked.style?, asked.interval.map(|n| n as u32)))
+            Some((asked.style, asked.interval.map(|n| n as u32)))
         })
     }
 
-    /// Styles of the operators that have one, with their programs' cycles a beat.
+    /// Styles and cycles a beat of the operators that have their own.
     fn decided(
         whole: Style,
         int: &IntNetwork,
-        asked: impl Fn(NodeId) -> Option<(Style, Option<u32>)>,
+        asked: impl Fn(NodeId) -> Option<(Option<Style>, Option<u32>)>,
     ) -> Result<Styles, Diag> {
         let (unrolled, stream, intervals) = (HashSet::new(), HashSet::new(), HashMap::new());
         let mut styles = Styles { whole, unrolled, stream, intervals };
         for id in int.graph.topological()? {
-            let follows = matches!(int.graph.node(id).op, IntOp::Step(_) | IntOp::LinComb { .. });
+            let (style, interval) = asked(id).unwrap_or_default();
+            let follows = style.is_none() && matches!(int.graph.node(id).op, IntOp::Step(_) | IntOp::LinComb { .. });
             let inputs = int.graph.inputs(id);
             let all = |set: &HashSet<NodeId>| follows && inputs.iter().all(|i| set.contains(i));
-            match asked(id) {
-                Some((Style::Unrolled, interval)) => {
-                    styles.unrolled.insert(id);
-                    styles.intervals.extend(interval.map(|n| (id, n)));
-                }
-                Some((Style::Stream, _)) => {
-                    styles.stream.insert(id);
-                }
-                Some((Style::Auto, _)) => {}
-                None if all(&styles.unrolled) => {
-                    styles.unrolled.insert(id);
-                    let interval = inputs.iter().filter_map(|i| styles.intervals.get(i)).max().copied();
-                    styles.intervals.extend(interval.map(|n| (id, n)));
-                }
-                None if all(&styles.stream) => {
-                    styles.stream.insert(id);
-                }
-                None => {}
+            let (unrolled, stream) = (all(&styles.unrolled), all(&styles.stream));
+            let before = inputs.iter().map(|i| styles.intervals.get(i).copied()).max().flatten();
+            let interval = interval.or(before.filter(|_| follows));
+            styles.intervals.extend(interval.map(|n| (id, n)));
+            if style == Some(Style::Unrolled) || unrolled {
+                styles.unrolled.insert(id);
+            } else if style == Some(Style::Stream) || stream {
+                styles.stream.insert(id);
             }
         }
         Ok(styles)
@@ -90,8 +81,8 @@ impl Styles {
     /// These styles with layers as programs of so many cycles a beat on top.
     fn with(&self, int: &IntNetwork, layers: &[(NodeId, u32)]) -> Result<Styles, Diag> {
         Styles::decided(Style::Stream, int, |id| match layers.iter().find(|l| l.0 == id) {
-            Some((_, interval)) => Some((Style::Unrolled, Some(*interval))),
-            None => self.stream.contains(&id).then_some((Style::Stream, None)),
+            Some((_, interval)) => Some((Some(Style::Unrolled), Some(*interval))),
+            None => self.stream.contains(&id).then_some((Some(Style::Stream), None)),
         })
     }
 
@@ -275,13 +266,13 @@ fn possible(job: &Job, whole: Style, granularity: Granularity) -> Result<(), Dia
 /// The intervals of programs, in cycles, that a design may have; `cycles` are there for a beat. The longest first.
 fn intervals(job: &Job, cycles: u64) -> Result<Vec<u32>, Diag> {
     let none = job.config.unrolled.registers == Some(Registers::None);
+    let own = job.styles.intervals.values().copied().max().map(u64::from);
     match job.config.unrolled.interval {
-        Some(n) if n > 1 && none => Err(Diag::new(
-            Code::Config,
-            "unrolled.interval",
-            format!("an interval of {n} cycles needs registers, and `registers: none` leaves them out"),
-        )
-        .help("leave out one of the two")),
+        asked if none && asked.max(own) > Some(1) => {
+            let n = asked.max(own).unwrap_or(1);
+            let cause = format!("an interval of {n} cycles needs registers, and `registers: none` leaves them out");
+            Err(Diag::new(Code::Config, "unrolled.interval", cause).help("leave out one of the two"))
+        }
         Some(n) => Ok(vec![n as u32]),
         None if none => Ok(vec![1]),
         None => Ok(match job.target {

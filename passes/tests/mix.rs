@@ -2,7 +2,7 @@
 
 use netfold_ir::hw::{self, Matrix};
 use netfold_ir::int::golden::Golden;
-use netfold_ir::int::{IntNetwork, IntOp, OutputPort};
+use netfold_ir::int::{InputPort, IntNetwork, IntOp, OutputPort};
 use netfold_ir::net::Affine;
 use netfold_ir::quant::IntType;
 use netfold_passes::fold::Budget;
@@ -18,7 +18,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 const SAMPLES: usize = 3;
-const DEVICE: Resources = Resources { lut: 70_560, ff: 141_120, dsp: 360, bram18: 432, uram: 0 };
+const DEVICE: Resources = Resources { lut: 70_560, ff: 141_120, dsp: 1_728, bram18: 432, uram: 0 };
 
 fn unrolling() -> Unrolling {
     let options = Options { tries: 1, threads: 1, ..Options::default() };
@@ -98,32 +98,27 @@ fn random_networks_with_programs_on_offer() {
     assert!(with > 3 && mixed > 0, "{designs} designs, {with} with programs, {mixed} of both styles");
 }
 
-/// A sparse layer of small weights, then a dense one of wide weights.
+/// A sparse layer, whose zeros a stream unit multiplies with, then a dense one of wide weights.
 fn sparse_then_dense(r: &mut Random) -> Prepared {
     let mut int = IntNetwork { name: "both".into(), ..IntNetwork::default() };
     let real = Affine::identity();
-    let mut at = int.add_input("x", vec![16], IntType::new(true, 6), real.clone()).unwrap();
+    let mut at = int.add_input("x", vec![64], IntType::new(true, 6), real.clone()).unwrap();
+    int.inputs.push(InputPort { name: "x".into(), node: at, shape: vec![64], order: vec![], encoder: vec![] });
     let mut layer = |int: &mut IntNetwork, name: &str, rows: usize, cols: usize, data: Vec<i64>| {
         let weights = Arc::new(Matrix { rows, cols, data });
         at = int.add(name, name, IntOp::Dense(weights), &[at], real.clone()).unwrap();
         at
     };
-    let mut sparse = vec![0; 32 * 16];
-    for row in 0..32 {
+    let mut sparse = vec![0; 64 * 64];
+    for row in 0..64 {
         for _ in 0..3 {
-            sparse[row * 16 + r.below(16)] = r.pick(&[-2, -1, 1, 2]);
+            sparse[row * 64 + r.below(64)] = r.pick(&[-7, -5, -3, 3, 5, 7]);
         }
     }
-    layer(&mut int, "sparse", 32, 16, sparse);
-    let dense = (0..32 * 32).map(|_| r.between(-127, 127)).collect();
-    let last = layer(&mut int, "dense", 32, 32, dense);
-    int.outputs.push(OutputPort {
-        name: "y".into(),
-        node: last,
-        shape: vec![32],
-        order: (0..32).collect(),
-        real: real.clone(),
-    });
+    layer(&mut int, "sparse", 64, 64, sparse);
+    let dense = (0..8 * 64).map(|_| r.between(-127, 127)).collect();
+    let last = layer(&mut int, "dense", 8, 64, dense);
+    int.outputs.push(OutputPort { name: "y".into(), node: last, shape: vec![8], order: vec![], real: real.clone() });
     Prepared { int, realizations: HashMap::new(), summary: Summary::default() }
 }
 
@@ -134,7 +129,7 @@ fn both_styles_are_smaller_than_either() {
     let (pins, model) = (HashMap::new(), Analytic::default());
     let prices = Prices::of_device(&DEVICE);
     let price = |design: &hw::Design| prices.area(&design_cost(design, &model));
-    let interval = 8;
+    let interval = 32;
     let request = request(&pins, &model, Objective::Interval(interval));
     let streams = price(&optimize::solve(&prepared, &request).unwrap().design);
     let whole = |n: u32| {
@@ -158,5 +153,6 @@ fn both_styles_are_smaller_than_either() {
     assert!(mixed.timing.interval_cycles <= interval);
     let mixed = price(&mixed.design);
     println!("streams {streams}, unrolled {unrolled}, both {mixed}");
-    assert!(mixed < streams && mixed < unrolled, "streams {streams}, unrolled {unrolled}, both {mixed}");
+    let other = streams.min(unrolled);
+    assert!(mixed + mixed / 20 < other, "streams {streams}, unrolled {unrolled}, both {mixed}");
 }
