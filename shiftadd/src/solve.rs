@@ -313,7 +313,13 @@ fn variants(job: &Job, options: &Options) -> Vec<Variant> {
 struct Open {
     grouped: Option<Grouped>,
     blocks: Blocks,
-    state: Mutex<(Vec<Option<Part>>, Vec<Option<Plan>>)>,
+    state: Mutex<State>,
+}
+
+/// By block: what waits, and what was found.
+struct State {
+    parts: Vec<Option<Part>>,
+    plans: Vec<Option<Plan>>,
 }
 
 impl Open {
@@ -323,21 +329,21 @@ impl Open {
         let mut blocks = inner.blocks();
         let parts: Vec<Option<Part>> = std::mem::take(&mut blocks.parts).into_iter().map(Some).collect();
         let plans = parts.iter().map(|_| None).collect();
-        Self { grouped, blocks, state: Mutex::new((parts, plans)) }
+        Self { grouped, blocks, state: Mutex::new(State { parts, plans }) }
     }
 
     /// Searches a block. After the last of them, the run's graph and its price.
     fn search(&self, block: usize, job: &Job, v: Variant, cost: &CostModel) -> Option<(f64, Graph)> {
         let state = || self.state.lock().unwrap_or_else(|e| e.into_inner());
-        let part = state().0[block].take()?;
+        let part = state().parts[block].take()?;
         let plan = eliminate(&self.blocks.graph, part, v.weights);
         let plans = {
             let mut s = state();
-            s.1[block] = Some(plan);
-            if s.1.iter().any(Option::is_none) {
+            s.plans[block] = Some(plan);
+            if s.plans.iter().any(Option::is_none) {
                 return None;
             }
-            std::mem::take(&mut s.1)
+            std::mem::take(&mut s.plans)
         };
         let plan = merge(self.blocks.graph.nodes.len(), plans.into_iter().flatten().collect());
         let graph = match &self.grouped {
@@ -366,7 +372,7 @@ pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
             Task::Begin(i) => {
                 let (j, v) = runs[i];
                 let open = Arc::new(Open::new(&jobs[j], v));
-                let blocks = open.state.lock().map_or(0, |s| s.0.len());
+                let blocks = open.state.lock().map_or(0, |s| s.parts.len());
                 return (0..blocks).map(|b| Task::Search(i, b, open.clone())).collect();
             }
             Task::Search(i, block, open) => (i, block, open),
