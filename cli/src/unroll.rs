@@ -11,12 +11,13 @@ use netfold_ir::hw::{Design, Kind, timing};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Network;
 use netfold_passes::explore::Offer;
-use netfold_passes::fold::{self, Folding};
-use netfold_passes::optimize::design_cost;
+use netfold_passes::fold::{self, Folding, Pin, Work};
+use netfold_passes::mix;
+use netfold_passes::optimize::{Objective, Prices, Request, design_cost};
 use netfold_passes::pipeline::{self, Target};
 use netfold_passes::unroll::{self, Granularity, MOST_DIGITS, Unrolling};
 use netfold_shiftadd::DelayModel;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Styles of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Styles {
     unrolled: HashSet<NodeId>,
     /// Operators that must not be.
     stream: HashSet<NodeId>,
+    /// Cycles a beat of operators' programs, where that was decided for them alone.
+    intervals: HashMap<NodeId, u32>,
 }
 
 impl Styles {
@@ -42,27 +45,53 @@ impl Styles {
             Some(Flag::Auto) => Style::Auto,
             None => config.style.unwrap_or(Style::Stream),
         };
-        let mut styles = Styles { whole, unrolled: HashSet::new(), stream: HashSet::new() };
-        let asked = |layer: &str| {
-            let id = net.graph.find(layer)?;
-            let names = netfold_passes::quantize::names_of(net, id);
-            names.iter().find_map(|n| config.folding(n)).and_then(|f| f.style)
-        };
+        Styles::decided(whole, int, |id| {
+            let names = netfold_passes::quantize::names_of(net, net.graph.find(&int.graph.node(id).layer)?);
+            let asked = names.iter().find_map(|n| config.folding(n))?;
+            Some((asked.style, asked.interval.map(|n| n as u32)))
+        })
+    }
+
+    /// Styles and cycles a beat of the operators that have their own.
+    fn decided(
+        whole: Style,
+        int: &IntNetwork,
+        asked: impl Fn(NodeId) -> Option<(Option<Style>, Option<u32>)>,
+    ) -> Result<Styles, Diag> {
+        let (unrolled, stream, intervals) = (HashSet::new(), HashSet::new(), HashMap::new());
+        let mut styles = Styles { whole, unrolled, stream, intervals };
         for id in int.graph.topological()? {
-            let node = int.graph.node(id);
-            let follows = matches!(node.op, IntOp::Step(_) | IntOp::LinComb { .. });
+            let (style, interval) = asked(id).unwrap_or_default();
+            let follows = style.is_none() && matches!(int.graph.node(id).op, IntOp::Step(_) | IntOp::LinComb { .. });
             let inputs = int.graph.inputs(id);
             let all = |set: &HashSet<NodeId>| follows && inputs.iter().all(|i| set.contains(i));
-            match asked(&node.layer) {
-                Some(Style::Unrolled) => styles.unrolled.insert(id),
-                Some(Style::Stream) => styles.stream.insert(id),
-                Some(Style::Auto) => false,
-                None if all(&styles.unrolled) => styles.unrolled.insert(id),
-                None if all(&styles.stream) => styles.stream.insert(id),
-                None => false,
-            };
+            let (unrolled, stream) = (all(&styles.unrolled), all(&styles.stream));
+            let before = inputs.iter().map(|i| styles.intervals.get(i).copied()).max().flatten();
+            let interval = interval.or(before.filter(|_| follows));
+            styles.intervals.extend(interval.map(|n| (id, n)));
+            if style == Some(Style::Unrolled) || unrolled {
+                styles.unrolled.insert(id);
+            } else if style == Some(Style::Stream) || stream {
+                styles.stream.insert(id);
+            }
         }
         Ok(styles)
+    }
+
+    /// These styles with layers as programs of so many cycles a beat on top.
+    fn with(&self, int: &IntNetwork, layers: &[(NodeId, u32)]) -> Result<Styles, Diag> {
+        Styles::decided(Style::Stream, int, |id| match layers.iter().find(|l| l.0 == id) {
+            Some((_, interval)) => Some((Some(Style::Unrolled), Some(*interval))),
+            None => self.stream.contains(&id).then_some((Some(Style::Stream), None)),
+        })
+    }
+
+    /// Whether an operator is to be unrolled, where `whole` is the style of the others.
+    fn wants(&self, whole: Style, id: NodeId) -> bool {
+        match whole {
+            Style::Unrolled => !self.stream.contains(&id),
+            _ => self.unrolled.contains(&id),
+        }
     }
 
     /// Whether some operator is unrolled when `whole` is the style of the others.
@@ -92,26 +121,80 @@ pub fn build(job: &Job) -> Result<(Design, Folding), Diag> {
         Style::Auto => {
             let streams =
                 if job.styles.any(Style::Stream) { unrolled(job, Style::Stream) } else { job.build_streams() };
-            // A network of many weights is never smaller unrolled.
-            if unroll::granularity(&job.prepared.int) == Granularity::Pixel {
-                return streams;
+            let mut others: Vec<_> = mixed(job, streams.as_ref().ok().map(|s| &s.1))?.into_iter().collect();
+            // A network of many weights is never smaller unrolled as a whole.
+            if unroll::granularity(&job.prepared.int) == Granularity::Frame {
+                others.extend(unrolled(job, Style::Unrolled));
             }
-            let Ok(other) = unrolled(job, Style::Unrolled) else { return streams };
+            let Some(other) = others.into_iter().min_by_key(|d| area(job, &d.0)) else { return streams };
             let Ok(streams) = streams else { return Ok(other) };
-            let area = |design: &Design| share_of_device(job, design);
-            Ok(if area(&other.0) < area(&streams.0) { other } else { streams })
+            Ok(if area(job, &other.0) < area(job, &streams.0) { other } else { streams })
         }
         whole if job.styles.any(whole) => unrolled(job, whole),
         _ => job.build_streams(),
     }
 }
 
-/// The largest share of any of the device's resources that a design takes.
-fn share_of_device(job: &Job, design: &Design) -> f64 {
-    let used = design_cost(design, &job.prices);
-    let device = &job.board.resources;
-    let share = |used: u64, available: u64| used as f64 / available.max(1) as f64;
-    share(used.lut, device.lut).max(share(used.dsp, device.dsp_count())).max(share(used.bram18, 2 * device.bram36()))
+/// What a design takes of the device, as the folding optimizer adds it up: the sum of the shares.
+fn area(job: &Job, design: &Design) -> u64 {
+    Prices::of_device(&fit::device(&job.board)).area(&design_cost(design, &job.prices))
+}
+
+/// Intervals of a layer's program that are offered to the folding optimizer, in cycles a beat.
+const OFFERED: [u32; 4] = [1, 2, 4, 8];
+
+/// The design in which those layers are programs that the folding optimizer takes as such; none where it takes none, and where the target
+/// is neither a rate nor a latency. `streams` is the folding without programs.
+fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<(Design, Folding)>, Diag> {
+    let asked = job.styles.any(Style::Stream) || job.config.unrolled.registers == Some(Registers::None);
+    let (objective, cycles) = match (job.target, streams) {
+        (Target::Interval(n), _) => (Objective::Interval(n.max(1)), n.max(1)),
+        (Target::Latency(n), _) => (Objective::Latency(n), n),
+        (Target::Near(_) | Target::Multipliers(_), Some(f)) => (Objective::Interval(f.interval), f.interval),
+        (Target::Near(_) | Target::Multipliers(_) | Target::Fastest | Target::LowestLatency, _) => return Ok(None),
+    };
+    let Ok(unrolling) = unrolling(job, 1) else { return Ok(None) };
+    if asked {
+        return Ok(None);
+    }
+    let int = &job.prepared.int;
+    let granularity = granularity(job, cycles);
+    let free = |id: NodeId| {
+        let node = int.graph.node(id);
+        let pin = job.pins.get(&node.name).or_else(|| job.pins.get(&node.layer));
+        !job.styles.stream.contains(&id) && pin.is_none_or(|p| *p == Pin::default())
+    };
+    let intervals = match job.config.unrolled.interval {
+        Some(n) => vec![n as u32],
+        None => OFFERED.to_vec(),
+    };
+    let layers = unroll::layers(&job.prepared, granularity, &unrolling, (&intervals, cycles), free)?;
+    if layers.is_empty() {
+        return Ok(None);
+    }
+    let request = Request { objective, ..job.request() };
+    let chosen = mix::choose(&job.prepared, &request, &layers)?;
+    if chosen.is_empty() {
+        return Ok(None);
+    }
+    let styles = job.styles.with(int, &chosen)?;
+    Ok(at_interval(job, &styles, Style::Stream, granularity, cycles, 1).ok())
+}
+
+/// How much moves in a beat of programs where a frame takes `cycles` cycles.
+fn granularity(job: &Job, cycles: u64) -> Granularity {
+    let pixels = most_pixels(&job.prepared.int);
+    match job.config.unrolled.beat.unwrap_or(Beat::Auto) {
+        Beat::Frame => Granularity::Frame,
+        Beat::Pixel => Granularity::Pixel,
+        Beat::Auto if cycles >= pixels && pixels > 1 => Granularity::Pixel,
+        Beat::Auto => unroll::granularity(&job.prepared.int),
+    }
+}
+
+/// Pixels of the largest tensor.
+fn most_pixels(int: &IntNetwork) -> u64 {
+    int.graph.ids().into_iter().map(|id| pixels_of(int, id)).max().unwrap_or(1) as u64
 }
 
 /// The design with unrolled parts; `whole` is the style of operators without one of their own. Where neither the configuration nor the
@@ -123,21 +206,15 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
         Target::Multipliers(n) if whole != Style::Unrolled => fold::fastest_within(int, n, &job.pins),
         Target::Latency(_) | Target::Multipliers(_) | Target::Fastest | Target::LowestLatency => 1,
     };
-    let pixels = int.graph.ids().into_iter().map(|id| pixels_of(int, id)).max().unwrap_or(1) as u64;
-    let granularity = match job.config.unrolled.beat.unwrap_or(Beat::Auto) {
-        Beat::Frame => Granularity::Frame,
-        Beat::Pixel => Granularity::Pixel,
-        Beat::Auto if cycles >= pixels && pixels > 1 => Granularity::Pixel,
-        Beat::Auto => unroll::granularity(int),
-    };
-    let beats = if granularity == Granularity::Pixel { pixels } else { 1 };
+    let granularity = granularity(job, cycles);
+    let beats = if granularity == Granularity::Pixel { most_pixels(int) } else { 1 };
     possible(job, whole, granularity)?;
-    let mut best: Option<(f64, (Design, Folding))> = None;
+    let mut best: Option<(u64, (Design, Folding))> = None;
     let mut failed = None;
     for interval in intervals(job, cycles / beats)? {
-        match at_interval(job, whole, granularity, cycles, interval) {
+        match at_interval(job, &job.styles, whole, granularity, cycles, interval) {
             Ok(found) => {
-                let area = share_of_device(job, &found.0);
+                let area = area(job, &found.0);
                 let digits = longest_interval(&found.0) > 1;
                 if best.as_ref().is_none_or(|b| area < b.0) {
                     best = Some((area, found));
@@ -160,18 +237,10 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
 /// Digits of weights from which on the user is told that solving takes its time.
 const NOTED_DIGITS: u64 = 150_000;
 
-/// Whether an operator is to be unrolled.
-fn is_wanted(job: &Job, whole: Style, id: NodeId) -> bool {
-    match whole {
-        Style::Unrolled => !job.styles.stream.contains(&id),
-        _ => job.styles.unrolled.contains(&id),
-    }
-}
-
 /// Refuses what would keep the solver busy for minutes to find a design that no device holds.
 fn possible(job: &Job, whole: Style, granularity: Granularity) -> Result<(), Diag> {
     let int = &job.prepared.int;
-    let layers = unroll::effort(int, granularity, |id| is_wanted(job, whole, id));
+    let layers = unroll::effort(int, granularity, |id| job.styles.wants(whole, id));
     let total: u64 = layers.iter().map(|l| l.1).sum();
     let name = |id: NodeId| format!("{:?}", int.graph.node(id).name);
     let largest: Vec<String> = layers.iter().take(3).map(|l| name(l.0)).collect();
@@ -197,13 +266,13 @@ fn possible(job: &Job, whole: Style, granularity: Granularity) -> Result<(), Dia
 /// The intervals of programs, in cycles, that a design may have; `cycles` are there for a beat. The longest first.
 fn intervals(job: &Job, cycles: u64) -> Result<Vec<u32>, Diag> {
     let none = job.config.unrolled.registers == Some(Registers::None);
+    let own = job.styles.intervals.values().copied().max().map(u64::from);
     match job.config.unrolled.interval {
-        Some(n) if n > 1 && none => Err(Diag::new(
-            Code::Config,
-            "unrolled.interval",
-            format!("an interval of {n} cycles needs registers, and `registers: none` leaves them out"),
-        )
-        .help("leave out one of the two")),
+        asked if none && asked.max(own) > Some(1) => {
+            let n = asked.max(own).unwrap_or(1);
+            let cause = format!("an interval of {n} cycles needs registers, and `registers: none` leaves them out");
+            Err(Diag::new(Code::Config, "unrolled.interval", cause).help("leave out one of the two"))
+        }
         Some(n) => Ok(vec![n as u32]),
         None if none => Ok(vec![1]),
         None => Ok(match job.target {
@@ -229,7 +298,8 @@ pub fn offers(job: &Job) -> Result<Vec<Offer>, Diag> {
         return Ok(offers);
     }
     for interval in [1, 2, 4, 8] {
-        let Ok((design, _)) = at_interval(job, Style::Unrolled, Granularity::Frame, u64::from(interval), interval)
+        let Ok((design, _)) =
+            at_interval(job, &job.styles, Style::Unrolled, Granularity::Frame, u64::from(interval), interval)
         else {
             continue;
         };
@@ -253,14 +323,8 @@ fn longest_interval(design: &Design) -> usize {
     intervals.max().unwrap_or(1)
 }
 
-/// The design whose programs take a beat every `interval` cycles.
-fn at_interval(
-    job: &Job,
-    whole: Style,
-    granularity: Granularity,
-    cycles: u64,
-    interval: u32,
-) -> Result<(Design, Folding), Diag> {
+/// How programs of `interval` cycles a beat are made for the job's clock and device.
+fn unrolling(job: &Job, interval: u32) -> Result<Unrolling, Diag> {
     let (delay, register_ns) = delays(job.board.family);
     let registers = job.config.unrolled.registers.unwrap_or(Registers::Clock);
     let mut unrolling = Unrolling::for_clock(job.clock_mhz, delay);
@@ -273,29 +337,57 @@ fn at_interval(
         let cause = format!("{} MHz leave no time between two registers of this device", job.clock_mhz);
         return Err(Diag::new(Code::DoesNotFit, "clock", cause).help("ask for a slower clock"));
     }
-    let wanted = |id: NodeId| is_wanted(job, whole, id);
-    let (design, folding) = pipeline::unrolled(
-        &job.prepared,
-        granularity,
-        cycles,
-        &unrolling,
-        &wanted,
-        &job.pins,
-        fit::budget(&job.board),
-    )?;
+    Ok(unrolling)
+}
+
+/// The design whose programs take a beat every `interval` cycles, where the styles do not say otherwise. What is not unrolled is folded by
+/// the optimizer where single layers were asked for, each a chain of operators, and by the balanced rule elsewhere.
+fn at_interval(
+    job: &Job,
+    styles: &Styles,
+    whole: Style,
+    granularity: Granularity,
+    cycles: u64,
+    interval: u32,
+) -> Result<(Design, Folding), Diag> {
+    let unrolling = unrolling(job, interval)?;
+    let own = |id: NodeId| styles.intervals.get(&id).copied().unwrap_or(interval);
+    let parts =
+        unroll::run_each(&job.prepared, granularity, &unrolling, |id| styles.wants(whole, id).then(|| own(id)))?;
+    let objective = match job.target {
+        Target::Latency(n) => Objective::Latency(n),
+        _ => Objective::Interval(cycles),
+    };
+    if whole == Style::Stream
+        && let Some(s) = mix::around(&job.prepared, &Request { objective, ..job.request() }, &parts)?
+    {
+        reaches(job, &s.design)?;
+        return Ok((s.design, s.folding));
+    }
+    let (design, folding) = pipeline::with_programs(&job.prepared, &parts, cycles, &job.pins, fit::budget(&job.board))?;
     reaches(job, &design)?;
     Ok((design, folding))
 }
 
+/// Layers that are programs of a folding of both styles, with their programs' cycles a beat.
+pub fn programs(job: &Job, folding: &Folding) -> Vec<(String, u32)> {
+    let graph = &job.prepared.int.graph;
+    let layers = folding.programs.0.iter().flat_map(|u| {
+        let interval = u.program.interval as u32;
+        u.nodes().iter().filter(|id| Work::of(&job.prepared.int, **id).is_some()).map(move |id| (*id, interval))
+    });
+    layers.map(|(id, interval)| (graph.node(id).layer.clone(), interval)).collect()
+}
+
 /// The configuration's style and beat that make a design again.
-pub fn decided(design: &Design, config: &mut Config, styles: &Styles) {
+pub fn decided(design: &Design, folding: &Folding, config: &mut Config, styles: &Styles) {
     let beats = design.modules().into_iter().filter_map(|id| match &design.module(id).kind {
         Kind::Program(p) => Some(p.beats),
         _ => None,
     });
     let most = beats.max();
     config.style = Some(match styles.whole {
-        Style::Auto if most.is_some() => Style::Unrolled,
+        Style::Auto if most.is_some() && folding.programs.0.is_empty() => Style::Unrolled,
         Style::Auto => Style::Stream,
         decided => decided,
     });

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{json, netfold, number, root};
+use common::{contents, json, netfold, number, root};
 use serde_json::Value;
 
 #[test]
@@ -125,4 +125,33 @@ fn the_clock_is_estimated_and_flagged_where_it_is_below_what_was_asked() {
     }
     let text = netfold().arg("estimate").arg(&model).args(["--fps", "1e5", "--clock-mhz", "700"]).output().unwrap();
     assert!(String::from_utf8_lossy(&text.stdout).contains("below the clock that was asked for"));
+}
+
+#[test]
+fn layers_of_both_styles_mix_where_that_is_smaller_and_the_configuration_says_which() {
+    let model = root().join("examples/jet_tagger/model.onnx");
+    let folder = tempfile::tempdir().unwrap();
+    let [first, again] = ["first", "again"].map(|n| folder.path().join(n));
+    let mut run = netfold();
+    run.arg("gen").arg(&model).args([
+        "--board",
+        "zcu104",
+        "--clock-mhz",
+        "200",
+        "--fps",
+        "4e6",
+        "--style",
+        "auto",
+        "-o",
+    ]);
+    let run = run.arg(&first).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let config = std::fs::read_to_string(first.join("config.yaml")).unwrap();
+    assert!(config.contains("style: stream\n") && config.contains("style: unrolled\n"), "{config}");
+    let mut run = netfold();
+    let run = run.arg("gen").arg(&model).arg("-c").arg(first.join("config.yaml")).arg("-o").arg(&again).output();
+    let run = run.unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let [first, again] = [first, again].map(|d| contents(&d.join("rtl")));
+    assert!(first == again, "the configuration makes another design");
 }

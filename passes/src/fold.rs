@@ -4,11 +4,13 @@
 //! cycles. Element-wise and moving units follow the width of their streams, widened where the rate needs it.
 
 use crate::lower::wide::Wide;
+use crate::unroll::Unrolled;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Memory, Multiplier};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Window;
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Folding of one multiplying layer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -39,9 +41,30 @@ pub struct Folding {
     pub layers: HashMap<NodeId, Compute>,
     /// Elements a beat of other nodes, where chosen.
     pub lanes: HashMap<NodeId, usize>,
+    /// Operators that are programs.
+    pub programs: Programs,
     /// Elements that every node reads a frame, for rates.
     reads: HashMap<NodeId, usize>,
 }
+
+/// Programs of a folding.
+#[derive(Debug, Clone, Default)]
+pub struct Programs(pub Vec<Arc<Unrolled>>);
+
+impl FromIterator<Arc<Unrolled>> for Programs {
+    fn from_iter<I: IntoIterator<Item = Arc<Unrolled>>>(programs: I) -> Programs {
+        Programs(programs.into_iter().collect())
+    }
+}
+
+/// The very same programs.
+impl PartialEq for Programs {
+    fn eq(&self, other: &Programs) -> bool {
+        self.0.len() == other.0.len() && self.0.iter().zip(&other.0).all(|(a, b)| Arc::ptr_eq(a, b))
+    }
+}
+
+impl Eq for Programs {}
 
 /// What the user asked of one layer.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -355,7 +378,7 @@ impl Folding {
     pub fn undecided(net: &IntNetwork, interval: u64) -> Folding {
         let read = |id: NodeId| net.graph.inputs(id).iter().map(|i| net.graph.node(*i).elements()).max().unwrap_or(0);
         let reads = net.graph.ids().into_iter().map(|id| (id, read(id).max(net.graph.node(id).elements()))).collect();
-        Folding { interval, layers: HashMap::new(), lanes: HashMap::new(), reads }
+        Folding { interval, layers: HashMap::new(), lanes: HashMap::new(), programs: Programs::default(), reads }
     }
 
     /// Folding of a multiplying layer.

@@ -7,6 +7,7 @@ pub mod fifo;
 pub mod fit;
 pub mod fold;
 pub mod lower;
+pub mod mix;
 pub mod normalize;
 pub mod optimize;
 pub mod pipeline;

@@ -5,7 +5,7 @@ use crate::lower::{self, Realizations};
 use crate::optimize::{self, Analytic, Objective, Request, Resources};
 use crate::precision::{Calibration, Formats};
 use crate::quantize::Summary;
-use crate::unroll::{self, Granularity, Unrolling};
+use crate::unroll::{self, Granularity, Unrolled, Unrolling};
 use crate::{fifo, normalize, quantize, streamline};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::graph::NodeId;
@@ -126,10 +126,24 @@ pub fn unrolled(
     budget: Budget,
 ) -> Result<(Design, Folding), Diag> {
     let parts = unroll::run(prepared, granularity, unrolling, wanted)?;
+    with_programs(prepared, &parts, cycles, pins, budget)
+}
+
+/// As [`unrolled`], with these programs.
+///
+/// # Errors
+/// None for programs of the network.
+pub fn with_programs(
+    prepared: &Prepared,
+    parts: &[Unrolled],
+    cycles: u64,
+    pins: &HashMap<String, Pin>,
+    budget: Budget,
+) -> Result<(Design, Folding), Diag> {
     // A frame takes as many cycles as its programs have beats, so nothing else needs to be faster.
     let beats = parts.iter().map(|u| (u.program.beats * u.program.interval) as u64).max().unwrap_or(1);
     let folding = fold::balanced(&prepared.int, cycles.max(beats), pins, budget);
-    let mut design = lower::run_with(&prepared.int, &prepared.realizations, &folding, &parts)?;
+    let mut design = lower::run_with(&prepared.int, &prepared.realizations, &folding, parts)?;
     fifo::run(&mut design)?;
     Ok((design, folding))
 }

@@ -6,6 +6,7 @@
 //! a step costs the length of the rows it touches. (The idea is Hartley's, "Subexpression sharing in filters using
 //! canonic signed digit multipliers", 1996; the gain here counts lookup tables rather than adders.)
 
+use std::collections::hash_map::Entry;
 use std::collections::{BinaryHeap, HashMap};
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -24,6 +25,7 @@ pub(crate) struct Weights {
     pub seed: u64,
 }
 
+/// Hashes patterns.
 #[derive(Default, Clone, Copy)]
 pub(crate) struct Mix(u64);
 
@@ -37,8 +39,14 @@ impl Hasher for Mix {
         }
     }
     fn write_u64(&mut self, v: u64) {
-        self.0 = mix(self.0 ^ v);
+        self.0 = hash(self.0 ^ v);
     }
+}
+
+/// A multiplication whose high half, where all bits of the key meet, also becomes the low one.
+fn hash(k: u64) -> u64 {
+    let x = k.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    x ^ (x >> 32)
 }
 
 /// A 64-bit finalizer (Stafford's variant 13 of the MurmurHash3 finalizer).
@@ -69,10 +77,88 @@ pub(crate) struct Engine {
     /// to the power of `d`.
     pub bounds: Vec<(u32, u64)>,
     rows_of: Vec<Vec<u32>>,
-    /// Occurrences of each pattern, and the greatest count for which it waits in the queue.
-    counts: FastMap<(u32, u32)>,
-    queue: BinaryHeap<(i64, u64)>,
+    /// Occurrences of each pattern that may still be made a node; each has one entry in the queue. Only a new node's patterns
+    /// gain occurrences, so one without a gain never comes back.
+    counts: FastMap<u32>,
+    queue: Queue,
     weights: Weights,
+    fresh: Tally,
+}
+
+/// Patterns by gain and then by themselves, the greatest first. Only those of the highest gains are in a heap: most others
+/// have lost gain by the time they would come up.
+#[derive(Default)]
+struct Queue {
+    top: BinaryHeap<(i64, u64)>,
+    /// The rest, by whole lookup tables of gain; all gain less than what is in the heap.
+    below: Vec<Vec<(i64, u64)>>,
+}
+
+impl Queue {
+    /// Greater gains share the last place below the heap.
+    const PLACES: usize = 1 << 12;
+
+    fn new(patterns: Vec<(i64, u64)>) -> Self {
+        let places = patterns.iter().map(|p| place(p.0) + 1).max().unwrap_or(0);
+        let mut queue = Self { top: BinaryHeap::new(), below: vec![Vec::new(); places] };
+        for (gain, key) in patterns {
+            queue.push(gain, key);
+        }
+        queue
+    }
+
+    fn push(&mut self, gain: i64, key: u64) {
+        match self.below.get_mut(place(gain)) {
+            Some(place) => place.push((gain, key)),
+            None => self.top.push((gain, key)),
+        }
+    }
+}
+
+/// Where a gain waits.
+fn place(gain: i64) -> usize {
+    usize::try_from(gain >> 8).unwrap_or(0).min(Queue::PLACES - 1)
+}
+
+/// Counts of a few keys at a time: a hash table that is empty again after it was read.
+#[derive(Default)]
+struct Tally {
+    slots: Vec<(u64, u32)>,
+    used: Vec<u32>,
+}
+
+impl Tally {
+    /// Makes room for `most` different keys; there are none before.
+    fn reserve(&mut self, most: usize) {
+        let size = (2 * most).next_power_of_two();
+        if self.slots.len() < size {
+            self.slots = vec![(0, 0); size];
+        }
+    }
+
+    fn add(&mut self, key: u64) {
+        let mask = self.slots.len() - 1;
+        let mut at = hash(key) as usize & mask;
+        loop {
+            let slot = &mut self.slots[at];
+            if slot.1 == 0 {
+                *slot = (key, 1);
+                self.used.push(at as u32);
+                return;
+            }
+            if slot.0 == key {
+                slot.1 += 1;
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+    }
+
+    /// The next of the counted keys, which is forgotten.
+    fn take(&mut self) -> Option<(u64, u32)> {
+        let at = self.used.pop()?;
+        Some(std::mem::take(&mut self.slots[at as usize]))
+    }
 }
 
 impl Engine {
@@ -85,21 +171,22 @@ impl Engine {
                     rows_of[t.node.index()].push(r as u32);
                 }
                 for u in &row[..i] {
-                    counts.entry(key(t, u)).or_insert((0, 0)).0 += 1;
+                    *counts.entry(key(t, u)).or_insert(0) += 1;
                 }
             }
         }
-        let mut e = Self { graph, rows, bounds, rows_of, counts, queue: BinaryHeap::new(), weights };
-        let mut counts = std::mem::take(&mut e.counts);
+        let (fresh, queue) = (Tally::default(), Queue::default());
         let mut start: Vec<(i64, u64)> = Vec::new();
-        for (&k, c) in counts.iter_mut().filter(|c| c.1.0 > 1) {
-            let g = e.gain(k, c.0);
+        let mut e = Self { graph, rows, bounds, rows_of, counts: FastMap::default(), queue, weights, fresh };
+        counts.retain(|&k, n| {
+            let g = if *n > 1 { e.gain(k, *n) } else { 0 };
             if g > 0 {
                 start.push((g, k));
-                c.1 = c.0;
             }
-        }
-        (e.counts, e.queue) = (counts, start.into());
+            g > 0
+        });
+        e.queue = Queue::new(start);
+        e.counts = counts;
         e
     }
 
@@ -138,46 +225,40 @@ impl Engine {
         used - (1 << da) - (1 << db) + (1 << dn) <= budget
     }
 
-    fn bump(&mut self, k: u64, up: bool) {
-        if up {
-            let c = self.counts.entry(k).or_insert((0, 0));
-            c.0 += 1;
-            // The gain grows with the count, so an entry for a greater count comes up in time.
-            if c.0 > 1 && c.0 > c.1 {
-                let n = c.0;
-                let g = self.gain(k, n);
-                if g > 0 {
-                    self.queue.push((g, k));
-                    self.counts.insert(k, (n, n));
+    /// Takes a term out of a row, with the occurrences of its patterns.
+    fn remove_term(&mut self, row: usize, index: usize) {
+        let t = self.rows[row].swap_remove(index);
+        for u in &self.rows[row] {
+            if let Entry::Occupied(mut n) = self.counts.entry(key(&t, u)) {
+                *n.get_mut() -= 1;
+                if *n.get() < 2 {
+                    n.remove();
                 }
             }
-        } else if let Some(c) = self.counts.get_mut(&k) {
-            c.0 -= 1;
-            if *c == (0, 0) {
-                self.counts.remove(&k);
+        }
+    }
+
+    /// Counts the patterns of a node in the rows, which no earlier pattern has, and puts those that gain in the queue.
+    fn count_patterns(&mut self, id: NodeId, rows: &[usize]) {
+        let terms_of = |r: &usize| self.rows[*r].iter().filter(|t| t.node == id).count() * self.rows[*r].len();
+        self.fresh.reserve(rows.iter().map(terms_of).sum());
+        for &r in rows {
+            let row = &self.rows[r];
+            for (i, t) in row.iter().enumerate().filter(|t| t.1.node == id) {
+                for (j, u) in row.iter().enumerate() {
+                    if u.node != id || j < i {
+                        self.fresh.add(key(t, u));
+                    }
+                }
             }
         }
-    }
-
-    fn remove_term(&mut self, row: usize, index: usize) -> Operand {
-        let t = self.rows[row].swap_remove(index);
-        for i in 0..self.rows[row].len() {
-            let k = key(&t, &self.rows[row][i]);
-            self.bump(k, false);
+        while let Some((k, n)) = self.fresh.take() {
+            let g = if n > 1 { self.gain(k, n) } else { 0 };
+            if g > 0 {
+                self.queue.push(g, k);
+                self.counts.insert(k, n);
+            }
         }
-        t
-    }
-
-    fn insert_term(&mut self, row: usize, t: Operand) {
-        for i in 0..self.rows[row].len() {
-            let k = key(&t, &self.rows[row][i]);
-            self.bump(k, true);
-        }
-        let list = &mut self.rows_of[t.node.index()];
-        if list.last() != Some(&(row as u32)) {
-            list.push(row as u32);
-        }
-        self.rows[row].push(t);
     }
 
     /// Occurrences of a pattern that do not share a term, as pairs of the terms.
@@ -207,26 +288,45 @@ impl Engine {
 
     /// Makes patterns nodes until none gains.
     pub fn run(&mut self) {
-        while let Some((g, k)) = self.queue.pop() {
-            let Some(c) = self.counts.get_mut(&k) else { continue };
-            let n = c.0;
-            c.1 = 0;
-            if n < 2 {
-                if n == 0 {
-                    self.counts.remove(&k);
-                }
-                continue;
-            }
+        while let Some((g, k)) = self.next() {
+            let Some(&n) = self.counts.get(&k) else { continue };
             let now = self.gain(k, n);
             if now < g {
-                if now > 0 {
-                    self.queue.push((now, k));
-                    self.counts.insert(k, (n, n));
-                }
+                self.put_back(now, k);
                 continue;
             }
+            self.counts.remove(&k);
             self.apply(k);
         }
+    }
+
+    /// Lets a pattern wait with the gain that is left of it, if one is.
+    fn put_back(&mut self, gain: i64, k: u64) {
+        if gain > 0 {
+            self.queue.push(gain, k);
+        } else {
+            self.counts.remove(&k);
+        }
+    }
+
+    /// The pattern with the greatest gain that it had when it was last looked at.
+    fn next(&mut self) -> Option<(i64, u64)> {
+        while self.queue.top.is_empty() {
+            let waiting = self.queue.below.pop()?;
+            let own = self.queue.below.len();
+            let mut top = Vec::with_capacity(waiting.len());
+            for (_, k) in waiting {
+                let Some(&n) = self.counts.get(&k) else { continue };
+                let now = self.gain(k, n);
+                if now > 0 && place(now) >= own {
+                    top.push((now, k));
+                } else {
+                    self.put_back(now, k);
+                }
+            }
+            self.queue.top = top.into();
+        }
+        self.queue.top.pop()
     }
 
     fn apply(&mut self, k: u64) {
@@ -251,7 +351,8 @@ impl Engine {
             return;
         }
         let (id, _) = self.graph.add(a, b, None);
-        self.rows_of.push(Vec::new());
+        let rows: Vec<usize> = found.iter().map(|f| f.0).collect();
+        self.rows_of.push(rows.iter().map(|&r| r as u32).collect());
         for (row, occ) in found {
             for (t, u) in occ {
                 if !self.depth_allows(row, da, db, dn) {
@@ -263,8 +364,9 @@ impl Engine {
                     }
                 }
                 let shift = t.shift.min(u.shift);
-                self.insert_term(row, Operand { node: id, shift, neg: t.neg });
+                self.rows[row].push(Operand { node: id, shift, neg: t.neg });
             }
         }
+        self.count_patterns(id, &rows);
     }
 }

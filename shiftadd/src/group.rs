@@ -77,6 +77,11 @@ pub(crate) fn group(job: &Job, bits: u32) -> Grouped {
 }
 
 impl Grouped {
+    /// The job for the sums of the groups.
+    pub fn inner<'a>(&'a self, job: &Job<'a>) -> Job<'a> {
+        Job { rows: &self.rows, inputs: &self.inputs, ..*job }
+    }
+
     /// The whole graph: tables, then the graph of the rows over them.
     pub fn join(&self, job: &Job, rows: &Graph) -> Graph {
         let mut g = Graph::default();

@@ -36,6 +36,7 @@ mod tree;
 mod verilog;
 mod verilog_serial;
 mod verilog_tables;
+mod work;
 
 // The program that all of this makes is hardware-level data: its types, meaning and node builders live there.
 use netfold_ir::hw::program::{graph, interval, quantizer};

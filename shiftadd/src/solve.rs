@@ -1,15 +1,15 @@
 //! The solver: a constant matrix, exact input intervals and options in, the cheapest adder graph found out.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crate::cost::{CostModel, graph_luts};
 use crate::cse::{Engine, Weights};
 use crate::error::{ProgramError, check_terms};
 use crate::graph::{Graph, Linear, NodeId, Op, Operand};
-use crate::group;
+use crate::group::{self, Grouped};
 use crate::interval::{Interval, csd_digits};
 use crate::tree::{Goal, sum_row};
+use crate::work;
 
 /// What is known of an input: its exact interval and how many of its low bits are always zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -98,14 +98,15 @@ impl Job<'_> {
         InputSpec { range, zeros }
     }
 
-    fn solve(&self, weights: Weights, cost: &CostModel) -> (f64, Graph) {
+    /// The terms of all rows, in blocks of columns where rows are long.
+    fn blocks(&self) -> Blocks {
         let mut graph = Graph::default();
         for i in self.inputs {
             graph.input(i.range, i.zeros);
         }
         let count = self.rows.0.len();
         let mut rows = Vec::with_capacity(count);
-        let mut bounds = Vec::with_capacity(count);
+        let mut max_depth = Vec::with_capacity(count);
         let mut fixed = Vec::with_capacity(count);
         for (r, row) in self.rows.0.iter().enumerate() {
             let mut terms = Vec::new();
@@ -121,63 +122,93 @@ impl Job<'_> {
                 }
             }
             let least = usize::BITS - terms.len().max(1).next_power_of_two().leading_zeros() - 1;
-            bounds.push(self.max_depth.unwrap_or(least + self.slack).max(least));
+            max_depth.push(self.max_depth.unwrap_or(least + self.slack).max(least));
             rows.push(terms);
             fixed.push(constant);
         }
-        let plan = eliminate(graph, rows, bounds, weights);
-        let graph = self.build(&plan, &fixed, weights.pass, cost);
-        (graph_luts(&graph, cost), graph)
+        let parts = split(rows, &max_depth, graph.nodes.len());
+        Blocks { graph, parts, max_depth, fixed }
     }
 }
 
 /// Terms of a row that are searched for common pairs together. Pairs grow with the square, so longer rows are split by columns.
 const BLOCK_TERMS: usize = 224;
 
+/// A matrix for the elimination: blocks share no columns, so each is searched alone.
+struct Blocks {
+    /// The inputs.
+    graph: Graph,
+    parts: Vec<Part>,
+    /// The adder depth of each row's result.
+    max_depth: Vec<u32>,
+    /// The constant of each row.
+    fixed: Vec<i64>,
+}
+
+/// Terms of some columns, and what [`Engine::bounds`] allows them.
+#[derive(Default)]
+struct Part {
+    rows: Vec<Vec<Operand>>,
+    bounds: Vec<(u32, u64)>,
+}
+
 /// The outcome of an elimination: planned pairs, and rows over them.
 struct Plan {
     graph: Graph,
     rows: Vec<Vec<Operand>>,
-    max_depth: Vec<u32>,
 }
 
-/// Runs the elimination over all columns, or over blocks of columns one after the other where rows are long.
-fn eliminate(mut graph: Graph, rows: Vec<Vec<Operand>>, max_depth: Vec<u32>, weights: Weights) -> Plan {
+fn split(rows: Vec<Vec<Operand>>, max_depth: &[u32], columns: usize) -> Vec<Part> {
     let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
     let blocks = longest.div_ceil(BLOCK_TERMS).max(1);
     if blocks == 1 {
         let bounds = max_depth.iter().map(|&d| (d, 1 << d.min(60))).collect();
-        let mut e = Engine::new(graph, rows, bounds, weights);
-        e.run();
-        return Plan { graph: e.graph, rows: e.rows, max_depth };
+        return vec![Part { rows, bounds }];
     }
-    let columns = graph.nodes.len().max(1);
     let lengths: Vec<usize> = rows.iter().map(Vec::len).collect();
     let mut parts: Vec<Vec<Vec<Operand>>> = vec![vec![Vec::new(); rows.len()]; blocks];
     for (r, row) in rows.into_iter().enumerate() {
         for t in row {
-            parts[t.node.index() * blocks / columns][r].push(t);
+            parts[t.node.index() * blocks / columns.max(1)][r].push(t);
         }
     }
-    let mut all = vec![Vec::new(); max_depth.len()];
-    for part in parts {
+    let parts = parts.into_iter().map(|rows| {
         // A block may use the share of a row's depth that its terms are of the row's.
-        let own = part.iter().zip(&lengths).zip(&max_depth);
+        let own = rows.iter().zip(&lengths).zip(max_depth);
         let bounds = own.map(|((p, &n), &d)| (d, (1u64 << d.min(50)) * p.len() as u64 / n.max(1) as u64)).collect();
-        let mut e = Engine::new(graph, part, bounds, weights);
-        e.run();
-        graph = e.graph;
-        for (row, more) in all.iter_mut().zip(e.rows) {
-            row.extend(more);
+        Part { rows, bounds }
+    });
+    parts.collect()
+}
+
+/// Searches one block.
+fn eliminate(inputs: &Graph, part: Part, weights: Weights) -> Plan {
+    let mut e = Engine::new(inputs.clone(), part.rows, part.bounds, weights);
+    e.run();
+    Plan { graph: e.graph, rows: e.rows }
+}
+
+/// One plan of those of all blocks, which have the same inputs.
+fn merge(inputs: usize, plans: Vec<Plan>) -> Plan {
+    let mut plans = plans.into_iter();
+    let mut all = plans.next().unwrap_or(Plan { graph: Graph::default(), rows: Vec::new() });
+    for p in plans {
+        let by = (all.graph.nodes.len() - inputs) as u32;
+        let moved = |id: NodeId| if id.index() < inputs { id } else { NodeId(id.0 + by) };
+        for n in &p.graph.nodes[inputs..] {
+            all.graph.push_from(&p.graph, n, moved);
+        }
+        for (row, more) in all.rows.iter_mut().zip(p.rows) {
+            row.extend(more.into_iter().map(|t| Operand { node: moved(t.node), ..t }));
         }
     }
-    Plan { graph, rows: all, max_depth }
+    all
 }
 
 impl Job<'_> {
     /// Builds the adders that an elimination planned. A planned node with one reader joins its reader's sum, so sums
     /// of many terms form that group better than pairs do.
-    fn build(&self, plan: &Plan, fixed: &[i64], pass: f32, cost: &CostModel) -> Graph {
+    fn build(&self, plan: &Plan, blocks: &Blocks, pass: f32, cost: &CostModel) -> Graph {
         let from = &plan.graph;
         let mut readers = vec![0u32; from.nodes.len()];
         for t in plan.rows.iter().flatten() {
@@ -234,8 +265,8 @@ impl Job<'_> {
         for (r, row) in plan.rows.iter().enumerate() {
             let (terms, offset) = flatten(row, &made);
             let goal = Goal {
-                max_depth: plan.max_depth[r],
-                constant: fixed[r] + offset,
+                max_depth: blocks.max_depth[r],
+                constant: blocks.fixed[r] + offset,
                 exact: self.bias.map(|_| self.output_spec(r).range),
                 pass,
                 carry_bits: cost.carry_bits,
@@ -278,53 +309,91 @@ fn variants(job: &Job, options: &Options) -> Vec<Variant> {
     plain.chain(grouped.take(more)).collect()
 }
 
-impl Job<'_> {
-    /// The graph of a run and its price.
-    fn run(&self, v: Variant, cost: &CostModel) -> (f64, Graph) {
-        if v.group == 0 {
-            return self.solve(v.weights, cost);
-        }
-        let grouped = group::group(self, v.group);
-        let inner = Job { rows: &grouped.rows, inputs: &grouped.inputs, ..*self };
-        let graph = grouped.join(self, &inner.solve(v.weights, cost).1);
-        (graph_luts(&graph, cost), graph)
+/// A run that has begun: blocks that wait, and the plans of those that were searched.
+struct Open {
+    grouped: Option<Grouped>,
+    blocks: Blocks,
+    state: Mutex<State>,
+}
+
+/// By block: what waits, and what was found.
+struct State {
+    parts: Vec<Option<Part>>,
+    plans: Vec<Option<Plan>>,
+}
+
+impl Open {
+    fn new(job: &Job, v: Variant) -> Self {
+        let grouped = (v.group > 0).then(|| group::group(job, v.group));
+        let inner = grouped.as_ref().map_or(*job, |g| g.inner(job));
+        let mut blocks = inner.blocks();
+        let parts: Vec<Option<Part>> = std::mem::take(&mut blocks.parts).into_iter().map(Some).collect();
+        let plans = parts.iter().map(|_| None).collect();
+        Self { grouped, blocks, state: Mutex::new(State { parts, plans }) }
     }
+
+    /// Searches a block. After the last of them, the run's graph and its price.
+    fn search(&self, block: usize, job: &Job, v: Variant, cost: &CostModel) -> Option<(f64, Graph)> {
+        let state = || self.state.lock().unwrap_or_else(|e| e.into_inner());
+        let part = state().parts[block].take()?;
+        let plan = eliminate(&self.blocks.graph, part, v.weights);
+        let plans = {
+            let mut s = state();
+            s.plans[block] = Some(plan);
+            if s.plans.iter().any(Option::is_none) {
+                return None;
+            }
+            std::mem::take(&mut s.plans)
+        };
+        let plan = merge(self.blocks.graph.nodes.len(), plans.into_iter().flatten().collect());
+        let graph = match &self.grouped {
+            None => job.build(&plan, &self.blocks, v.weights.pass, cost),
+            Some(g) => g.join(job, &g.inner(job).build(&plan, &self.blocks, v.weights.pass, cost)),
+        };
+        Some((graph_luts(&graph, cost), graph))
+    }
+}
+
+/// What the threads do, by run.
+enum Task {
+    Begin(usize),
+    Search(usize, usize, Arc<Open>),
 }
 
 /// Solves several matrices, each with `tries` runs, on all threads; the cheapest graph of each.
 pub(crate) fn solve_all(jobs: &[Job], options: &Options) -> Vec<Graph> {
-    let mut work = Vec::new();
+    let mut runs = Vec::new();
     for (j, job) in jobs.iter().enumerate() {
-        work.extend(variants(job, options).into_iter().map(|v| (j, v)));
+        runs.extend(variants(job, options).into_iter().map(|v| (j, v)));
     }
     let best: Vec<Mutex<Option<(f64, usize, Graph)>>> = jobs.iter().map(|_| Mutex::new(None)).collect();
-    let next = AtomicUsize::new(0);
-    let run = || {
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(&(j, v)) = work.get(i) else { break };
-            let (cost, graph) = jobs[j].run(v, &options.cost);
+    let step = |task| {
+        let (i, block, open) = match task {
+            Task::Begin(i) => {
+                let (j, v) = runs[i];
+                let open = Arc::new(Open::new(&jobs[j], v));
+                let blocks = open.state.lock().map_or(0, |s| s.parts.len());
+                return (0..blocks).map(|b| Task::Search(i, b, open.clone())).collect();
+            }
+            Task::Search(i, block, open) => (i, block, open),
+        };
+        let (j, v) = runs[i];
+        if let Some((cost, graph)) = open.search(block, &jobs[j], v, &options.cost) {
             let mut slot = best[j].lock().unwrap_or_else(|e| e.into_inner());
             // Ties go to the earlier variant, so the result does not depend on the threads.
             if slot.as_ref().is_none_or(|(c, k, _)| (cost, i) < (*c, *k)) {
                 *slot = Some((cost, i, graph));
             }
         }
+        Vec::new()
     };
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(1, |n| n.get()),
         n => n,
-    }
-    .min(work.len());
-    if threads <= 1 {
-        run();
-    } else {
-        std::thread::scope(|s| {
-            for _ in 0..threads {
-                s.spawn(run);
-            }
-        });
-    }
+    };
+    let blocks = |job: &Job| job.rows.0.iter().map(Vec::len).max().unwrap_or(0).div_ceil(BLOCK_TERMS / 4).max(1);
+    let most: usize = runs.iter().map(|r| blocks(&jobs[r.0])).sum();
+    work::run(threads.min(most), (0..runs.len()).map(Task::Begin).collect(), step);
     best.into_iter()
         .map(|m| m.into_inner().unwrap_or_else(|e| e.into_inner()).map(|b| b.2).unwrap_or_default())
         .collect()

@@ -52,27 +52,38 @@ fn choose_group(g: &Graph, terms: &[Operand], used: u64, cap: u64, goal: &Goal) 
         return None;
     }
     let mut best: Option<(f32, Operand, Vec<Operand>)> = None;
-    let extent = |t: &Operand| {
-        let f = g.field(*t);
-        (f.low, f.high)
-    };
     let depth = |t: &Operand| g.node(t.node).depth;
-    let mut seeds: Vec<&Operand> = terms.iter().collect();
-    seeds.sort_by_key(|t| (depth(t), extent(t)));
-    for seed in seeds.iter().take(8) {
-        let (low, high) = extent(seed);
-        let mut near: Vec<&Operand> = terms.iter().filter(|t| !std::ptr::eq(*t, *seed)).collect();
-        near.sort_by_key(|t| {
-            let (l, h) = extent(t);
-            let apart = l.abs_diff(low) + h.abs_diff(high);
-            (depth(t).max(depth(seed)), apart, t.node, t.shift, t.neg)
+    // Depth, lowest position and the one above the highest of each term.
+    let known: Vec<(u32, u32, u32)> = terms
+        .iter()
+        .map(|t| {
+            let f = g.field(*t);
+            (depth(t), f.low, f.high)
+        })
+        .collect();
+    let mut seeds: Vec<usize> = (0..terms.len()).collect();
+    seeds.sort_by_key(|&i| known[i]);
+    for &seed in seeds.iter().take(8) {
+        let (at, low, high) = known[seed];
+        // The nearest terms, ties in an order of their own.
+        let others = (0..terms.len()).filter(|&i| i != seed).map(|i| {
+            let ((d, l, h), t) = (known[i], &terms[i]);
+            (d.max(at), l.abs_diff(low) + h.abs_diff(high), t.node, t.shift, t.neg)
         });
+        let mut near: Vec<_> = others.collect();
+        if near.len() > 5 {
+            near.select_nth_unstable(4);
+            near.truncate(5);
+        }
+        near.sort_unstable();
+        let near: Vec<Operand> =
+            near.into_iter().map(|(_, _, node, shift, neg)| Operand { node, shift, neg }).collect();
         for size in [6usize, 4] {
             if terms.len() < size || size == 4 && terms.len() == 5 {
                 continue;
             }
-            let mut members: Vec<Operand> = vec![**seed];
-            members.extend(near.iter().take(size - 1).map(|t| **t));
+            let mut members: Vec<Operand> = vec![terms[seed]];
+            members.extend(near.iter().take(size - 1));
             let d = members.iter().map(depth).max().unwrap_or(0) + if size == 6 { 3 } else { 2 };
             let freed: u64 = members.iter().map(|t| 1u64 << depth(t).min(58)).sum();
             if used - freed + (1 << d.min(58)) > cap {

@@ -5,7 +5,7 @@ use crate::{fit, flow, hls, report, store, unroll};
 use clap::{Args, ValueEnum};
 use netfold_codegen::hls::Vectors;
 use netfold_codegen::{Files, project, write_atomically};
-use netfold_frontend::config::{Backend as Asked, Config, Multipliers, Weights};
+use netfold_frontend::config::{Backend as Asked, Config, Multipliers, Style, Weights};
 use netfold_ir::diag::Diags;
 use netfold_ir::hw::{Design, Memory, Multiplier};
 use netfold_ir::int::golden::Golden;
@@ -110,7 +110,7 @@ impl Gen {
 /// The configuration with everything decided: board, clock and the folding of every layer. With it the same design comes out.
 fn resolved(job: &flow::Job, design: &Design, folding: &Folding) -> Config {
     let mut config = job.config.clone();
-    unroll::decided(design, &mut config, &job.styles);
+    unroll::decided(design, folding, &mut config, &job.styles);
     config.board = Some(job.board.name.clone());
     config.clock_mhz = Some(job.clock_mhz);
     config.target = netfold_frontend::config::Target {
@@ -142,14 +142,27 @@ fn resolved(job: &flow::Job, design: &Design, folding: &Folding) -> Config {
                     Multiplier::PackedSum => Multipliers::PackedSum,
                 }),
                 style: job.config.folding(&layer).and_then(|f| f.style),
+                interval: job.config.folding(&layer).and_then(|f| f.interval),
             };
             (layer, entry)
         })
         .collect();
     config.folding.dedup_by(|b, a| a.0 == b.0);
+    for (layer, interval) in unroll::programs(job, folding) {
+        let entry = netfold_frontend::config::Folding {
+            style: Some(Style::Unrolled),
+            interval: Some(u64::from(interval)),
+            ..Default::default()
+        };
+        config.folding.push((layer, entry));
+    }
     for (name, asked) in job.config.folding.iter().filter(|(_, f)| f.style.is_some()) {
         if config.folding(name).is_none() {
-            let entry = netfold_frontend::config::Folding { style: asked.style, ..Default::default() };
+            let entry = netfold_frontend::config::Folding {
+                style: asked.style,
+                interval: asked.interval,
+                ..Default::default()
+            };
             config.folding.push((name.clone(), entry));
         }
     }

@@ -114,6 +114,8 @@ pub struct Folding {
     pub pixels: Option<u64>,
     /// Style of this layer.
     pub style: Option<Style>,
+    /// Cycles a beat of this layer's program, where it is unrolled: 1 to [`MOST_INTERVAL`].
+    pub interval: Option<u64>,
     /// Where the weights live.
     pub weights: Option<Weights>,
     /// What multiplies.
@@ -225,7 +227,7 @@ pub const MOST_INTERVAL: u64 = 32;
 pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization"];
 /// Keys of a layer in `folding`.
 pub(crate) const FOLDING_KEYS: &[&str] =
-    &["pe", "simd", "early", "pixels", "parallel", "style", "weights", "multipliers"];
+    &["pe", "simd", "early", "pixels", "parallel", "style", "interval", "weights", "multipliers"];
 /// Keys of `unrolled`.
 pub(crate) const UNROLLED_KEYS: &[&str] = &["beat", "registers", "interval"];
 /// Keys of `calibration`.
@@ -271,6 +273,7 @@ pub(crate) fn folding(report: &mut Report<'_>, item: &Item<'_>) -> Vec<(String, 
                 "early" => folding.early = report.integer(&entry, 0..=MOST),
                 "pixels" | "parallel" => folding.pixels = report.integer(&entry, 1..=MOST),
                 "style" => folding.style = report.choice(&entry, &Style::ALL),
+                "interval" => folding.interval = report.integer(&entry, 1..=MOST_INTERVAL),
                 "weights" => folding.weights = report.choice(&entry, &Weights::ALL),
                 "multipliers" => folding.multipliers = report.choice(&entry, &Multipliers::ALL),
                 _ => report.unknown(&entry, FOLDING_KEYS),

@@ -107,6 +107,7 @@ fn folding(folding: &Folding) -> Map {
     map.put("early", folding.early);
     map.put("pixels", folding.pixels);
     map.put("style", folding.style.map(|s| s.as_str()));
+    map.put("interval", folding.interval);
     map.put("weights", folding.weights.map(|w| w.as_str()));
     map.put("multipliers", folding.multipliers.map(|m| m.as_str()));
     map

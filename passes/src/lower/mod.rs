@@ -53,7 +53,7 @@ pub fn run(net: &IntNetwork, realizations: &Realizations, folding: &Folding) -> 
     run_with(net, realizations, folding, &[])
 }
 
-/// As [`run`], with the operators of `unrolled` as programs.
+/// As [`run`], with the operators of `unrolled` as programs beside those of the folding.
 pub fn run_with(
     net: &IntNetwork,
     realizations: &Realizations,
@@ -70,13 +70,14 @@ pub(crate) fn with_units(
     folding: &Folding,
     unrolled: &[Unrolled],
 ) -> Result<(Design, Vec<(NodeId, ModuleId)>), Diag> {
+    let unrolled: Vec<&Unrolled> = folding.programs.0.iter().map(AsRef::as_ref).chain(unrolled).collect();
     let mut b = Builder::new(net, folding);
-    b.readers = program::readers(net, unrolled);
-    for item in program::order(net, unrolled)? {
+    b.readers = program::readers(net, &unrolled);
+    for item in program::order(net, &unrolled)? {
         let id = match item {
             Item::Node(id) => id,
             Item::Program(r) => {
-                program::program(&mut b, &unrolled[r])?;
+                program::program(&mut b, unrolled[r])?;
                 continue;
             }
         };
@@ -151,6 +152,28 @@ pub(crate) fn fragment(
     let lanes_out = out.lanes;
     b.publish(id, out);
     Ok(Fragment { design: b.finish(), inputs: lanes.len(), lanes: lanes_out })
+}
+
+/// As [`fragment`], of a program of a chain of operators whose input arrives with `lanes` elements a beat.
+pub(crate) fn program_fragment(
+    net: &IntNetwork,
+    folding: &Folding,
+    unrolled: &Unrolled,
+    lanes: usize,
+) -> Result<Fragment, Diag> {
+    let (Some(first), Some(&last)) = (unrolled.nodes().first(), unrolled.nodes().last()) else {
+        return Err(Diag::internal("program", "a program of no operators"));
+    };
+    let mut b = Builder::new(net, folding);
+    b.alone = true;
+    for input in net.graph.inputs(*first) {
+        let tap = b.stand_in(input, lanes);
+        b.readers.insert(input, 1);
+        b.publish(input, tap);
+    }
+    program::program(&mut b, unrolled)?;
+    let lanes = net.graph.node(last).elements() / unrolled.program.beats;
+    Ok(Fragment { design: b.finish(), inputs: 1, lanes })
 }
 
 /// A stream of `lanes` elements a beat as lowering makes it, to be priced.

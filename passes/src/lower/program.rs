@@ -10,7 +10,7 @@ use netfold_ir::int::{IntNetwork, IntOp};
 use std::collections::{HashMap, HashSet};
 
 /// What reads every node's result: streams out of it.
-pub(super) fn readers(net: &IntNetwork, unrolled: &[Unrolled]) -> HashMap<NodeId, usize> {
+pub(super) fn readers(net: &IntNetwork, unrolled: &[&Unrolled]) -> HashMap<NodeId, usize> {
     let mut count: HashMap<NodeId, usize> = HashMap::new();
     for id in net.graph.ids() {
         let outside = |c: &NodeId| !unrolled.iter().any(|u| u.region.nodes.contains(c));
@@ -44,7 +44,7 @@ pub(super) enum Item {
 }
 
 /// All operators and programs so that producers come before consumers.
-pub(super) fn order(net: &IntNetwork, unrolled: &[Unrolled]) -> Result<Vec<Item>, Diag> {
+pub(super) fn order(net: &IntNetwork, unrolled: &[&Unrolled]) -> Result<Vec<Item>, Diag> {
     let nodes = net.graph.topological()?;
     let mut owner: HashMap<NodeId, usize> = HashMap::new();
     for (r, u) in unrolled.iter().enumerate() {

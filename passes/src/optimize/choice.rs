@@ -24,13 +24,18 @@ pub(super) enum Choice {
     Compute(Compute),
     /// Elements a beat of an input.
     Lanes(usize),
+    /// The program of that number begins here.
+    Program(u32),
+    /// Part of the program that the operator's input is in.
+    Inside,
 }
 
 impl Choice {
     /// Writes the decision into a folding.
     pub fn apply(self, folding: &mut Folding, id: NodeId) {
         match self {
-            Choice::Follow => {}
+            // Programs are not decided operator by operator.
+            Choice::Follow | Choice::Program(_) | Choice::Inside => {}
             Choice::Compute(c) => {
                 folding.layers.insert(id, c);
             }
@@ -67,7 +72,7 @@ pub(super) struct Candidate {
 }
 
 impl Candidate {
-    fn free(choice: Choice) -> Candidate {
+    pub fn free(choice: Choice) -> Candidate {
         Candidate { choice, used: Resources::default(), tail: 0, cycles: 0 }
     }
 }

@@ -4,6 +4,7 @@ use super::choice::Offer;
 use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, design_cost, weights_of};
 use super::order;
 use super::plan::{Answer, Context, Plan, Shortage, plan};
+use super::programs::Programs;
 use super::{Objective, Refused, Request, Solution};
 use crate::fold::{self, Budget, divisors};
 use crate::pipeline::Prepared;
@@ -67,14 +68,21 @@ pub(super) fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: 
 
 /// See [`super::attempt`].
 pub(super) fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
+    solver(prepared, request).attempt(interval)
+}
+
+/// See [`super::attempt_with`].
+pub(super) fn attempt_with(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    programs: Programs<'_>,
+) -> Result<Option<Solution>, Diag> {
     let mut solver = solver(prepared, request);
-    match solver.built(interval, None)? {
-        Ok(b) => {
-            let gap = gap(b.plan.area, b.bound);
-            let b = solver.quicker(b)?;
-            solver.finish(b, gap).map(Some)
-        }
-        Err(_) => Ok(None),
+    solver.ctx.programs = programs;
+    match request.objective {
+        Objective::Interval(cycles) => solver.attempt(cycles.max(1)),
+        Objective::Latency(cycles) => Ok(solver.latency_found(cycles.max(1))?.ok()),
+        Objective::Fastest | Objective::LowestLatency => Ok(None),
     }
 }
 
@@ -128,11 +136,30 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
     let device = &request.device;
     let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
     let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
-    let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer, memo: Default::default() };
+    let ctx = Context {
+        prepared,
+        model: request.model,
+        prices,
+        pins: request.pins,
+        offer,
+        memo: Default::default(),
+        programs: Programs::default(),
+    };
     Solver { prepared, request, ctx, labels: 0, undecided: None, excluded: None }
 }
 
 impl Solver<'_> {
+    fn attempt(&mut self, interval: u64) -> Result<Option<Solution>, Diag> {
+        match self.built(interval, None)? {
+            Ok(b) => {
+                let gap = gap(b.plan.area, b.bound);
+                let b = self.quicker(b)?;
+                self.finish(b, gap).map(Some)
+            }
+            Err(_) => Ok(None),
+        }
+    }
+
     pub(super) fn plan(
         &mut self,
         interval: u64,

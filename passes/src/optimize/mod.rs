@@ -17,6 +17,7 @@ mod latency;
 mod objective_tests;
 mod order;
 mod plan;
+mod programs;
 mod search;
 mod shortage;
 mod space;
@@ -32,9 +33,11 @@ pub use cost::{
 
 use crate::fold::{Folding, Pin};
 use crate::pipeline::Prepared;
+use crate::unroll::Unrolled;
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::hw::{Design, timing::Timing};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// What a folding is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,6 +122,21 @@ impl From<Refused> for Diag {
 /// and the nearest request that can be met.
 pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Diag> {
     goal::solve(prepared, request).map_err(Diag::from)
+}
+
+/// The least area for the request's rate or latency where the programs are among the choices of their operators, or with `only` the only ones;
+/// `None` when none was found. [`Folding::programs`] of the solution are those that were chosen. Each must be of a chain of operators
+/// ([`Unrolled::is_chain`]), and none may have part of another one's operators only.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn attempt_with(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    programs: &[Arc<Unrolled>],
+    only: bool,
+) -> Result<Option<Solution>, Diag> {
+    goal::attempt_with(prepared, request, programs::Programs { list: programs, only })
 }
 
 /// As [`solve`], with the nearest request apart.

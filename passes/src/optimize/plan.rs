@@ -3,6 +3,7 @@
 use super::bounds::Problem;
 use super::choice::{Candidate, Choice, Offer, all};
 use super::cost::{CostModel, Prices, RESOURCES, Resources};
+use super::programs::{self, Programs};
 use super::search::{self, Outcome};
 use super::space::{Blocked, Layered, Memo, Pricer};
 use crate::fold::{Folding, Pin};
@@ -26,6 +27,7 @@ pub(super) struct Context<'a> {
     pub pins: &'a HashMap<String, Pin>,
     pub offer: Offer,
     pub memo: RefCell<Memo>,
+    pub programs: Programs<'a>,
 }
 
 /// A folding with its price.
@@ -72,9 +74,11 @@ pub(super) fn plan(
     let prepared = ctx.prepared;
     let (net, timed) = (&prepared.int, deadline.is_some());
     let mut pricer = Pricer::new(net, &prepared.realizations, ctx.model, ctx.prices, &ctx.memo, (interval, timed));
+    pricer.programs = ctx.programs;
     // Nothing within the limits has more area than all of them together.
     let ceiling = ceiling.min(ctx.prices.area(limits).saturating_add(1));
-    let candidates = all(&mut pricer, ctx.pins, ctx.offer)?;
+    let mut candidates = all(&mut pricer, ctx.pins, ctx.offer)?;
+    programs::offer(&pricer, &mut candidates);
     if let Some((id, _)) = candidates.iter().filter(|(_, c)| c.is_empty()).min_by_key(|(id, _)| **id) {
         return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0 });
     }
@@ -137,6 +141,13 @@ fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>, ti
     let mut folding = Folding::undecided(pricer.net, pricer.interval());
     let single: HashMap<NodeId, Vec<Choice>> = choices.iter().map(|(id, c)| (*id, vec![*c])).collect();
     choices.iter().for_each(|(id, c)| c.apply(&mut folding, *id));
+    folding.programs = choices
+        .iter()
+        .filter_map(|(_, c)| match c {
+            Choice::Program(p) => Some(pricer.programs.list[*p as usize].clone()),
+            _ => None,
+        })
+        .collect();
     let graph = match Layered::build(pricer, &single, MOST_ARCS) {
         Ok(g) => g,
         Err(Blocked::Error(d)) => return Err(d),
@@ -195,7 +206,7 @@ fn likely(all: &[Candidate], prices: &Prices, timed: bool) -> Vec<Choice> {
             let fewer = k.used.within(&c.used);
             fewer && (!timed || (k.tail <= c.tail && k.cycles <= c.cycles))
         });
-        if !beaten || matches!(c.choice, Choice::Lanes(_)) {
+        if !beaten || matches!(c.choice, Choice::Lanes(_) | Choice::Inside) {
             kept.push(c);
         }
     }

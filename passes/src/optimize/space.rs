@@ -6,6 +6,7 @@
 
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
+use super::programs::{self, Programs};
 use super::time::{Lag, NodeTime};
 use crate::fold::{Compute, Folding};
 use crate::lower::{self, Realizations};
@@ -56,6 +57,8 @@ pub(super) struct Pricer<'a> {
     pub prices: Prices,
     /// Whether times are wanted.
     pub timed: bool,
+    /// Programs that [`Choice::Program`] numbers.
+    pub programs: Programs<'a>,
     folding: Folding,
     memo: &'a RefCell<Memo>,
     known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
@@ -74,7 +77,19 @@ impl<'a> Pricer<'a> {
         (interval, timed): (u64, bool),
     ) -> Pricer<'a> {
         let folding = Folding::undecided(net, interval);
-        Pricer { net, realizations, model, prices, timed, folding, memo, known: HashMap::new(), all: Vec::new() }
+        let programs = Programs::default();
+        Pricer {
+            net,
+            realizations,
+            model,
+            prices,
+            timed,
+            programs,
+            folding,
+            memo,
+            known: HashMap::new(),
+            all: Vec::new(),
+        }
     }
 
     /// The cycles in which every module must finish a frame.
@@ -105,11 +120,15 @@ impl<'a> Pricer<'a> {
         memo.units.extend(wanted.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
     }
 
-    /// Prices an operator; `None` when a module would take longer than the interval.
+    /// Prices an operator; `None` when a module would take longer than the interval, or where the choice is not one at these widths.
     pub fn price(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Option<usize>, Diag> {
         let key = (id, choice, lanes.to_vec());
         if let Some(known) = self.known.get(&key) {
             return Ok(*known);
+        }
+        if !programs::matches(choice, lanes) {
+            self.known.insert(key, None);
+            return Ok(None);
         }
         let priced = self.evaluate(id, choice, lanes)?;
         let index = (priced.work <= self.folding.interval).then_some(self.all.len());
@@ -132,10 +151,20 @@ impl<'a> Pricer<'a> {
     }
 
     fn computed(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Priced, Diag> {
-        choice.apply(&mut self.folding, id);
-        let fragment = lower::fragment(self.net, self.realizations, &self.folding, id, lanes);
-        choice.remove(&mut self.folding, id);
-        let fragment = fragment?;
+        let (fragment, id) = match choice {
+            Choice::Inside => return Ok(programs::inside(self, id, lanes[0])),
+            Choice::Program(p) => {
+                let program = &self.programs.list[p as usize];
+                let fragment = lower::program_fragment(self.net, &self.folding, program, lanes[0])?;
+                (fragment, *program.nodes().last().unwrap_or(&id))
+            }
+            Choice::Follow | Choice::Compute(_) | Choice::Lanes(_) => {
+                choice.apply(&mut self.folding, id);
+                let fragment = lower::fragment(self.net, self.realizations, &self.folding, id, lanes);
+                choice.remove(&mut self.folding, id);
+                (fragment?, id)
+            }
+        };
         let design = &fragment.design;
         let mut used = Resources::default();
         let mut work = 0;
@@ -158,7 +187,11 @@ impl<'a> Pricer<'a> {
         }
         let time = if self.timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
         let lags = if self.timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
-        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, time, lags })
+        let lanes = match choice {
+            Choice::Program(p) => self.programs.first_lanes(p, fragment.lanes),
+            _ => fragment.lanes,
+        };
+        Ok(Priced { lanes, used: used.array(), area: self.prices.area(&used), work, time, lags })
     }
 }
 

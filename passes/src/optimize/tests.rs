@@ -84,7 +84,15 @@ fn the_optimum_every_time() {
             .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
             .collect();
         let graph = Layered::build(&mut pricer, &choices, usize::MAX);
-        let ctx = Context { prepared: &prepared, model: &model, prices, pins: &pins, offer, memo: Default::default() };
+        let ctx = Context {
+            prepared: &prepared,
+            model: &model,
+            prices,
+            pins: &pins,
+            offer,
+            memo: Default::default(),
+            programs: Default::default(),
+        };
         let least = match &graph {
             Ok(graph) => {
                 let free = Problem { graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: None };

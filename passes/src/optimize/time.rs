@@ -27,6 +27,11 @@ pub(super) struct NodeTime {
 }
 
 impl NodeTime {
+    /// Of an operator that takes no time.
+    pub fn through() -> NodeTime {
+        NodeTime { inputs: 1, steps: Vec::new() }
+    }
+
     /// Of a lowered operator.
     pub fn of(fragment: &Fragment) -> Result<NodeTime, Diag> {
         let design = &fragment.design;

@@ -7,10 +7,12 @@
 
 mod effort;
 mod elements;
+mod layers;
 mod region;
 mod step;
 
 pub use effort::{MOST_DIGITS, effort};
+pub use layers::{LayerProgram, layers};
 pub use region::Granularity;
 pub(crate) use region::{Region, Source};
 
@@ -21,6 +23,7 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::hw::program::Program;
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_shiftadd::{DelayModel, Options, PipelineOptions};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// How programs are made.
@@ -95,6 +98,26 @@ pub fn run(
     let order = net.graph.topological()?;
     let regions = region::find(net, &prepared.realizations, &order, granularity, wanted);
     regions.into_iter().map(|region| compile(net, &prepared.realizations, region, unrolling)).collect()
+}
+
+/// As [`run`], at an interval of its own for every node that has one; nodes of different intervals are in different programs.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_each(
+    prepared: &Prepared,
+    granularity: Granularity,
+    unrolling: &Unrolling,
+    interval: impl Fn(NodeId) -> Option<u32>,
+) -> Result<Vec<Unrolled>, Diag> {
+    let all: BTreeSet<u32> = prepared.int.graph.ids().into_iter().filter_map(&interval).collect();
+    let mut parts = Vec::new();
+    for n in all {
+        let mut unrolling = *unrolling;
+        unrolling.options.interval = n;
+        parts.extend(run(prepared, granularity, &unrolling, |id| interval(id) == Some(n))?);
+    }
+    Ok(parts)
 }
 
 /// The program of a region.
