@@ -27,22 +27,49 @@ pub fn run(design: &mut Design) -> Result<(), Diag> {
 /// # Errors
 /// None for a verified design.
 pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
-    let (interval, _) = timing::bottleneck(design);
     let simulator = timing::Simulator::new(design);
-    let enough: Vec<usize> = simulator.required_depths(interval)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
-    let enough = if effort > 0 { at_rate(&simulator, interval, enough)? } else { enough };
-    let depths = trim(design, &simulator, interval, enough, effort)?;
+    let enough =
+        simulator.required_depths(timing::bottleneck(design).0)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
+    let depths = if effort > 0 { least(design, &simulator, enough, effort)? } else { enough };
+    set(design, depths);
+    Ok(())
+}
+
+/// As [`run`], from the depths that [`run_with`] gives without effort.
+///
+/// # Errors
+/// None for a verified design.
+pub fn trim(design: &mut Design) -> Result<(), Diag> {
+    let enough = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    let depths = least(design, &timing::Simulator::new(design), enough, EFFORT)?;
+    set(design, depths);
+    Ok(())
+}
+
+/// Sets the depths of all streams.
+fn set(design: &mut Design, depths: Vec<usize>) {
     let places: Vec<(ModuleId, usize)> = design.streams().iter().map(|(from, _, s)| (*from, s.from_port)).collect();
     for ((module, port), depth) in places.into_iter().zip(depths) {
         if let Some(stream) = design.stream_mut(module, port) {
             stream.depth = depth;
         }
     }
-    Ok(())
 }
 
 /// Times that FIFOs are deepened, by twice as many beats each time.
 const DEEPENINGS: u32 = 5;
+
+/// The least depths with which the design runs at its interval, from sufficient ones.
+fn least(
+    design: &Design,
+    simulator: &timing::Simulator<'_>,
+    enough: Vec<usize>,
+    effort: u64,
+) -> Result<Vec<usize>, Diag> {
+    let (interval, _) = timing::bottleneck(design);
+    let enough = at_rate(simulator, interval, enough)?;
+    trimmed(design, simulator, interval, enough, effort)
+}
 
 /// Depths with which the design runs at the interval.
 ///
@@ -65,7 +92,7 @@ fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>)
 }
 
 /// Least depths, one stream after the other, that keep the interval and the first frame's latency of `enough`.
-fn trim(
+fn trimmed(
     design: &Design,
     simulator: &timing::Simulator<'_>,
     interval: u64,

@@ -49,6 +49,8 @@ pub(super) struct Built {
     pub plan: Plan,
     pub design: Design,
     pub used: Resources,
+    /// Whether its FIFOs have depths that suffice, none of them trimmed.
+    pub untrimmed: bool,
     /// Bound of the area of every plan within the limits.
     pub bound: u64,
 }
@@ -96,7 +98,7 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
         Objective::Interval(cycles) => cycles.max(1),
         _ => s.timing.interval_cycles,
     };
-    let built = solver.quicker(Built { plan, design: s.design.clone(), used: s.used, bound: 0 })?;
+    let built = solver.quicker(Built { plan, design: s.design.clone(), used: s.used, untrimmed: false, bound: 0 })?;
     let built = solver.sooner(interval, built)?;
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
@@ -145,18 +147,30 @@ impl Solver<'_> {
         Ok(answer)
     }
 
-    /// Lowers a plan, settles the order of its units (see [`Orders`]) and sizes its FIFOs.
-    pub(super) fn lower(&self, plan: &mut Plan, orders: Orders) -> Result<(Design, Resources), Diag> {
+    /// Lowers a plan, settles the order of its units (see [`Orders`]) and sizes its FIFOs. `bound`: of the area of every plan.
+    pub(super) fn lower(&self, mut plan: Plan, orders: Orders, bound: u64) -> Result<Built, Diag> {
+        let design = self.ordered(&mut plan, orders)?;
+        self.sized(plan, design, bound)
+    }
+
+    /// The design of a plan whose units' order is settled.
+    fn ordered(&self, plan: &mut Plan, orders: Orders) -> Result<Design, Diag> {
         let prepared = self.prepared;
         let (mut design, units) = lower::with_units(&prepared.int, &prepared.realizations, &plan.folding, &[])?;
         self.settle(plan, &mut design, &units, orders)?;
+        Ok(design)
+    }
+
+    /// A design with FIFOs.
+    fn sized(&self, plan: Plan, mut design: Design, bound: u64) -> Result<Built, Diag> {
         fifo::run_with(&mut design, 0)?;
         let mut used = design_cost(&design, self.request.model);
-        if !used.within(&self.request.limits) {
+        let untrimmed = used.within(&self.request.limits);
+        if !untrimmed {
             fifo::run_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
-        Ok((design, used))
+        Ok(Built { plan, design, used, untrimmed, bound })
     }
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
@@ -167,7 +181,7 @@ impl Solver<'_> {
         for _ in 0..REFINEMENTS {
             let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
             let bound = *first_bound.get_or_insert(answer.bound);
-            let mut plan = match answer.plan {
+            let plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
                     let proved = answer.bound == u64::MAX && limits == self.request.limits;
@@ -179,12 +193,13 @@ impl Solver<'_> {
                     return Ok(Err(shortage));
                 }
             };
-            let (design, used) = self.lower(&mut plan, orders)?;
+            let built = self.lower(plan, orders, bound)?;
+            let used = built.used;
             if used.within(&self.request.limits) {
-                return Ok(Ok(Built { plan, design, used, bound }));
+                return Ok(Ok(built));
             }
             // What FIFOs add beyond the model is set aside, in the resources that it overflows.
-            let extra = used.zip(&plan.used, u64::saturating_sub);
+            let extra = used.zip(&built.plan.used, u64::saturating_sub);
             let over = used.zip(&self.request.limits, |u, l| u64::from(u > l));
             let reserve = extra.zip(&over, |e, o| e * o);
             limits = limits.zip(&self.request.limits.zip(&reserve, u64::saturating_sub), u64::min);
@@ -280,19 +295,26 @@ impl Solver<'_> {
     /// the latency.
     pub(super) fn quicker(&self, built: Built) -> Result<Built, Diag> {
         let mut plan = built.plan.clone();
-        let (design, used) = self.lower(&mut plan, Orders::All(self.request.latency_share))?;
-        if plan.folding == built.plan.folding || !used.within(&self.request.limits) {
+        let design = self.ordered(&mut plan, Orders::All(self.request.latency_share))?;
+        if plan.folding == built.plan.folding {
+            return Ok(built);
+        }
+        let other = self.sized(plan, design, built.bound)?;
+        if !other.used.within(&self.request.limits) {
             return Ok(built);
         }
         let latency = |d: &Design| timing::simulate(d).map(|t| (t.interval_cycles, t.latency_cycles));
-        let better = latency(&design)? < latency(&built.design)?;
-        Ok(if better { Built { plan, design, used, ..built } } else { built })
+        Ok(if latency(&other.design)? < latency(&built.design)? { other } else { built })
     }
 
     pub(super) fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
         // Trimming can move a FIFO from block memory into LUTs; then it stays as it was when LUTs are short.
         let mut trimmed = built.design.clone();
-        fifo::run(&mut trimmed)?;
+        if built.untrimmed {
+            fifo::trim(&mut trimmed)?
+        } else {
+            fifo::run(&mut trimmed)?
+        }
         let used = design_cost(&trimmed, self.request.model);
         if used.within(&self.request.limits) {
             (built.design, built.used) = (trimmed, used);

@@ -95,22 +95,22 @@ impl Solver<'_> {
                 if deadline == cycles && attempt == 0 {
                     bound = answer.bound;
                 }
-                let mut plan = match answer.plan {
+                let plan = match answer.plan {
                     Ok(plan) => plan,
                     Err(s) => {
                         reason.get_or_insert(s);
                         break;
                     }
                 };
-                let (design, used) = self.lower(&mut plan, Orders::Early)?;
-                let exact = first_frame(&design)?;
-                if exact <= cycles && meets(&design, cycles)? {
-                    if used.within(&limits) {
-                        best = Some(Built { plan, design, used, bound: 0 });
+                let built = self.lower(plan, Orders::Early, 0)?;
+                let exact = first_frame(&built.design)?;
+                if exact <= cycles && meets(&built.design, cycles)? {
+                    if built.used.within(&limits) {
+                        best = Some(built);
                     }
                     break;
                 }
-                deadline = deadline.min(plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
+                deadline = deadline.min(built.plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
                 if deadline == 0 {
                     break;
                 }
