@@ -6,7 +6,8 @@
 //! trimmed cannot be one less: the interval would grow, the first frame be later, or the design deadlock.
 
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, ModuleId, Stream, timing};
+use netfold_ir::hw::timing::{self, Timing};
+use netfold_ir::hw::{Design, ModuleId, Stream};
 
 /// Depth that every FIFO has at least: with two places a beat can be written while the one before is taken.
 pub const LEAST_DEPTH: usize = 2;
@@ -67,8 +68,8 @@ fn least(
     effort: u64,
 ) -> Result<Vec<usize>, Diag> {
     let (interval, _) = timing::bottleneck(design);
-    let enough = at_rate(simulator, interval, enough)?;
-    trimmed(design, simulator, interval, enough, effort)
+    let (reference, enough) = at_rate(simulator, interval, enough)?;
+    Ok(trimmed(design, simulator, interval.max(reference.interval_cycles), reference.latency_cycles, enough, effort))
 }
 
 /// Depths with which the design runs at the interval.
@@ -76,44 +77,42 @@ fn least(
 /// Inputs that come evenly spread, from which depths were found, are not those of a source that is held back: a window unit that has taken
 /// a beat of the next frame waits for more of them before it gives the last windows of this one. Where that costs cycles a few
 /// beats more everywhere make up for it.
-fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<Vec<usize>, Diag> {
-    let mut best = (simulator.run(&enough, false)?.interval_cycles, enough.clone());
+fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<(Timing, Vec<usize>), Diag> {
+    let mut best = (simulator.run(&enough, false)?, enough.clone());
     for k in 1..=DEEPENINGS {
-        if best.0 <= interval {
+        if best.0.interval_cycles <= interval {
             break;
         }
         let deeper: Vec<usize> = enough.iter().map(|d| d + (1 << k)).collect();
-        let reached = simulator.run(&deeper, false)?.interval_cycles;
-        if reached < best.0 {
+        let reached = simulator.run(&deeper, false)?;
+        if reached.interval_cycles < best.0.interval_cycles {
             best = (reached, deeper);
         }
     }
-    Ok(best.1)
+    Ok(best)
 }
 
-/// Least depths, one stream after the other, that keep the interval and the first frame's latency of `enough`.
+/// Least depths, one stream after the other, that keep the interval `goal` and the first frame's `latency`, which those of `enough` do.
 fn trimmed(
     design: &Design,
     simulator: &timing::Simulator<'_>,
-    interval: u64,
+    goal: u64,
+    latency: u64,
     enough: Vec<usize>,
     effort: u64,
-) -> Result<Vec<usize>, Diag> {
+) -> Vec<usize> {
     // A module's firings that move nothing cost nothing: its beats, and setting up, are what a simulation takes.
     let beats: u64 = design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
     let mut trials = effort / (6 * beats + 20_000);
     if trials < 8 || enough.iter().all(|d| *d == LEAST_DEPTH) {
-        return Ok(enough);
+        return enough;
     }
-    let reference = simulator.run(&enough, false)?;
-    let latency = reference.latency_cycles;
-    let goal = interval.max(reference.interval_cycles);
     let holds = |depths: &[usize]| simulator.meets(depths, goal, latency);
     // All depths as 1/16 parts of what is enough.
     let scaled = |k: usize| -> Vec<usize> { enough.iter().map(|d| (d * k).div_ceil(16).max(LEAST_DEPTH)).collect() };
     let (mut lo, mut hi) = (0, 16);
     if holds(&scaled(0)) {
-        return Ok(scaled(0));
+        return scaled(0);
     }
     while hi - lo > 1 {
         let mid = lo + (hi - lo) / 2;
@@ -146,5 +145,5 @@ fn trimmed(
         }
         depths[i] = hi;
     }
-    Ok(depths)
+    depths
 }

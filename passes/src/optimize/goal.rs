@@ -10,9 +10,10 @@ use crate::pipeline::Prepared;
 use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{Design, Kind, ModuleId, Mvu, timing};
+use netfold_ir::hw::timing::{self, Timing};
+use netfold_ir::hw::{Design, Kind, ModuleId, Mvu};
 use netfold_ir::quant::IntType;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
 /// Times that limits are tightened for FIFOs.
@@ -53,6 +54,19 @@ pub(super) struct Built {
     pub untrimmed: bool,
     /// Bound of the area of every plan within the limits.
     pub bound: u64,
+    /// Its exact cycles, once they are known.
+    timing: OnceCell<Timing>,
+}
+
+impl Built {
+    /// Its exact cycles.
+    pub fn timing(&self) -> Result<&Timing, Diag> {
+        if let Some(timing) = self.timing.get() {
+            return Ok(timing);
+        }
+        let timing = timing::simulate(&self.design)?;
+        Ok(self.timing.get_or_init(|| timing))
+    }
 }
 
 /// See [`super::next_faster`].
@@ -98,7 +112,14 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
         Objective::Interval(cycles) => cycles.max(1),
         _ => s.timing.interval_cycles,
     };
-    let built = solver.quicker(Built { plan, design: s.design.clone(), used: s.used, untrimmed: false, bound: 0 })?;
+    let built = solver.quicker(Built {
+        plan,
+        design: s.design.clone(),
+        used: s.used,
+        untrimmed: false,
+        bound: 0,
+        timing: OnceCell::from(s.timing.clone()),
+    })?;
     let built = solver.sooner(interval, built)?;
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
@@ -170,7 +191,7 @@ impl Solver<'_> {
             fifo::run_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
-        Ok(Built { plan, design, used, untrimmed, bound })
+        Ok(Built { plan, design, used, untrimmed, bound, timing: OnceCell::new() })
     }
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
@@ -303,8 +324,8 @@ impl Solver<'_> {
         if !other.used.within(&self.request.limits) {
             return Ok(built);
         }
-        let latency = |d: &Design| timing::simulate(d).map(|t| (t.interval_cycles, t.latency_cycles));
-        Ok(if latency(&other.design)? < latency(&built.design)? { other } else { built })
+        let cycles = |b: &Built| b.timing().map(|t| (t.interval_cycles, t.latency_cycles));
+        Ok(if cycles(&other)? < cycles(&built)? { other } else { built })
     }
 
     pub(super) fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
@@ -317,9 +338,9 @@ impl Solver<'_> {
         }
         let used = design_cost(&trimmed, self.request.model);
         if used.within(&self.request.limits) {
-            (built.design, built.used) = (trimmed, used);
+            (built.design, built.used, built.timing) = (trimmed, used, OnceCell::new());
         }
-        let timing = timing::simulate(&built.design)?;
+        let timing = built.timing()?.clone();
         Ok(Solution {
             folding: built.plan.folding,
             design: built.design,

@@ -25,8 +25,8 @@ fn first_frame(design: &Design) -> Result<u64, Diag> {
 }
 
 /// Whether the exact latency is at most `cycles`.
-fn meets(design: &Design, cycles: u64) -> Result<bool, Diag> {
-    Ok(first_frame(design)? <= cycles && timing::simulate(design)?.latency_cycles <= cycles)
+fn meets(built: &Built, cycles: u64) -> Result<bool, Diag> {
+    Ok(first_frame(&built.design)? <= cycles && built.timing()?.latency_cycles <= cycles)
 }
 
 impl Solver<'_> {
@@ -104,7 +104,7 @@ impl Solver<'_> {
                 };
                 let built = self.lower(plan, Orders::Early, 0)?;
                 let exact = first_frame(&built.design)?;
-                if exact <= cycles && meets(&built.design, cycles)? {
+                if exact <= cycles && meets(&built, cycles)? {
                     if built.used.within(&limits) {
                         best = Some(built);
                     }
@@ -125,14 +125,14 @@ impl Solver<'_> {
 
     /// A design with an exact latency of at most `cycles`, in another order of work where it takes that.
     fn in_time(&self, built: Built, cycles: u64) -> Result<Option<Built>, Diag> {
-        if meets(&built.design, cycles)? {
+        if meets(&built, cycles)? {
             return Ok(Some(built));
         }
         if timing::least_latency(&built.design)? > cycles {
             return Ok(None);
         }
         let built = self.quicker(built)?;
-        Ok(meets(&built.design, cycles)?.then_some(built))
+        Ok(meets(&built, cycles)?.then_some(built))
     }
 
     /// A design of the same interval with a lower latency, within the limits and the request's share of the device, when a design's
@@ -142,7 +142,7 @@ impl Solver<'_> {
         if self.request.latency_share <= 0.0 {
             return Ok(built);
         }
-        let mut hi = timing::simulate(&built.design)?.latency_cycles;
+        let mut hi = built.timing()?.latency_cycles;
         let mut lo = timing::least_latency(&built.design)?;
         if hi as f64 <= lo as f64 * NEAR {
             return Ok(built);
@@ -156,17 +156,19 @@ impl Solver<'_> {
                 break;
             }
             let found = self.built(interval, Some(deadline))?.ok().filter(|b| b.plan.area <= ceiling);
-            let mut better = false;
-            if let Some(found) = found {
-                let timing = timing::simulate(&found.design)?;
-                better = timing.interval_cycles <= interval && timing.latency_cycles < hi;
-                if better {
+            match found {
+                Some(found) => {
+                    let timing = found.timing()?;
+                    if timing.interval_cycles > interval || timing.latency_cycles >= hi {
+                        // Later deadlines allow what is later by the bound too.
+                        break;
+                    }
                     hi = timing.latency_cycles;
-                    best = Built { bound: best.bound, ..found };
+                    let bound = best.bound;
+                    best = found;
+                    best.bound = bound;
                 }
-            }
-            if !better {
-                lo = deadline;
+                None => lo = deadline,
             }
             deadline = lo + (hi.saturating_sub(lo)) / 2;
         }
@@ -178,7 +180,7 @@ impl Solver<'_> {
         let Some((interval, start)) = self.shortest(1)? else { return Ok(None) };
         let start = self.quicker(start)?;
         let start = self.sooner(interval, start)?;
-        let mut hi = timing::simulate(&start.design)?.latency_cycles;
+        let mut hi = start.timing()?.latency_cycles;
         let mut best = start;
         // The slowest unit fires once a cycle.
         let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
@@ -191,7 +193,7 @@ impl Solver<'_> {
             let (found, bound, _) = self.within(mid, true)?;
             match found {
                 Some(b) => {
-                    hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
+                    hi = b.timing()?.latency_cycles.min(mid);
                     best = b;
                 }
                 None => {

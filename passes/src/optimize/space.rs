@@ -6,7 +6,7 @@
 
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
-use super::time::{Lag, NodeTime};
+use super::time::{Lag, NEVER, NodeTime, Span};
 use crate::fold::{Compute, Folding};
 use crate::lower::{self, Realizations};
 use netfold_ir::diag::Diag;
@@ -30,10 +30,22 @@ pub(super) struct Priced {
     pub area: u64,
     /// Most firings a frame of its modules.
     pub work: u64,
-    /// When its result comes.
-    pub time: NodeTime,
-    /// The same from each of its inputs, by port; empty when times are not wanted.
+    /// When its result comes if its inputs wait for nothing.
+    pub alone: Span,
+    /// Least cycles from each of its inputs to its result, by port; empty when times are not wanted.
     pub lags: Vec<Lag>,
+}
+
+impl Priced {
+    /// When the result comes, given when the inputs come, by port.
+    pub fn after(&self, inputs: impl Iterator<Item = Span>) -> Span {
+        let (mut first, mut last) = self.alone;
+        for (lag, (begin, end)) in self.lags.iter().zip(inputs) {
+            first = first.max(begin + lag.first_first).max(end + lag.last_first);
+            last = last.max(begin + lag.first_last).max(end + lag.last_last);
+        }
+        (first, last)
+    }
 }
 
 /// An operator, its choice, elements a beat of its inputs, elements a beat that the interval needs, and whether times are known: all that
@@ -158,7 +170,8 @@ impl<'a> Pricer<'a> {
         }
         let time = if self.timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
         let lags = if self.timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
-        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, time, lags })
+        let alone = time.after(&vec![(NEVER, NEVER); fragment.inputs]);
+        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, alone, lags })
     }
 }
 
@@ -240,27 +253,54 @@ impl Layered {
             }
             // The width of a tensor that nobody reads any more makes no difference.
             let matters: Vec<bool> = next.iter().map(left).collect();
+            let none = Vec::new();
+            let choices = choices.get(&id).unwrap_or(&none);
             let mut index: HashMap<Vec<usize>, u32> = HashMap::new();
             let mut arcs = Vec::with_capacity(states.len());
             let mut next_states = Vec::new();
+            // Prices of all choices, by the widths of the inputs: those that finish within the interval, with the width of the result.
+            let mut offers: HashMap<Vec<usize>, Vec<(u32, u32, usize)>> = HashMap::new();
             for state in &states {
                 let lanes: Vec<usize> = inputs.iter().map(|i| state[*i]).collect();
-                let mut here = Vec::new();
-                for (c, choice) in choices.get(&id).map_or(&[][..], Vec::as_slice).iter().enumerate() {
-                    let Some(priced) = pricer.price(id, *choice, &lanes).map_err(Blocked::Error)? else { continue };
-                    let mut after: Vec<usize> = kept.iter().map(|i| state[*i]).collect();
-                    if opens {
-                        after.push(pricer.all[priced].lanes);
+                if !offers.contains_key(&lanes) {
+                    let mut offered = Vec::new();
+                    for (c, choice) in choices.iter().enumerate() {
+                        if let Some(priced) = pricer.price(id, *choice, &lanes).map_err(Blocked::Error)? {
+                            offered.push((c as u32, priced as u32, pricer.all[priced].lanes));
+                        }
                     }
-                    after.iter_mut().zip(&matters).filter(|(_, m)| !**m).for_each(|(l, _)| *l = 0);
-                    let fresh = index.len() as u32;
-                    let to = *index.entry(after.clone()).or_insert(fresh);
-                    if to == fresh {
-                        next_states.push(after);
-                    }
-                    here.push(Arc { to, choice: c as u32, priced: priced as u32 });
-                    total += 1;
+                    offers.insert(lanes.clone(), offered);
                 }
+                let offered = &offers[&lanes];
+                let mut after: Vec<usize> = kept.iter().map(|i| state[*i]).collect();
+                if opens {
+                    after.push(0);
+                }
+                after.iter_mut().zip(&matters).filter(|(_, m)| !**m).for_each(|(l, _)| *l = 0);
+                let wide = opens && matters.last() == Some(&true);
+                // States by the width of the result, which is all that the choices differ in.
+                let mut known: Vec<(usize, u32)> = Vec::new();
+                let mut here = Vec::with_capacity(offered.len());
+                for (choice, priced, lanes) in offered {
+                    let result = if wide { *lanes } else { 0 };
+                    let to = match known.iter().find(|(width, _)| *width == result) {
+                        Some((_, to)) => *to,
+                        None => {
+                            if let (true, Some(last)) = (wide, after.last_mut()) {
+                                *last = result;
+                            }
+                            let fresh = index.len() as u32;
+                            let to = *index.entry(after.clone()).or_insert(fresh);
+                            if to == fresh {
+                                next_states.push(after.clone());
+                            }
+                            known.push((result, to));
+                            to
+                        }
+                    };
+                    here.push(Arc { to, choice: *choice, priced: *priced });
+                }
+                total += here.len();
                 arcs.push(here);
             }
             if next_states.is_empty() {

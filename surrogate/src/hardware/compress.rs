@@ -91,10 +91,15 @@ impl Tree {
         while left.len() > 1 {
             let span = if left.len() > 2 { 4 } else { 2 };
             let mut next = Vec::with_capacity(left.len().div_ceil(span));
+            // Groups are often as the one before.
+            let mut before: (&[Operand], f64) = (&[], 0.0);
             for group in left.chunks(span) {
+                if before.0 != group {
+                    before = (group, sum(group));
+                }
                 let live = || group.iter().filter(|o| o.width > 0);
                 let selected = live().any(|o| o.select != Select::Plain);
-                *(if selected { &mut self.select } else { &mut self.adder }) += sum(group);
+                *(if selected { &mut self.select } else { &mut self.adder }) += before.1;
                 let grown = match live().count() {
                     0 | 1 => 0,
                     2 => 1,

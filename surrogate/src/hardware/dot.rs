@@ -13,6 +13,7 @@ use netfold_ir::quant::IntType;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Weights of a matrix beyond which only a share of the lanes is looked at.
 const MOST_WEIGHTS: usize = 4096;
@@ -358,7 +359,7 @@ impl Folded<'_> {
 /// A matrix-vector unit.
 pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if m.is_shift_add() {
-        return shift_add(&m.weights, None, input, output);
+        return constant(&m.weights, None, input, output);
     }
     let (groups, beats) = (m.neuron_fold(), m.synapse_fold());
     let facts = Facts::of(&m.weights);
@@ -445,7 +446,7 @@ fn vector(c: &mut Count, beats: usize, width: usize) {
 /// A depthwise unit.
 pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if v.is_shift_add() {
-        return shift_add(&v.weights, Some(v.multiplicity), input, output);
+        return constant(&v.weights, Some(v.multiplicity), input, output);
     }
     let beats = v.weights.cols / v.simd;
     let folded = Folded {
@@ -471,6 +472,23 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     }
     c.about.taps = v.weights.cols as f64;
     c
+}
+
+/// As [`shift_add`], kept for the last few units of a thread: a search prices one with any number of pixels.
+fn constant(weights: &Arc<Matrix>, multiplicity: Option<usize>, input: IntType, output: IntType) -> Count {
+    const KEPT: usize = 4;
+    type Memo = RefCell<VecDeque<((u64, Option<usize>, IntType, IntType), Count)>>;
+    thread_local!(static MEMO: Memo = RefCell::default());
+    let key = (Facts::of(weights).hash, multiplicity, input, output);
+    let known = MEMO.with_borrow(|m| m.iter().find(|(k, _)| *k == key).map(|(_, c)| *c));
+    known.unwrap_or_else(|| {
+        let count = shift_add(weights, multiplicity, input, output);
+        MEMO.with_borrow_mut(|m| {
+            m.truncate(KEPT - 1);
+            m.push_front((key, count));
+        });
+        count
+    })
 }
 
 /// All weights constant: every column's odd multiples once, then a tree a row.

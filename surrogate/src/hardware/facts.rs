@@ -18,6 +18,9 @@ const KEPT_STARTS: usize = 4;
 /// Start values of all rows.
 type Starts = Rc<Vec<i64>>;
 
+/// Start values by bits of a weight, whether each is one bit for a sign, and the type of the input.
+type KnownStarts = VecDeque<((u32, bool, IntType), Starts)>;
+
 /// Facts of a matrix.
 #[derive(Debug)]
 pub struct Facts {
@@ -29,7 +32,7 @@ pub struct Facts {
     pub bits: u32,
     /// What packed products need.
     pub range: WeightRange,
-    starts: RefCell<VecDeque<((u32, bool, IntType), Starts)>>,
+    starts: RefCell<KnownStarts>,
 }
 
 impl Facts {
