@@ -31,20 +31,20 @@ pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
     let simulator = timing::Simulator::new(design);
     let enough =
         simulator.required_depths(timing::bottleneck(design).0)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
-    let depths = if effort > 0 { least(design, &simulator, enough, effort)? } else { enough };
+    let depths = if effort > 0 { least(design, &simulator, enough, effort)?.1 } else { enough };
     set(design, depths);
     Ok(())
 }
 
-/// As [`run`], from the depths that [`run_with`] gives without effort.
+/// As [`run`], from the depths that [`run_with`] gives without effort. Returns the exact cycles where they are known.
 ///
 /// # Errors
 /// None for a verified design.
-pub fn trim(design: &mut Design) -> Result<(), Diag> {
+pub fn trim(design: &mut Design) -> Result<Option<Timing>, Diag> {
     let enough = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    let depths = least(design, &timing::Simulator::new(design), enough, EFFORT)?;
+    let (timing, depths) = least(design, &timing::Simulator::new(design), enough, EFFORT)?;
     set(design, depths);
-    Ok(())
+    Ok(timing)
 }
 
 /// Sets the depths of all streams.
@@ -60,16 +60,18 @@ fn set(design: &mut Design, depths: Vec<usize>) {
 /// Times that FIFOs are deepened, by twice as many beats each time.
 const DEEPENINGS: u32 = 5;
 
-/// The least depths with which the design runs at its interval, from sufficient ones.
+/// The least depths with which the design runs at its interval, from sufficient ones; its cycles when none was trimmed.
 fn least(
     design: &Design,
     simulator: &timing::Simulator<'_>,
     enough: Vec<usize>,
     effort: u64,
-) -> Result<Vec<usize>, Diag> {
+) -> Result<(Option<Timing>, Vec<usize>), Diag> {
     let (interval, _) = timing::bottleneck(design);
     let (reference, enough) = at_rate(simulator, interval, enough)?;
-    Ok(trimmed(design, simulator, interval.max(reference.interval_cycles), reference.latency_cycles, enough, effort))
+    let goal = interval.max(reference.interval_cycles);
+    let depths = trimmed(design, simulator, goal, reference.latency_cycles, enough.clone(), effort);
+    Ok(((depths == enough).then_some(reference), depths))
 }
 
 /// Depths with which the design runs at the interval.
@@ -78,13 +80,13 @@ fn least(
 /// a beat of the next frame waits for more of them before it gives the last windows of this one. Where that costs cycles a few
 /// beats more everywhere make up for it.
 fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<(Timing, Vec<usize>), Diag> {
-    let mut best = (simulator.run(&enough, false)?, enough.clone());
+    let mut best = (simulator.run(&enough, true)?, enough.clone());
     for k in 1..=DEEPENINGS {
         if best.0.interval_cycles <= interval {
             break;
         }
         let deeper: Vec<usize> = enough.iter().map(|d| d + (1 << k)).collect();
-        let reached = simulator.run(&deeper, false)?;
+        let reached = simulator.run(&deeper, true)?;
         if reached.interval_cycles < best.0.interval_cycles {
             best = (reached, deeper);
         }

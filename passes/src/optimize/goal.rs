@@ -22,11 +22,15 @@ const REFINEMENTS: usize = 4;
 /// Effort of trimming FIFOs while designs are compared; see [`fifo::run_with`].
 const SOME_EFFORT: u64 = 1_000_000;
 
+/// Interval, limits, deadline and ceiling of a plan.
+type Question = (u64, Resources, Option<u64>, u64);
+
 /// A solver of one request.
 pub(super) struct Solver<'a> {
     pub prepared: &'a Prepared,
     pub request: &'a Request<'a>,
     ctx: Context<'a>,
+    answers: HashMap<Question, Answer>,
     labels: usize,
     /// Shortest interval for which neither a folding nor a proof that there is none was found.
     pub undecided: Option<u64>,
@@ -66,6 +70,15 @@ impl Built {
         }
         let timing = timing::simulate(&self.design)?;
         Ok(self.timing.get_or_init(|| timing))
+    }
+
+    /// Whether its exact latency is at most `cycles`.
+    pub fn meets(&self, cycles: u64) -> Result<bool, Diag> {
+        if let Some(timing) = self.timing.get() {
+            return Ok(timing.latency_cycles <= cycles);
+        }
+        let timing = timing::simulate_within(&self.design, cycles)?;
+        Ok(timing.is_some_and(|t| self.timing.get_or_init(|| t).latency_cycles <= cycles))
     }
 }
 
@@ -152,7 +165,7 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
     let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
     let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
     let ctx = Context { prepared, model: request.model, prices, pins: request.pins, offer, memo: Default::default() };
-    Solver { prepared, request, ctx, labels: 0, undecided: None, excluded: None }
+    Solver { prepared, request, ctx, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
 }
 
 impl Solver<'_> {
@@ -163,8 +176,13 @@ impl Solver<'_> {
         deadline: Option<u64>,
         ceiling: u64,
     ) -> Result<Answer, Diag> {
+        let question = (interval, *limits, deadline, ceiling);
+        if let Some(known) = self.answers.get(&question) {
+            return Ok(known.clone());
+        }
         let answer = plan(&self.ctx, interval, limits, deadline, ceiling)?;
         self.labels += answer.labels;
+        self.answers.insert(question, answer.clone());
         Ok(answer)
     }
 
@@ -196,13 +214,23 @@ impl Solver<'_> {
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
     pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
+        self.built_within(interval, deadline, u64::MAX)
+    }
+
+    /// As [`Solver::built`]; [`Shortage::Deadline`] where no order of work gives the foldings found a latency of at most `cycles`.
+    pub(super) fn built_within(
+        &mut self,
+        interval: u64,
+        deadline: Option<u64>,
+        cycles: u64,
+    ) -> Result<Result<Built, Shortage>, Diag> {
         let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
         let mut limits = self.request.limits;
         let mut first_bound = None;
         for _ in 0..REFINEMENTS {
             let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
             let bound = *first_bound.get_or_insert(answer.bound);
-            let plan = match answer.plan {
+            let mut plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
                     let proved = answer.bound == u64::MAX && limits == self.request.limits;
@@ -214,7 +242,14 @@ impl Solver<'_> {
                     return Ok(Err(shortage));
                 }
             };
-            let built = self.lower(plan, orders, bound)?;
+            let design = self.ordered(&mut plan, orders)?;
+            if cycles < u64::MAX {
+                let least = timing::least_latency(&design)?;
+                if least > cycles {
+                    return Ok(Err(Shortage::Deadline(least)));
+                }
+            }
+            let built = self.sized(plan, design, bound)?;
             let used = built.used;
             if used.within(&self.request.limits) {
                 return Ok(Ok(built));
@@ -331,14 +366,16 @@ impl Solver<'_> {
     pub(super) fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
         // Trimming can move a FIFO from block memory into LUTs; then it stays as it was when LUTs are short.
         let mut trimmed = built.design.clone();
-        if built.untrimmed {
+        let cycles = if built.untrimmed {
             fifo::trim(&mut trimmed)?
         } else {
-            fifo::run(&mut trimmed)?
-        }
+            fifo::run(&mut trimmed)?;
+            None
+        };
         let used = design_cost(&trimmed, self.request.model);
         if used.within(&self.request.limits) {
-            (built.design, built.used, built.timing) = (trimmed, used, OnceCell::new());
+            (built.design, built.used) = (trimmed, used);
+            built.timing = cycles.map_or_else(OnceCell::new, OnceCell::from);
         }
         let timing = built.timing()?.clone();
         Ok(Solution {

@@ -24,11 +24,6 @@ fn first_frame(design: &Design) -> Result<u64, Diag> {
     Ok(timing::frame_ends(design, 1)?.first().copied().unwrap_or(0))
 }
 
-/// Whether the exact latency is at most `cycles`.
-fn meets(built: &Built, cycles: u64) -> Result<bool, Diag> {
-    Ok(first_frame(&built.design)? <= cycles && built.timing()?.latency_cycles <= cycles)
-}
-
 impl Solver<'_> {
     /// The least area whose exact latency is at most `cycles`.
     pub(super) fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
@@ -67,7 +62,7 @@ impl Solver<'_> {
         let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
-            match self.built(all[mid], None)? {
+            match self.built_within(all[mid], None, cycles)? {
                 Ok(b) => match self.in_time(b, cycles)? {
                     Some(b) => {
                         if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
@@ -78,6 +73,7 @@ impl Solver<'_> {
                     // Too slow: shorter intervals. What does not fit would need longer ones.
                     None => hi = mid,
                 },
+                Err(Shortage::Deadline(_)) => hi = mid,
                 Err(s) => {
                     reason.get_or_insert(s);
                     lo = mid + 1;
@@ -103,13 +99,13 @@ impl Solver<'_> {
                     }
                 };
                 let built = self.lower(plan, Orders::Early, 0)?;
-                let exact = first_frame(&built.design)?;
-                if exact <= cycles && meets(&built, cycles)? {
+                if built.meets(cycles)? {
                     if built.used.within(&limits) {
                         best = Some(built);
                     }
                     break;
                 }
+                let exact = first_frame(&built.design)?;
                 deadline = deadline.min(built.plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
                 if deadline == 0 {
                     break;
@@ -123,16 +119,13 @@ impl Solver<'_> {
         Ok((best, bound, reason))
     }
 
-    /// A design with an exact latency of at most `cycles`, in another order of work where it takes that.
+    /// A design with an exact latency of at most `cycles`, in another order of work where it takes that, of foldings that may allow it.
     fn in_time(&self, built: Built, cycles: u64) -> Result<Option<Built>, Diag> {
-        if meets(&built, cycles)? {
+        if built.meets(cycles)? {
             return Ok(Some(built));
         }
-        if timing::least_latency(&built.design)? > cycles {
-            return Ok(None);
-        }
         let built = self.quicker(built)?;
-        Ok(meets(&built, cycles)?.then_some(built))
+        Ok(built.meets(cycles)?.then_some(built))
     }
 
     /// A design of the same interval with a lower latency, within the limits and the request's share of the device, when a design's

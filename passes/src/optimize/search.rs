@@ -62,7 +62,7 @@ struct Times {
 }
 
 /// Tensors that are seldom exceeded.
-const FEW: usize = 3;
+const FEW: usize = 2;
 
 impl Times {
     fn push(&mut self, time: Span) {
@@ -107,8 +107,20 @@ struct Search<'a> {
     labels: usize,
 }
 
+/// How far a search goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// For a design to begin with.
+    Quick,
+    /// Until the optimum is proved, within [`EFFORT`].
+    Full,
+}
+
+/// Widths of a quick search.
+const QUICK: usize = 2;
+
 /// Solves a problem. Designs of `ceiling` area or more are of no interest.
-pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
+pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     let bounds = Bounds::of(p);
     let main = p.deadline.and_then(|_| MainPath::of(p.graph, p.priced));
     let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
@@ -133,6 +145,7 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
     let mut s = Search { p, bounds, main, lagrange, exclusion, best, ceiling, labels: 0 };
     let mut bound = 0;
     let (widths, effort) = if p.deadline.is_some() { (&TIMED_WIDTHS[..], TIMED_EFFORT) } else { (&WIDTHS[..], EFFORT) };
+    let widths = if how == Effort::Quick { &widths[..QUICK] } else { widths };
     for &width in widths {
         bound = s.attempt(width);
         if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound >= ceiling || s.labels > effort {

@@ -49,6 +49,17 @@ pub fn simulate(design: &Design) -> Result<Timing, Diag> {
     Simulator::new(design).run(&depths, true)
 }
 
+/// As [`simulate`]; `None` when the first frame takes more than `latency` cycles, which is told from that frame alone.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_within(design: &Design, latency: u64) -> Result<Option<Timing>, Diag> {
+    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    let mode = Mode { depths: Some(&depths), peaks: true, latest: Some(latency), ..Mode::of(FRAMES[0]) };
+    let timing = Simulator::new(design).timing(mode)?;
+    Ok(timing.filter(|t| t.latency_cycles <= latency))
+}
+
 /// A design to be simulated several times: what does not depend on FIFO depths is computed once.
 #[derive(Debug, Clone)]
 pub struct Simulator<'a> {
