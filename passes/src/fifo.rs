@@ -41,8 +41,16 @@ pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
 /// # Errors
 /// None for a verified design.
 pub fn trim(design: &mut Design) -> Result<Option<Timing>, Diag> {
+    trim_with(design, EFFORT)
+}
+
+/// As [`trim`], with an effort in simulated firings.
+///
+/// # Errors
+/// None for a verified design.
+pub fn trim_with(design: &mut Design, effort: u64) -> Result<Option<Timing>, Diag> {
     let enough = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    let (timing, depths) = least(design, &timing::Simulator::new(design), enough, EFFORT)?;
+    let (timing, depths) = least(design, &timing::Simulator::new(design), enough, effort)?;
     set(design, depths);
     Ok(timing)
 }

@@ -206,7 +206,7 @@ impl Solver<'_> {
         let mut used = design_cost(&design, self.request.model);
         let untrimmed = used.within(&self.request.limits);
         if !untrimmed {
-            fifo::run_with(&mut design, SOME_EFFORT)?;
+            fifo::trim_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
         Ok(Built { plan, design, used, untrimmed, bound, timing: OnceCell::new() })

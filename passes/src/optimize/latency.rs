@@ -178,21 +178,26 @@ impl Solver<'_> {
         // The slowest unit fires once a cycle.
         let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
         let mut lo = proved - 1;
+        let mut failed = 0;
         for _ in 0..PROBES {
-            if hi <= lo + (hi / 50).max(1) {
+            if failed > 1 || hi <= lo + (hi / 50).max(1) {
                 break;
             }
-            let mid = lo + (hi - lo) / 2;
+            // After one that was not found, near what is known: where there is none either, none is found in between.
+            let mid = hi - if failed > 0 { (hi - lo) / 4 } else { (hi - lo) / 2 };
             let (found, bound, _) = self.within(mid, true)?;
             match found {
                 Some(b) => {
                     hi = b.timing()?.latency_cycles.min(mid);
                     best = b;
+                    failed = 0;
                 }
                 None => {
                     lo = mid;
+                    failed += 1;
                     if bound == u64::MAX {
                         proved = proved.max(mid + 1);
+                        failed = 0;
                     }
                 }
             }

@@ -17,6 +17,7 @@ use netfold_ir::quant::IntType;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc as Shared;
 
 /// An operator with one choice, at given widths.
@@ -52,11 +53,44 @@ impl Priced {
 /// a price depends on.
 type Setting = (NodeId, Choice, Vec<usize>, usize, bool);
 
+/// Hashes of keys that no user chooses.
+type Quick = BuildHasherDefault<Mixed>;
+
+/// A number at a time, multiplied and turned.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u64(u64::from(*b)));
+    }
+
+    fn write_u8(&mut self, v: u8) {
+        self.write_u64(u64::from(v));
+    }
+
+    fn write_u32(&mut self, v: u32) {
+        self.write_u64(u64::from(v));
+    }
+
+    fn write_u64(&mut self, v: u64) {
+        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_usize(&mut self, v: usize) {
+        self.write_u64(v as u64);
+    }
+}
+
 /// Prices that hold for all intervals and requests of a network and a model, each computed once.
 #[derive(Default)]
 pub(super) struct Memo {
-    operators: HashMap<Setting, Shared<Priced>>,
-    units: HashMap<(NodeId, Compute), Resources>,
+    operators: HashMap<Setting, Shared<Priced>, Quick>,
+    units: HashMap<(NodeId, Compute), Resources, Quick>,
     stats: HashMap<(NodeId, usize), WeightStats>,
 }
 
@@ -70,7 +104,7 @@ pub(super) struct Pricer<'a> {
     pub timed: bool,
     folding: Folding,
     memo: &'a RefCell<Memo>,
-    known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
+    known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>, Quick>,
     /// Priced operators, by the number that arcs hold.
     pub all: Vec<Shared<Priced>>,
 }
@@ -86,7 +120,7 @@ impl<'a> Pricer<'a> {
         (interval, timed): (u64, bool),
     ) -> Pricer<'a> {
         let folding = Folding::undecided(net, interval);
-        Pricer { net, realizations, model, prices, timed, folding, memo, known: HashMap::new(), all: Vec::new() }
+        Pricer { net, realizations, model, prices, timed, folding, memo, known: HashMap::default(), all: Vec::new() }
     }
 
     /// The cycles in which every module must finish a frame.
@@ -132,47 +166,85 @@ impl<'a> Pricer<'a> {
         Ok(index)
     }
 
+    /// Computes the prices of an operator that are not known yet, on all cores.
+    fn prefetch(&mut self, id: NodeId, choices: &[Choice], lanes: &[usize]) -> Result<(), Diag> {
+        let needed = self.folding.needed(id);
+        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.timed);
+        let mut memo = self.memo.borrow_mut();
+        let missing: Vec<Choice> =
+            choices.iter().filter(|c| !memo.operators.contains_key(&key(**c))).copied().collect();
+        if missing.len() < MANY {
+            return Ok(());
+        }
+        let stats = &memo.stats;
+        let known = |rows: usize| stats.get(&(id, rows)).copied();
+        let (net, realizations, model, prices, timed) =
+            (self.net, self.realizations, self.model, self.prices, self.timed);
+        let one = |folding: &mut Folding, choice: &Choice| {
+            let weights = |m: &Matrix| known(m.rows).unwrap_or_else(|| WeightStats::of(m));
+            computed(net, realizations, folding, (id, *choice, lanes), (model, prices, timed), weights)
+        };
+        let priced: Result<Vec<Priced>, Diag> =
+            missing.par_iter().with_min_len(MANY / 4).map_init(|| self.folding.clone(), one).collect();
+        let keys: Vec<Setting> = missing.into_iter().map(key).collect();
+        memo.operators.extend(keys.into_iter().zip(priced?.into_iter().map(Shared::new)));
+        Ok(())
+    }
+
     /// Prices an operator, however long it takes.
     pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
         let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.timed);
         if let Some(known) = self.memo.borrow().operators.get(&key) {
             return Ok(known.clone());
         }
-        let priced = Shared::new(self.computed(id, choice, lanes)?);
+        let (net, realizations, memo) = (self.net, self.realizations, self.memo);
+        let stats = |m: &Matrix| *memo.borrow_mut().stats.entry((id, m.rows)).or_insert_with(|| WeightStats::of(m));
+        let by = (self.model, self.prices, self.timed);
+        let priced = Shared::new(computed(net, realizations, &mut self.folding, (id, choice, lanes), by, stats)?);
         self.memo.borrow_mut().operators.insert(key, priced.clone());
         Ok(priced)
     }
+}
 
-    fn computed(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Priced, Diag> {
-        choice.apply(&mut self.folding, id);
-        let fragment = lower::fragment(self.net, self.realizations, &self.folding, id, lanes);
-        choice.remove(&mut self.folding, id);
-        let fragment = fragment?;
-        let design = &fragment.design;
-        let mut used = Resources::default();
-        let mut work = 0;
-        let result = self.net.graph.node(id).ty();
-        for module in design.modules().into_iter().skip(fragment.inputs) {
-            let kind = &design.module(module).kind;
-            let inputs: Vec<IntType> = design.inputs_of(module).iter().map(|(_, s)| s.ty).collect();
-            let mut outputs: Vec<IntType> = design.outputs_of(module).iter().map(|(_, s)| s.ty).collect();
-            outputs.resize(kind.output_lanes().len(), result);
-            let weights = weights_of(kind).map(|w| self.stats(id, w));
-            used = used + self.model.module(&ModuleSpec { kind, inputs: &inputs, outputs: &outputs, weights });
-            work = work.max(kind.firings() as u64);
-        }
-        used = design.streams().iter().map(|(_, _, s)| self.model.fifo(s)).fold(used, |a, b| a + b);
-        for _ in self.net.outputs.iter().filter(|p| p.node == id) {
-            let sink = Kind::Sink { lanes: fragment.lanes, beats: 1 };
-            used =
-                used + self.model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
-            used = used + self.model.fifo(&lower::open_stream(result, fragment.lanes));
-        }
-        let time = if self.timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
-        let lags = if self.timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
-        let alone = time.after(&vec![(NEVER, NEVER); fragment.inputs]);
-        Ok(Priced { lanes: fragment.lanes, used: used.array(), area: self.prices.area(&used), work, alone, lags })
+/// Prices that are worth several cores.
+const MANY: usize = 16;
+
+/// The price of an operator with a choice at given widths, by a model, whether times are wanted; `stats`: counts of its weights.
+fn computed(
+    net: &IntNetwork,
+    realizations: &Realizations,
+    folding: &mut Folding,
+    (id, choice, lanes): (NodeId, Choice, &[usize]),
+    (model, prices, timed): (&dyn CostModel, Prices, bool),
+    stats: impl Fn(&Matrix) -> WeightStats,
+) -> Result<Priced, Diag> {
+    choice.apply(folding, id);
+    let fragment = lower::fragment(net, realizations, folding, id, lanes);
+    choice.remove(folding, id);
+    let fragment = fragment?;
+    let design = &fragment.design;
+    let mut used = Resources::default();
+    let mut work = 0;
+    let result = net.graph.node(id).ty();
+    for module in design.modules().into_iter().skip(fragment.inputs) {
+        let kind = &design.module(module).kind;
+        let inputs: Vec<IntType> = design.inputs_of(module).iter().map(|(_, s)| s.ty).collect();
+        let mut outputs: Vec<IntType> = design.outputs_of(module).iter().map(|(_, s)| s.ty).collect();
+        outputs.resize(kind.output_lanes().len(), result);
+        let weights = weights_of(kind).map(&stats);
+        used = used + model.module(&ModuleSpec { kind, inputs: &inputs, outputs: &outputs, weights });
+        work = work.max(kind.firings() as u64);
     }
+    used = design.streams().iter().map(|(_, _, s)| model.fifo(s)).fold(used, |a, b| a + b);
+    for _ in net.outputs.iter().filter(|p| p.node == id) {
+        let sink = Kind::Sink { lanes: fragment.lanes, beats: 1 };
+        used = used + model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
+        used = used + model.fifo(&lower::open_stream(result, fragment.lanes));
+    }
+    let time = if timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
+    let lags = if timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
+    let alone = time.after(&vec![(NEVER, NEVER); fragment.inputs]);
+    Ok(Priced { lanes: fragment.lanes, used: used.array(), area: prices.area(&used), work, alone, lags })
 }
 
 /// A choice for a stage's operator in a state.
@@ -264,6 +336,7 @@ impl Layered {
                 let lanes: Vec<usize> = inputs.iter().map(|i| state[*i]).collect();
                 if !offers.contains_key(&lanes) {
                     let mut offered = Vec::new();
+                    pricer.prefetch(id, choices, &lanes).map_err(Blocked::Error)?;
                     for (c, choice) in choices.iter().enumerate() {
                         if let Some(priced) = pricer.price(id, *choice, &lanes).map_err(Blocked::Error)? {
                             offered.push((c as u32, priced as u32, pricer.all[priced].lanes));
