@@ -6,7 +6,8 @@
 //! trimmed cannot be one less: the interval would grow, the first frame be later, or the design deadlock.
 
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, ModuleId, Stream, timing};
+use netfold_ir::hw::timing::{self, Timing};
+use netfold_ir::hw::{Design, ModuleId, Stream};
 
 /// Depth that every FIFO has at least: with two places a beat can be written while the one before is taken.
 pub const LEAST_DEPTH: usize = 2;
@@ -27,66 +28,101 @@ pub fn run(design: &mut Design) -> Result<(), Diag> {
 /// # Errors
 /// None for a verified design.
 pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
-    let (interval, _) = timing::bottleneck(design);
     let simulator = timing::Simulator::new(design);
-    let enough: Vec<usize> = simulator.required_depths(interval)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
-    let enough = if effort > 0 { at_rate(&simulator, interval, enough)? } else { enough };
-    let depths = trim(design, &simulator, interval, enough, effort)?;
+    let enough =
+        simulator.required_depths(timing::bottleneck(design).0)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
+    let depths = if effort > 0 { least(design, &simulator, enough, effort)?.1 } else { enough };
+    set(design, depths);
+    Ok(())
+}
+
+/// As [`run`], from the depths that [`run_with`] gives without effort. Returns the exact cycles where they are known.
+///
+/// # Errors
+/// None for a verified design.
+pub fn trim(design: &mut Design) -> Result<Option<Timing>, Diag> {
+    trim_with(design, EFFORT)
+}
+
+/// As [`trim`], with an effort in simulated firings.
+///
+/// # Errors
+/// None for a verified design.
+pub fn trim_with(design: &mut Design, effort: u64) -> Result<Option<Timing>, Diag> {
+    let enough = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    let (timing, depths) = least(design, &timing::Simulator::new(design), enough, effort)?;
+    set(design, depths);
+    Ok(timing)
+}
+
+/// Sets the depths of all streams.
+fn set(design: &mut Design, depths: Vec<usize>) {
     let places: Vec<(ModuleId, usize)> = design.streams().iter().map(|(from, _, s)| (*from, s.from_port)).collect();
     for ((module, port), depth) in places.into_iter().zip(depths) {
         if let Some(stream) = design.stream_mut(module, port) {
             stream.depth = depth;
         }
     }
-    Ok(())
 }
 
 /// Times that FIFOs are deepened, by twice as many beats each time.
 const DEEPENINGS: u32 = 5;
+
+/// The least depths with which the design runs at its interval, from sufficient ones; its cycles when none was trimmed.
+fn least(
+    design: &Design,
+    simulator: &timing::Simulator<'_>,
+    enough: Vec<usize>,
+    effort: u64,
+) -> Result<(Option<Timing>, Vec<usize>), Diag> {
+    let (interval, _) = timing::bottleneck(design);
+    let (reference, enough) = at_rate(simulator, interval, enough)?;
+    let goal = interval.max(reference.interval_cycles);
+    let depths = trimmed(design, simulator, goal, reference.latency_cycles, enough.clone(), effort);
+    Ok(((depths == enough).then_some(reference), depths))
+}
 
 /// Depths with which the design runs at the interval.
 ///
 /// Inputs that come evenly spread, from which depths were found, are not those of a source that is held back: a window unit that has taken
 /// a beat of the next frame waits for more of them before it gives the last windows of this one. Where that costs cycles a few
 /// beats more everywhere make up for it.
-fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<Vec<usize>, Diag> {
-    let mut best = (simulator.run(&enough, false)?.interval_cycles, enough.clone());
+fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<(Timing, Vec<usize>), Diag> {
+    let mut best = (simulator.run(&enough, true)?, enough.clone());
     for k in 1..=DEEPENINGS {
-        if best.0 <= interval {
+        if best.0.interval_cycles <= interval {
             break;
         }
         let deeper: Vec<usize> = enough.iter().map(|d| d + (1 << k)).collect();
-        let reached = simulator.run(&deeper, false)?.interval_cycles;
-        if reached < best.0 {
+        let reached = simulator.run(&deeper, true)?;
+        if reached.interval_cycles < best.0.interval_cycles {
             best = (reached, deeper);
         }
     }
-    Ok(best.1)
+    Ok(best)
 }
 
-/// Least depths, one stream after the other, that keep the interval and the first frame's latency of `enough`.
-fn trim(
+/// Least depths, one stream after the other, that keep the interval `goal` and the first frame's `latency`, which those of `enough` do.
+fn trimmed(
     design: &Design,
     simulator: &timing::Simulator<'_>,
-    interval: u64,
+    goal: u64,
+    latency: u64,
     enough: Vec<usize>,
     effort: u64,
-) -> Result<Vec<usize>, Diag> {
+) -> Vec<usize> {
     // A module's firings that move nothing cost nothing: its beats, and setting up, are what a simulation takes.
     let beats: u64 = design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
     let mut trials = effort / (6 * beats + 20_000);
     if trials < 8 || enough.iter().all(|d| *d == LEAST_DEPTH) {
-        return Ok(enough);
+        return enough;
     }
-    let reference = simulator.run(&enough, false)?;
-    let latency = reference.latency_cycles;
-    let goal = interval.max(reference.interval_cycles);
     let holds = |depths: &[usize]| simulator.meets(depths, goal, latency);
     // All depths as 1/16 parts of what is enough.
     let scaled = |k: usize| -> Vec<usize> { enough.iter().map(|d| (d * k).div_ceil(16).max(LEAST_DEPTH)).collect() };
     let (mut lo, mut hi) = (0, 16);
     if holds(&scaled(0)) {
-        return Ok(scaled(0));
+        return scaled(0);
     }
     while hi - lo > 1 {
         let mid = lo + (hi - lo) / 2;
@@ -119,5 +155,5 @@ fn trim(
         }
         depths[i] = hi;
     }
-    Ok(depths)
+    depths
 }

@@ -89,6 +89,7 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Span>>> {
         let stage = &stages[k];
         let open = if k == 0 { 0 } else { open_after(k - 1) };
         let mut best = vec![(i64::MAX / 4, i64::MAX / 4); open];
+        let mut here = vec![(NEVER, NEVER); open];
         let mut any = false;
         for a in arcs {
             let after = &next[a.to as usize];
@@ -96,7 +97,7 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Span>>> {
                 continue;
             }
             any = true;
-            let mut here = vec![(NEVER, NEVER); open];
+            here.fill((NEVER, NEVER));
             let mut raise = |i: usize, t: Span| here[i] = (here[i].0.max(t.0), here[i].1.max(t.1));
             for (j, i) in stage.kept.iter().enumerate() {
                 raise(*i, after[j]);
@@ -109,7 +110,7 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Span>>> {
                     raise(*i, (begin.max(NEVER), end.max(NEVER)));
                 }
             }
-            best.iter_mut().zip(here).for_each(|(b, h)| *b = (b.0.min(h.0), b.1.min(h.1)));
+            best.iter_mut().zip(&here).for_each(|(b, h)| *b = (b.0.min(h.0), b.1.min(h.1)));
         }
         if any { best } else { Vec::new() }
     })
@@ -163,8 +164,8 @@ impl MainPath {
         let lag = |a: &Arc, port: Option<usize>, end: bool, result_end: bool| -> i64 {
             let p = &priced[a.priced as usize];
             match port {
-                None if result_end => p.time.after(&[]).1,
-                None => p.time.after(&[]).0,
+                None if result_end => p.alone.1,
+                None => p.alone.0,
                 Some(port) => match (end, result_end) {
                     (false, false) => p.lags[port].first_first,
                     (true, false) => p.lags[port].last_first,
@@ -254,12 +255,8 @@ pub(super) fn lagrange(
         limit[RESOURCES] = deadline as f64;
         binds[RESOURCES] = true;
     }
-    let use_of = |a: &Arc, r: usize| -> f64 {
-        if r < RESOURCES {
-            p.priced[a.priced as usize].used[r] as f64
-        } else {
-            main.map_or(0.0, |m| m.ticks[a.priced as usize] as f64)
-        }
+    let use_of = |priced: usize, r: usize| -> f64 {
+        if r < RESOURCES { p.priced[priced].used[r] as f64 } else { main.map_or(0.0, |m| m.ticks[priced] as f64) }
     };
     let mut factors = [0.0; RESOURCES + 1];
     let mut best: Option<Lagrange> = None;
@@ -267,10 +264,12 @@ pub(super) fn lagrange(
     let mut stalled = 0;
     let mut scale = 1.0;
     for _ in 0..STEPS {
-        let price = |a: &Arc| {
-            let area = p.priced[a.priced as usize].area as f64;
-            (0..=RESOURCES).filter(|r| factors[*r] > 0.0).fold(area, |sum, r| sum + factors[r] * use_of(a, r))
-        };
+        let paid: Vec<usize> = (0..=RESOURCES).filter(|r| factors[*r] > 0.0).collect();
+        // By priced operator: there are more arcs.
+        let prices: Vec<f64> = (0..p.priced.len())
+            .map(|i| paid.iter().fold(p.priced[i].area as f64, |sum, r| sum + factors[*r] * use_of(i, *r)))
+            .collect();
+        let price = |a: &Arc| prices[a.priced as usize];
         let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
             arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
         });
@@ -293,9 +292,16 @@ pub(super) fn lagrange(
         if let Some(area) = inspect(&path) {
             target = target.min(area as f64);
         }
-        let excess: Vec<f64> = (0..=RESOURCES)
-            .map(|r| if binds[r] { path.iter().map(|a| use_of(a, r)).sum::<f64>() - limit[r] } else { 0.0 })
-            .collect();
+        let excess: Vec<f64> =
+            (0..=RESOURCES)
+                .map(|r| {
+                    if binds[r] {
+                        path.iter().map(|a| use_of(a.priced as usize, r)).sum::<f64>() - limit[r]
+                    } else {
+                        0.0
+                    }
+                })
+                .collect();
         if best.as_ref().is_none_or(|b| bound > b.bound) {
             best = Some(Lagrange { factors, left, bound });
             stalled = 0;
@@ -361,16 +367,19 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, main: Option<&MainPath
     if binding.len() < 2 {
         return None;
     }
-    let share = |a: &Arc, r: usize| -> f64 {
-        let used = match p.priced[a.priced as usize].used.get(r) {
+    let share = |priced: usize, r: usize| -> f64 {
+        let used = match p.priced[priced].used.get(r) {
             Some(used) => *used,
-            None => main.map_or(0, |m| m.ticks[a.priced as usize]),
+            None => main.map_or(0, |m| m.ticks[priced]),
         };
         used as f64 / limit[r]
     };
+    let shares: Vec<[f64; RESOURCES + 1]> =
+        (0..p.priced.len()).map(|i| std::array::from_fn(|r| if limit[r] > 0.0 { share(i, r) } else { 0.0 })).collect();
     // The exclusion of weights, and the share of each limit that its cheapest path uses.
     let of = |weights: &[f64; RESOURCES + 1]| -> (Exclusion, [f64; RESOURCES + 1]) {
-        let price = |a: &Arc| binding.iter().map(|r| weights[*r] * share(a, *r)).sum::<f64>();
+        let prices: Vec<f64> = shares.iter().map(|s| binding.iter().map(|r| weights[*r] * s[*r]).sum()).collect();
+        let price = |a: &Arc| prices[a.priced as usize];
         let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
             arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
         });
@@ -379,7 +388,7 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, main: Option<&MainPath
         for (k, stage) in p.graph.stages.iter().enumerate() {
             let value = |a: &&Arc| price(a) + left[k + 1][a.to as usize];
             let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
-            binding.iter().for_each(|r| used[*r] += share(a, *r));
+            binding.iter().for_each(|r| used[*r] += shares[a.priced as usize][*r]);
             state = a.to as usize;
         }
         let factors = std::array::from_fn(|r| if limit[r] > 0.0 { weights[r] / limit[r] } else { 0.0 });

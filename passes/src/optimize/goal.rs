@@ -11,9 +11,10 @@ use crate::pipeline::Prepared;
 use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{Design, Kind, ModuleId, Mvu, timing};
+use netfold_ir::hw::timing::{self, Timing};
+use netfold_ir::hw::{Design, Kind, ModuleId, Mvu};
 use netfold_ir::quant::IntType;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::{BTreeSet, HashMap};
 
 /// Times that limits are tightened for FIFOs.
@@ -22,11 +23,15 @@ const REFINEMENTS: usize = 4;
 /// Effort of trimming FIFOs while designs are compared; see [`fifo::run_with`].
 const SOME_EFFORT: u64 = 1_000_000;
 
+/// Interval, limits, deadline and ceiling of a plan.
+type Question = (u64, Resources, Option<u64>, u64);
+
 /// A solver of one request.
 pub(super) struct Solver<'a> {
     pub prepared: &'a Prepared,
     pub request: &'a Request<'a>,
     ctx: Context<'a>,
+    answers: HashMap<Question, Answer>,
     labels: usize,
     /// Shortest interval for which neither a folding nor a proof that there is none was found.
     pub undecided: Option<u64>,
@@ -50,8 +55,32 @@ pub(super) struct Built {
     pub plan: Plan,
     pub design: Design,
     pub used: Resources,
+    /// Whether its FIFOs have depths that suffice, none of them trimmed.
+    pub untrimmed: bool,
     /// Bound of the area of every plan within the limits.
     pub bound: u64,
+    /// Its exact cycles, once they are known.
+    timing: OnceCell<Timing>,
+}
+
+impl Built {
+    /// Its exact cycles.
+    pub fn timing(&self) -> Result<&Timing, Diag> {
+        if let Some(timing) = self.timing.get() {
+            return Ok(timing);
+        }
+        let timing = timing::simulate(&self.design)?;
+        Ok(self.timing.get_or_init(|| timing))
+    }
+
+    /// Whether its exact latency is at most `cycles`.
+    pub fn meets(&self, cycles: u64) -> Result<bool, Diag> {
+        if let Some(timing) = self.timing.get() {
+            return Ok(timing.latency_cycles <= cycles);
+        }
+        let timing = timing::simulate_within(&self.design, cycles)?;
+        Ok(timing.is_some_and(|t| self.timing.get_or_init(|| t).latency_cycles <= cycles))
+    }
 }
 
 /// See [`super::next_faster`].
@@ -104,7 +133,14 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
         Objective::Interval(cycles) => cycles.max(1),
         _ => s.timing.interval_cycles,
     };
-    let built = solver.quicker(Built { plan, design: s.design.clone(), used: s.used, bound: 0 })?;
+    let built = solver.quicker(Built {
+        plan,
+        design: s.design.clone(),
+        used: s.used,
+        untrimmed: false,
+        bound: 0,
+        timing: OnceCell::from(s.timing.clone()),
+    })?;
     let built = solver.sooner(interval, built)?;
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
@@ -145,7 +181,7 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
         memo: Default::default(),
         programs: Programs::default(),
     };
-    Solver { prepared, request, ctx, labels: 0, undecided: None, excluded: None }
+    Solver { prepared, request, ctx, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
 }
 
 impl Solver<'_> {
@@ -167,27 +203,54 @@ impl Solver<'_> {
         deadline: Option<u64>,
         ceiling: u64,
     ) -> Result<Answer, Diag> {
+        let question = (interval, *limits, deadline, ceiling);
+        if let Some(known) = self.answers.get(&question) {
+            return Ok(known.clone());
+        }
         let answer = plan(&self.ctx, interval, limits, deadline, ceiling)?;
         self.labels += answer.labels;
+        self.answers.insert(question, answer.clone());
         Ok(answer)
     }
 
-    /// Lowers a plan, settles the order of its units (see [`Orders`]) and sizes its FIFOs.
-    pub(super) fn lower(&self, plan: &mut Plan, orders: Orders) -> Result<(Design, Resources), Diag> {
+    /// Lowers a plan, settles the order of its units (see [`Orders`]) and sizes its FIFOs. `bound`: of the area of every plan.
+    pub(super) fn lower(&self, mut plan: Plan, orders: Orders, bound: u64) -> Result<Built, Diag> {
+        let design = self.ordered(&mut plan, orders)?;
+        self.sized(plan, design, bound)
+    }
+
+    /// The design of a plan whose units' order is settled.
+    fn ordered(&self, plan: &mut Plan, orders: Orders) -> Result<Design, Diag> {
         let prepared = self.prepared;
         let (mut design, units) = lower::with_units(&prepared.int, &prepared.realizations, &plan.folding, &[])?;
         self.settle(plan, &mut design, &units, orders)?;
+        Ok(design)
+    }
+
+    /// A design with FIFOs.
+    fn sized(&self, plan: Plan, mut design: Design, bound: u64) -> Result<Built, Diag> {
         fifo::run_with(&mut design, 0)?;
         let mut used = design_cost(&design, self.request.model);
-        if !used.within(&self.request.limits) {
-            fifo::run_with(&mut design, SOME_EFFORT)?;
+        let untrimmed = used.within(&self.request.limits);
+        if !untrimmed {
+            fifo::trim_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
-        Ok((design, used))
+        Ok(Built { plan, design, used, untrimmed, bound, timing: OnceCell::new() })
     }
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
     pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
+        self.built_within(interval, deadline, u64::MAX)
+    }
+
+    /// As [`Solver::built`]; [`Shortage::Deadline`] where no order of work gives the foldings found a latency of at most `cycles`.
+    pub(super) fn built_within(
+        &mut self,
+        interval: u64,
+        deadline: Option<u64>,
+        cycles: u64,
+    ) -> Result<Result<Built, Shortage>, Diag> {
         let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
         let mut limits = self.request.limits;
         let mut first_bound = None;
@@ -206,12 +269,20 @@ impl Solver<'_> {
                     return Ok(Err(shortage));
                 }
             };
-            let (design, used) = self.lower(&mut plan, orders)?;
+            let design = self.ordered(&mut plan, orders)?;
+            if cycles < u64::MAX {
+                let least = timing::least_latency(&design)?;
+                if least > cycles {
+                    return Ok(Err(Shortage::Deadline(least)));
+                }
+            }
+            let built = self.sized(plan, design, bound)?;
+            let used = built.used;
             if used.within(&self.request.limits) {
-                return Ok(Ok(Built { plan, design, used, bound }));
+                return Ok(Ok(built));
             }
             // What FIFOs add beyond the model is set aside, in the resources that it overflows.
-            let extra = used.zip(&plan.used, u64::saturating_sub);
+            let extra = used.zip(&built.plan.used, u64::saturating_sub);
             let over = used.zip(&self.request.limits, |u, l| u64::from(u > l));
             let reserve = extra.zip(&over, |e, o| e * o);
             limits = limits.zip(&self.request.limits.zip(&reserve, u64::saturating_sub), u64::min);
@@ -307,24 +378,33 @@ impl Solver<'_> {
     /// the latency.
     pub(super) fn quicker(&self, built: Built) -> Result<Built, Diag> {
         let mut plan = built.plan.clone();
-        let (design, used) = self.lower(&mut plan, Orders::All(self.request.latency_share))?;
-        if plan.folding == built.plan.folding || !used.within(&self.request.limits) {
+        let design = self.ordered(&mut plan, Orders::All(self.request.latency_share))?;
+        if plan.folding == built.plan.folding {
             return Ok(built);
         }
-        let latency = |d: &Design| timing::simulate(d).map(|t| (t.interval_cycles, t.latency_cycles));
-        let better = latency(&design)? < latency(&built.design)?;
-        Ok(if better { Built { plan, design, used, ..built } } else { built })
+        let other = self.sized(plan, design, built.bound)?;
+        if !other.used.within(&self.request.limits) {
+            return Ok(built);
+        }
+        let cycles = |b: &Built| b.timing().map(|t| (t.interval_cycles, t.latency_cycles));
+        Ok(if cycles(&other)? < cycles(&built)? { other } else { built })
     }
 
     pub(super) fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
         // Trimming can move a FIFO from block memory into LUTs; then it stays as it was when LUTs are short.
         let mut trimmed = built.design.clone();
-        fifo::run(&mut trimmed)?;
+        let cycles = if built.untrimmed {
+            fifo::trim(&mut trimmed)?
+        } else {
+            fifo::run(&mut trimmed)?;
+            None
+        };
         let used = design_cost(&trimmed, self.request.model);
         if used.within(&self.request.limits) {
             (built.design, built.used) = (trimmed, used);
+            built.timing = cycles.map_or_else(OnceCell::new, OnceCell::from);
         }
-        let timing = timing::simulate(&built.design)?;
+        let timing = built.timing()?.clone();
         Ok(Solution {
             folding: built.plan.folding,
             design: built.design,

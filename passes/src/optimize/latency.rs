@@ -24,11 +24,6 @@ fn first_frame(design: &Design) -> Result<u64, Diag> {
     Ok(timing::frame_ends(design, 1)?.first().copied().unwrap_or(0))
 }
 
-/// Whether the exact latency is at most `cycles`.
-fn meets(design: &Design, cycles: u64) -> Result<bool, Diag> {
-    Ok(first_frame(design)? <= cycles && timing::simulate(design)?.latency_cycles <= cycles)
-}
-
 impl Solver<'_> {
     /// The least area whose exact latency is at most `cycles`.
     pub(super) fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
@@ -67,7 +62,7 @@ impl Solver<'_> {
         let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
-            match self.built(all[mid], None)? {
+            match self.built_within(all[mid], None, cycles)? {
                 Ok(b) => match self.in_time(b, cycles)? {
                     Some(b) => {
                         if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
@@ -78,6 +73,7 @@ impl Solver<'_> {
                     // Too slow: shorter intervals. What does not fit would need longer ones.
                     None => hi = mid,
                 },
+                Err(Shortage::Deadline(_)) => hi = mid,
                 Err(s) => {
                     reason.get_or_insert(s);
                     lo = mid + 1;
@@ -95,22 +91,22 @@ impl Solver<'_> {
                 if deadline == cycles && attempt == 0 {
                     bound = answer.bound;
                 }
-                let mut plan = match answer.plan {
+                let plan = match answer.plan {
                     Ok(plan) => plan,
                     Err(s) => {
                         reason.get_or_insert(s);
                         break;
                     }
                 };
-                let (design, used) = self.lower(&mut plan, Orders::Early)?;
-                let exact = first_frame(&design)?;
-                if exact <= cycles && meets(&design, cycles)? {
-                    if used.within(&limits) {
-                        best = Some(Built { plan, design, used, bound: 0 });
+                let built = self.lower(plan, Orders::Early, 0)?;
+                if built.meets(cycles)? {
+                    if built.used.within(&limits) {
+                        best = Some(built);
                     }
                     break;
                 }
-                deadline = deadline.min(plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
+                let exact = first_frame(&built.design)?;
+                deadline = deadline.min(built.plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
                 if deadline == 0 {
                     break;
                 }
@@ -123,16 +119,13 @@ impl Solver<'_> {
         Ok((best, bound, reason))
     }
 
-    /// A design with an exact latency of at most `cycles`, in another order of work where it takes that.
+    /// A design with an exact latency of at most `cycles`, in another order of work where it takes that, of foldings that may allow it.
     fn in_time(&self, built: Built, cycles: u64) -> Result<Option<Built>, Diag> {
-        if meets(&built.design, cycles)? {
+        if built.meets(cycles)? {
             return Ok(Some(built));
         }
-        if timing::least_latency(&built.design)? > cycles {
-            return Ok(None);
-        }
         let built = self.quicker(built)?;
-        Ok(meets(&built.design, cycles)?.then_some(built))
+        Ok(built.meets(cycles)?.then_some(built))
     }
 
     /// A design of the same interval with a lower latency, within the limits and the request's share of the device, when a design's
@@ -142,7 +135,7 @@ impl Solver<'_> {
         if self.request.latency_share <= 0.0 {
             return Ok(built);
         }
-        let mut hi = timing::simulate(&built.design)?.latency_cycles;
+        let mut hi = built.timing()?.latency_cycles;
         let mut lo = timing::least_latency(&built.design)?;
         if hi as f64 <= lo as f64 * NEAR {
             return Ok(built);
@@ -156,17 +149,19 @@ impl Solver<'_> {
                 break;
             }
             let found = self.built(interval, Some(deadline))?.ok().filter(|b| b.plan.area <= ceiling);
-            let mut better = false;
-            if let Some(found) = found {
-                let timing = timing::simulate(&found.design)?;
-                better = timing.interval_cycles <= interval && timing.latency_cycles < hi;
-                if better {
+            match found {
+                Some(found) => {
+                    let timing = found.timing()?;
+                    if timing.interval_cycles > interval || timing.latency_cycles >= hi {
+                        // Later deadlines allow what is later by the bound too.
+                        break;
+                    }
                     hi = timing.latency_cycles;
-                    best = Built { bound: best.bound, ..found };
+                    let bound = best.bound;
+                    best = found;
+                    best.bound = bound;
                 }
-            }
-            if !better {
-                lo = deadline;
+                None => lo = deadline,
             }
             deadline = lo + (hi.saturating_sub(lo)) / 2;
         }
@@ -178,26 +173,31 @@ impl Solver<'_> {
         let Some((interval, start)) = self.shortest(1)? else { return Ok(None) };
         let start = self.quicker(start)?;
         let start = self.sooner(interval, start)?;
-        let mut hi = timing::simulate(&start.design)?.latency_cycles;
+        let mut hi = start.timing()?.latency_cycles;
         let mut best = start;
         // The slowest unit fires once a cycle.
         let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
         let mut lo = proved - 1;
+        let mut failed = 0;
         for _ in 0..PROBES {
-            if hi <= lo + (hi / 50).max(1) {
+            if failed > 1 || hi <= lo + (hi / 50).max(1) {
                 break;
             }
-            let mid = lo + (hi - lo) / 2;
+            // After one that was not found, near what is known: where there is none either, none is found in between.
+            let mid = hi - if failed > 0 { (hi - lo) / 4 } else { (hi - lo) / 2 };
             let (found, bound, _) = self.within(mid, true)?;
             match found {
                 Some(b) => {
-                    hi = timing::simulate(&b.design)?.latency_cycles.min(mid);
+                    hi = b.timing()?.latency_cycles.min(mid);
                     best = b;
+                    failed = 0;
                 }
                 None => {
                     lo = mid;
+                    failed += 1;
                     if bound == u64::MAX {
                         proved = proved.max(mid + 1);
+                        failed = 0;
                     }
                 }
             }

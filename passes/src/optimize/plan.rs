@@ -54,6 +54,7 @@ pub(super) enum Shortage {
 }
 
 /// The answer for one interval and deadline.
+#[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub plan: Result<Plan, Shortage>,
     /// No folding has less area; `u64::MAX` when it is proved that there is none within the limits.
@@ -85,7 +86,7 @@ pub(super) fn plan(
     // First among the likely choices: gives a design to beat and what the limits are worth.
     let likely: HashMap<NodeId, Vec<Choice>> =
         candidates.iter().map(|(id, c)| (*id, likely(c, &ctx.prices, deadline.is_some()))).collect();
-    let first = attempt(&mut pricer, &likely, limits, deadline, ceiling)?;
+    let first = attempt(&mut pricer, &likely, limits, deadline, ceiling, search::Effort::Quick)?;
     let mut best: Option<(u64, Vec<(NodeId, Choice)>)> = None;
     let mut factors = [0.0; RESOURCES + 1];
     let mut labels = 0;
@@ -100,7 +101,7 @@ pub(super) fn plan(
     let mut bound = goal;
     for cap in CAPS {
         let (kept, trimmed) = narrowed(ctx, &candidates, limits, deadline, &factors, goal, cap);
-        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal)?;
+        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal, search::Effort::Full)?;
         match attempt {
             Attempt::TooLarge => continue,
             Attempt::Short(s) => {
@@ -177,6 +178,7 @@ fn attempt(
     limits: &Resources,
     deadline: Option<u64>,
     ceiling: u64,
+    effort: search::Effort,
 ) -> Result<Attempt, Diag> {
     let graph = match Layered::build(pricer, choices, MOST_ARCS) {
         Ok(g) => g,
@@ -186,7 +188,7 @@ fn attempt(
     };
     let problem =
         Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), deadline: deadline.map(|d| d as i64) };
-    let outcome = search::solve(&problem, ceiling);
+    let outcome = search::solve(&problem, ceiling, effort);
     let short = outcome.found.is_none().then(|| super::shortage::of(&problem));
     let choices = outcome
         .found

@@ -6,10 +6,11 @@
 use super::choice::{Candidate, Choice};
 use super::cost::{ModuleSpec, Resources};
 use super::space::{Priced, Pricer};
-use super::time::NodeTime;
+use super::time::{NEVER, NodeTime};
 use crate::unroll::Unrolled;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::Kind;
+use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -32,19 +33,22 @@ impl Programs<'_> {
     }
 }
 
+impl Programs<'_> {
+    /// An operator within the program that its input is in.
+    pub fn inside(&self, net: &IntNetwork, timed: bool, id: NodeId, input: usize) -> Priced {
+        let program = &self.list[input & !INSIDE];
+        let last = program.nodes().last() == Some(&id);
+        let lanes = if last { net.graph.node(id).elements() / program.program.beats } else { input };
+        let time = NodeTime::through();
+        let lags = if timed { vec![time.lag(0)] } else { Vec::new() };
+        let alone = time.after(&[(NEVER, NEVER)]);
+        Priced { lanes, used: Resources::default().array(), area: 0, work: 0, alone, lags }
+    }
+}
+
 /// Whether an operator takes its inputs at these widths with this choice.
 pub(super) fn matches(choice: Choice, lanes: &[usize]) -> bool {
     lanes.iter().any(|l| l & INSIDE != 0) == (choice == Choice::Inside)
-}
-
-/// An operator within the program that its input is in.
-pub(super) fn inside(pricer: &Pricer<'_>, id: NodeId, input: usize) -> Priced {
-    let program = &pricer.programs.list[input & !INSIDE];
-    let last = program.nodes().last() == Some(&id);
-    let lanes = if last { pricer.net.graph.node(id).elements() / program.program.beats } else { input };
-    let time = NodeTime::through();
-    let lags = if pricer.timed { vec![time.lag(0)] } else { Vec::new() };
-    Priced { lanes, used: Resources::default().array(), area: 0, work: 0, time, lags }
 }
 
 /// Adds the programs that meet the interval to the choices.

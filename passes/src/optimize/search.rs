@@ -11,6 +11,7 @@ use super::cost::RESOURCES;
 use super::space::Arc;
 use super::time::Span;
 use rayon::prelude::*;
+use std::collections::HashMap;
 
 /// Labels a stage, in successive attempts.
 const WIDTHS: [usize; 4] = [50, 500, 5_000, 50_000];
@@ -52,6 +53,35 @@ pub(super) struct Outcome {
     pub factors: [f64; RESOURCES + 1],
 }
 
+/// Times of the open tensors: as many as there are, few of them without memory of their own.
+#[derive(Debug, Clone, Default)]
+struct Times {
+    few: [Span; FEW],
+    len: usize,
+    more: Vec<Span>,
+}
+
+/// Tensors that are seldom exceeded.
+const FEW: usize = 2;
+
+impl Times {
+    fn push(&mut self, time: Span) {
+        match self.few.get_mut(self.len) {
+            Some(place) => *place = time,
+            None => self.more.push(time),
+        }
+        self.len += 1;
+    }
+
+    fn get(&self, i: usize) -> Span {
+        if i < FEW { self.few[i] } else { self.more[i - FEW] }
+    }
+
+    fn iter(&self) -> impl Iterator<Item = Span> {
+        self.few[..self.len.min(FEW)].iter().chain(&self.more).copied()
+    }
+}
+
 struct Label {
     state: u32,
     used: [u64; RESOURCES],
@@ -59,7 +89,7 @@ struct Label {
     bound: f64,
     /// Share of the priced limits that every completion exceeds (or, below 0, may leave).
     excess: f64,
-    times: Vec<Span>,
+    times: Times,
     parent: u32,
     arc: Arc,
 }
@@ -77,8 +107,20 @@ struct Search<'a> {
     labels: usize,
 }
 
+/// How far a search goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effort {
+    /// For a design to begin with.
+    Quick,
+    /// Until the optimum is proved, within [`EFFORT`].
+    Full,
+}
+
+/// Widths of a quick search.
+const QUICK: usize = 2;
+
 /// Solves a problem. Designs of `ceiling` area or more are of no interest.
-pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
+pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     let bounds = Bounds::of(p);
     let main = p.deadline.and_then(|_| MainPath::of(p.graph, p.priced));
     let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
@@ -103,9 +145,10 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64) -> Outcome {
     let mut s = Search { p, bounds, main, lagrange, exclusion, best, ceiling, labels: 0 };
     let mut bound = 0;
     let (widths, effort) = if p.deadline.is_some() { (&TIMED_WIDTHS[..], TIMED_EFFORT) } else { (&WIDTHS[..], EFFORT) };
+    let widths = if how == Effort::Quick { &widths[..QUICK] } else { widths };
     for &width in widths {
         bound = s.attempt(width);
-        if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound == u64::MAX || s.labels > effort {
+        if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound >= ceiling || s.labels > effort {
             break;
         }
     }
@@ -133,7 +176,7 @@ fn feasible(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
 
 /// Cycle of the last beat of any output of a path, at the earliest.
 pub(super) fn latency(p: &Problem<'_>, path: &[Arc]) -> i64 {
-    let mut times: Vec<Span> = Vec::new();
+    let mut times = Times::default();
     for (k, a) in path.iter().enumerate() {
         times = advance(p, k, a, &times);
     }
@@ -141,19 +184,19 @@ pub(super) fn latency(p: &Problem<'_>, path: &[Arc]) -> i64 {
 }
 
 /// Times of the open tensors behind a stage.
-fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &[Span]) -> Vec<Span> {
+fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &Times) -> Times {
     let stage = &p.graph.stages[k];
-    let inputs: Vec<Span> = stage.inputs.iter().map(|i| times[*i]).collect();
-    let mut next: Vec<Span> = stage.kept.iter().map(|i| times[*i]).collect();
+    let mut next = Times::default();
+    stage.kept.iter().for_each(|i| next.push(times.get(*i)));
     if stage.opens {
-        next.push(p.priced[a.priced as usize].time.after(&inputs));
+        next.push(p.priced[a.priced as usize].after(stage.inputs.iter().map(|i| times.get(*i))));
     }
     next
 }
 
 impl Search<'_> {
     /// Least area of any completion of a label; infinite when there is none in time.
-    fn bound(&self, k: usize, state: usize, used: &[u64; RESOURCES], area: u64, times: &[Span]) -> f64 {
+    fn bound(&self, k: usize, state: usize, used: &[u64; RESOURCES], area: u64, times: &Times) -> f64 {
         let p = self.p;
         let least = &self.bounds.least[k][state];
         if (0..RESOURCES).any(|r| used[r].saturating_add(least[r]) > p.limits[r]) {
@@ -162,13 +205,13 @@ impl Search<'_> {
         let mut slack = 0.0;
         if let Some(deadline) = p.deadline {
             let tail = &self.bounds.tail[k][state];
-            if tail.len() != times.len()
+            if tail.len() != times.len
                 || times.iter().zip(tail).any(|(t, left)| t.0 + left.0 > deadline || t.1 + left.1 > deadline)
             {
                 return f64::INFINITY;
             }
             if let Some((place, end)) = self.main.as_ref().and_then(|m| m.place[k]) {
-                let time = if end { times[place].1 } else { times[place].0 };
+                let time = if end { times.get(place).1 } else { times.get(place).0 };
                 slack = self.lagrange.factors[RESOURCES] * (deadline - time) as f64;
             } else if self.lagrange.factors[RESOURCES] > 0.0 {
                 slack = self.lagrange.factors[RESOURCES] * deadline as f64;
@@ -181,10 +224,10 @@ impl Search<'_> {
     }
 
     /// See [`Label::excess`].
-    fn excess(&self, k: usize, state: usize, used: &[u64; RESOURCES], times: &[Span]) -> f64 {
+    fn excess(&self, k: usize, state: usize, used: &[u64; RESOURCES], times: &Times) -> f64 {
         let Some(x) = &self.exclusion else { return f64::NEG_INFINITY };
         let place = self.main.as_ref().and_then(|m| m.place[k]);
-        let time = place.map_or(0, |(place, end)| if end { times[place].1 } else { times[place].0 });
+        let time = place.map_or(0, |(place, end)| if end { times.get(place).1 } else { times.get(place).0 });
         let used: f64 = used.iter().zip(x.factors).map(|(u, f)| *u as f64 * f).sum();
         x.left[k][state] + used + x.factors[RESOURCES] * time as f64 - 1.0
     }
@@ -204,7 +247,7 @@ impl Search<'_> {
         if self.pruned(area.saturating_add(self.bounds.area[k + 1][to]) as f64) {
             return None;
         }
-        let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Vec::new() };
+        let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Times::default() };
         let bound = self.bound(k + 1, to, &used, area, &times);
         if !bound.is_finite() || self.pruned(bound) {
             return None;
@@ -223,7 +266,7 @@ impl Search<'_> {
             area: 0,
             bound: 0.0,
             excess: 0.0,
-            times: vec![],
+            times: Times::default(),
             parent: 0,
             arc: none,
         };
@@ -240,18 +283,8 @@ impl Search<'_> {
             };
             let next: Vec<Label> = layers[k].par_iter().enumerate().flat_map_iter(extend).collect();
             self.labels += next.len();
-            let mut kept = self.undominated(k + 1, next);
-            if kept.len() > width {
-                // Without a design, first what leaves most room for one.
-                let tight = self.exclusion.as_ref().is_some_and(|x| x.excess > TIGHT);
-                if self.best.is_none() && tight {
-                    kept.sort_by(|a, b| a.excess.total_cmp(&b.excess));
-                } else {
-                    kept.sort_by(|a, b| a.bound.total_cmp(&b.bound));
-                }
-                dropped = kept[width..].iter().fold(dropped, |least, l| least.min(l.bound));
-                kept.truncate(width);
-            }
+            let (kept, lost) = self.best_of(k + 1, next, width);
+            dropped = dropped.min(lost);
             layers.push(kept);
         }
         let last = layers.len() - 1;
@@ -278,32 +311,47 @@ impl Search<'_> {
         }
     }
 
-    /// Labels that no other label of the same state dominates.
-    fn undominated(&self, k: usize, mut labels: Vec<Label>) -> Vec<Label> {
-        labels.sort_by(|a, b| {
-            (a.state, a.area)
-                .cmp(&(b.state, b.area))
-                .then_with(|| a.used.cmp(&b.used))
-                .then_with(|| a.times.cmp(&b.times))
-        });
-        let mut kept: Vec<Label> = Vec::new();
-        let mut begin = 0;
-        for l in labels {
-            if kept.last().is_some_and(|b| b.state != l.state) {
-                begin = kept.len();
+    /// The `width` labels of least bound that none of those dominates, and the least bound of the others.
+    ///
+    /// What dominates a label has no higher bound, so labels are looked at in that order, until there are enough.
+    fn best_of(&self, k: usize, labels: Vec<Label>, width: usize) -> (Vec<Label>, f64) {
+        // Without a design, first what leaves most room for one.
+        let tight = self.best.is_none() && self.exclusion.as_ref().is_some_and(|x| x.excess > TIGHT);
+        let mut order: Vec<(f64, u64, u32)> = labels
+            .iter()
+            .enumerate()
+            .map(|(i, l)| (if tight { l.excess } else { l.bound }, l.area, i as u32))
+            .collect();
+        order.sort_unstable_by(|a, b| a.0.total_cmp(&b.0).then_with(|| (a.1, a.2).cmp(&(b.1, b.2))));
+        let mut kept: Vec<u32> = Vec::new();
+        let mut by_state: HashMap<u32, Vec<u32>> = HashMap::new();
+        let mut lost = f64::INFINITY;
+        for (_, _, i) in order {
+            let l = &labels[i as usize];
+            if kept.len() == width {
+                lost = lost.min(l.bound);
+                continue;
             }
+            let others = by_state.entry(l.state).or_default();
             let most = &self.bounds.most[k][l.state as usize];
-            let from = kept.len().saturating_sub(COMPARED).max(begin);
-            let near = kept[from..].iter().chain(&kept[begin..from.min(begin + COMPARED)]);
-            let beaten = near.into_iter().any(|b| {
-                // A resource that the rest of the design cannot exhaust does not count.
-                (0..RESOURCES).all(|r| b.used[r] <= l.used[r] || b.used[r].saturating_add(most[r]) <= self.p.limits[r])
-                    && b.times.iter().zip(&l.times).all(|(x, y)| x.0 <= y.0 && x.1 <= y.1)
-            });
+            let from = others.len().saturating_sub(COMPARED);
+            let mut near = others[from..].iter().rev().chain(&others[..from.min(COMPARED)]);
+            let beaten = near.any(|b| self.dominates(&labels[*b as usize], l, most));
             if !beaten {
-                kept.push(l);
+                others.push(i);
+                kept.push(i);
             }
         }
-        kept
+        let mut chosen = vec![false; labels.len()];
+        kept.iter().for_each(|i| chosen[*i as usize] = true);
+        (labels.into_iter().zip(chosen).filter(|(_, c)| *c).map(|(l, _)| l).collect(), lost)
+    }
+
+    /// Whether `b` is no worse than `l` in its state, of whose completions `most` is the most use.
+    fn dominates(&self, b: &Label, l: &Label, most: &[u64; RESOURCES]) -> bool {
+        // A resource that the rest of the design cannot exhaust does not count.
+        b.area <= l.area
+            && (0..RESOURCES).all(|r| b.used[r] <= l.used[r] || b.used[r].saturating_add(most[r]) <= self.p.limits[r])
+            && b.times.iter().zip(l.times.iter()).all(|(x, y)| x.0 <= y.0 && x.1 <= y.1)
     }
 }

@@ -26,7 +26,7 @@ pub(super) fn of(p: &Problem<'_>) -> Shortage {
         let soonest = start
             .map(|a| {
                 let after = &bounds.tail[1][a.to as usize];
-                let (first, last) = p.priced[a.priced as usize].time.after(&[]);
+                let (first, last) = p.priced[a.priced as usize].alone;
                 after.first().map_or(last, |tail| (first + tail.0).max(last + tail.1))
             })
             .min()

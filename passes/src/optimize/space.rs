@@ -7,7 +7,7 @@
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
 use super::programs::{self, Programs};
-use super::time::{Lag, NodeTime};
+use super::time::{Lag, NEVER, NodeTime, Span};
 use crate::fold::{Compute, Folding};
 use crate::lower::{self, Realizations};
 use netfold_ir::diag::Diag;
@@ -18,6 +18,7 @@ use netfold_ir::quant::IntType;
 use rayon::prelude::*;
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc as Shared;
 
 /// An operator with one choice, at given widths.
@@ -31,21 +32,66 @@ pub(super) struct Priced {
     pub area: u64,
     /// Most firings a frame of its modules.
     pub work: u64,
-    /// When its result comes.
-    pub time: NodeTime,
-    /// The same from each of its inputs, by port; empty when times are not wanted.
+    /// When its result comes if its inputs wait for nothing.
+    pub alone: Span,
+    /// Least cycles from each of its inputs to its result, by port; empty when times are not wanted.
     pub lags: Vec<Lag>,
+}
+
+impl Priced {
+    /// When the result comes, given when the inputs come, by port.
+    pub fn after(&self, inputs: impl Iterator<Item = Span>) -> Span {
+        let (mut first, mut last) = self.alone;
+        for (lag, (begin, end)) in self.lags.iter().zip(inputs) {
+            first = first.max(begin + lag.first_first).max(end + lag.last_first);
+            last = last.max(begin + lag.first_last).max(end + lag.last_last);
+        }
+        (first, last)
+    }
 }
 
 /// An operator, its choice, elements a beat of its inputs, elements a beat that the interval needs, and whether times are known: all that
 /// a price depends on.
 type Setting = (NodeId, Choice, Vec<usize>, usize, bool);
 
+/// Hashes of keys that no user chooses.
+type Quick = BuildHasherDefault<Mixed>;
+
+/// A number at a time, multiplied and turned.
+#[derive(Default)]
+struct Mixed(u64);
+
+impl Hasher for Mixed {
+    fn finish(&self) -> u64 {
+        self.0 ^ self.0 >> 32
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|b| self.write_u64(u64::from(*b)));
+    }
+
+    fn write_u8(&mut self, v: u8) {
+        self.write_u64(u64::from(v));
+    }
+
+    fn write_u32(&mut self, v: u32) {
+        self.write_u64(u64::from(v));
+    }
+
+    fn write_u64(&mut self, v: u64) {
+        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+
+    fn write_usize(&mut self, v: usize) {
+        self.write_u64(v as u64);
+    }
+}
+
 /// Prices that hold for all intervals and requests of a network and a model, each computed once.
 #[derive(Default)]
 pub(super) struct Memo {
-    operators: HashMap<Setting, Shared<Priced>>,
-    units: HashMap<(NodeId, Compute), Resources>,
+    operators: HashMap<Setting, Shared<Priced>, Quick>,
+    units: HashMap<(NodeId, Compute), Resources, Quick>,
     stats: HashMap<(NodeId, usize), WeightStats>,
 }
 
@@ -61,7 +107,7 @@ pub(super) struct Pricer<'a> {
     pub programs: Programs<'a>,
     folding: Folding,
     memo: &'a RefCell<Memo>,
-    known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
+    known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>, Quick>,
     /// Priced operators, by the number that arcs hold.
     pub all: Vec<Shared<Priced>>,
 }
@@ -87,7 +133,7 @@ impl<'a> Pricer<'a> {
             programs,
             folding,
             memo,
-            known: HashMap::new(),
+            known: HashMap::default(),
             all: Vec::new(),
         }
     }
@@ -139,60 +185,101 @@ impl<'a> Pricer<'a> {
         Ok(index)
     }
 
+    /// Computes the prices of an operator that are not known yet, on all cores.
+    fn prefetch(&mut self, id: NodeId, choices: &[Choice], lanes: &[usize]) -> Result<(), Diag> {
+        let needed = self.folding.needed(id);
+        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.timed);
+        let mut memo = self.memo.borrow_mut();
+        let missing: Vec<Choice> = choices
+            .iter()
+            .filter(|c| programs::matches(**c, lanes) && !memo.operators.contains_key(&key(**c)))
+            .copied()
+            .collect();
+        if missing.len() < MANY {
+            return Ok(());
+        }
+        let stats = &memo.stats;
+        let known = |rows: usize| stats.get(&(id, rows)).copied();
+        let (of, model, prices, timed) =
+            ((self.net, self.realizations, self.programs), self.model, self.prices, self.timed);
+        let one = |folding: &mut Folding, choice: &Choice| {
+            let weights = |m: &Matrix| known(m.rows).unwrap_or_else(|| WeightStats::of(m));
+            computed(of, folding, (id, *choice, lanes), (model, prices, timed), weights)
+        };
+        let priced: Result<Vec<Priced>, Diag> =
+            missing.par_iter().with_min_len(MANY / 4).map_init(|| self.folding.clone(), one).collect();
+        let keys: Vec<Setting> = missing.into_iter().map(key).collect();
+        memo.operators.extend(keys.into_iter().zip(priced?.into_iter().map(Shared::new)));
+        Ok(())
+    }
+
     /// Prices an operator, however long it takes.
     pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
         let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.timed);
         if let Some(known) = self.memo.borrow().operators.get(&key) {
             return Ok(known.clone());
         }
-        let priced = Shared::new(self.computed(id, choice, lanes)?);
+        let (of, memo) = ((self.net, self.realizations, self.programs), self.memo);
+        let stats = |m: &Matrix| *memo.borrow_mut().stats.entry((id, m.rows)).or_insert_with(|| WeightStats::of(m));
+        let by = (self.model, self.prices, self.timed);
+        let priced = Shared::new(computed(of, &mut self.folding, (id, choice, lanes), by, stats)?);
         self.memo.borrow_mut().operators.insert(key, priced.clone());
         Ok(priced)
     }
+}
 
-    fn computed(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Priced, Diag> {
-        let (fragment, id) = match choice {
-            Choice::Inside => return Ok(programs::inside(self, id, lanes[0])),
-            Choice::Program(p) => {
-                let program = &self.programs.list[p as usize];
-                let fragment = lower::program_fragment(self.net, &self.folding, program, lanes[0])?;
-                (fragment, *program.nodes().last().unwrap_or(&id))
-            }
-            Choice::Follow | Choice::Compute(_) | Choice::Lanes(_) => {
-                choice.apply(&mut self.folding, id);
-                let fragment = lower::fragment(self.net, self.realizations, &self.folding, id, lanes);
-                choice.remove(&mut self.folding, id);
-                (fragment?, id)
-            }
-        };
-        let design = &fragment.design;
-        let mut used = Resources::default();
-        let mut work = 0;
-        let result = self.net.graph.node(id).ty();
-        for module in design.modules().into_iter().skip(fragment.inputs) {
-            let kind = &design.module(module).kind;
-            let inputs: Vec<IntType> = design.inputs_of(module).iter().map(|(_, s)| s.ty).collect();
-            let mut outputs: Vec<IntType> = design.outputs_of(module).iter().map(|(_, s)| s.ty).collect();
-            outputs.resize(kind.output_lanes().len(), result);
-            let weights = weights_of(kind).map(|w| self.stats(id, w));
-            used = used + self.model.module(&ModuleSpec { kind, inputs: &inputs, outputs: &outputs, weights });
-            work = work.max(kind.firings() as u64);
+/// Prices that are worth several cores.
+const MANY: usize = 16;
+
+/// The price of an operator with a choice at given widths, by a model, whether times are wanted; `stats`: counts of its weights.
+fn computed(
+    (net, realizations, programs): (&IntNetwork, &Realizations, Programs<'_>),
+    folding: &mut Folding,
+    (id, choice, lanes): (NodeId, Choice, &[usize]),
+    (model, prices, timed): (&dyn CostModel, Prices, bool),
+    stats: impl Fn(&Matrix) -> WeightStats,
+) -> Result<Priced, Diag> {
+    let (fragment, id) = match choice {
+        Choice::Inside => return Ok(programs.inside(net, timed, id, lanes[0])),
+        Choice::Program(p) => {
+            let program = &programs.list[p as usize];
+            let fragment = lower::program_fragment(net, folding, program, lanes[0])?;
+            (fragment, *program.nodes().last().unwrap_or(&id))
         }
-        used = design.streams().iter().map(|(_, _, s)| self.model.fifo(s)).fold(used, |a, b| a + b);
-        for _ in self.net.outputs.iter().filter(|p| p.node == id) {
-            let sink = Kind::Sink { lanes: fragment.lanes, beats: 1 };
-            used =
-                used + self.model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
-            used = used + self.model.fifo(&lower::open_stream(result, fragment.lanes));
+        Choice::Follow | Choice::Compute(_) | Choice::Lanes(_) => {
+            choice.apply(folding, id);
+            let fragment = lower::fragment(net, realizations, folding, id, lanes);
+            choice.remove(folding, id);
+            (fragment?, id)
         }
-        let time = if self.timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
-        let lags = if self.timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
-        let lanes = match choice {
-            Choice::Program(p) => self.programs.first_lanes(p, fragment.lanes),
-            _ => fragment.lanes,
-        };
-        Ok(Priced { lanes, used: used.array(), area: self.prices.area(&used), work, time, lags })
+    };
+    let design = &fragment.design;
+    let mut used = Resources::default();
+    let mut work = 0;
+    let result = net.graph.node(id).ty();
+    for module in design.modules().into_iter().skip(fragment.inputs) {
+        let kind = &design.module(module).kind;
+        let inputs: Vec<IntType> = design.inputs_of(module).iter().map(|(_, s)| s.ty).collect();
+        let mut outputs: Vec<IntType> = design.outputs_of(module).iter().map(|(_, s)| s.ty).collect();
+        outputs.resize(kind.output_lanes().len(), result);
+        let weights = weights_of(kind).map(&stats);
+        used = used + model.module(&ModuleSpec { kind, inputs: &inputs, outputs: &outputs, weights });
+        work = work.max(kind.firings() as u64);
     }
+    used = design.streams().iter().map(|(_, _, s)| model.fifo(s)).fold(used, |a, b| a + b);
+    for _ in net.outputs.iter().filter(|p| p.node == id) {
+        let sink = Kind::Sink { lanes: fragment.lanes, beats: 1 };
+        used = used + model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
+        used = used + model.fifo(&lower::open_stream(result, fragment.lanes));
+    }
+    let time = if timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
+    let lags = if timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
+    let alone = time.after(&vec![(NEVER, NEVER); fragment.inputs]);
+    let lanes = match choice {
+        Choice::Program(p) => programs.first_lanes(p, fragment.lanes),
+        _ => fragment.lanes,
+    };
+    Ok(Priced { lanes, used: used.array(), area: prices.area(&used), work, alone, lags })
 }
 
 /// A choice for a stage's operator in a state.
@@ -273,27 +360,55 @@ impl Layered {
             }
             // The width of a tensor that nobody reads any more makes no difference.
             let matters: Vec<bool> = next.iter().map(left).collect();
+            let none = Vec::new();
+            let choices = choices.get(&id).unwrap_or(&none);
             let mut index: HashMap<Vec<usize>, u32> = HashMap::new();
             let mut arcs = Vec::with_capacity(states.len());
             let mut next_states = Vec::new();
+            // Prices of all choices, by the widths of the inputs: those that finish within the interval, with the width of the result.
+            let mut offers: HashMap<Vec<usize>, Vec<(u32, u32, usize)>> = HashMap::new();
             for state in &states {
                 let lanes: Vec<usize> = inputs.iter().map(|i| state[*i]).collect();
-                let mut here = Vec::new();
-                for (c, choice) in choices.get(&id).map_or(&[][..], Vec::as_slice).iter().enumerate() {
-                    let Some(priced) = pricer.price(id, *choice, &lanes).map_err(Blocked::Error)? else { continue };
-                    let mut after: Vec<usize> = kept.iter().map(|i| state[*i]).collect();
-                    if opens {
-                        after.push(pricer.all[priced].lanes);
+                if !offers.contains_key(&lanes) {
+                    let mut offered = Vec::new();
+                    pricer.prefetch(id, choices, &lanes).map_err(Blocked::Error)?;
+                    for (c, choice) in choices.iter().enumerate() {
+                        if let Some(priced) = pricer.price(id, *choice, &lanes).map_err(Blocked::Error)? {
+                            offered.push((c as u32, priced as u32, pricer.all[priced].lanes));
+                        }
                     }
-                    after.iter_mut().zip(&matters).filter(|(_, m)| !**m).for_each(|(l, _)| *l = 0);
-                    let fresh = index.len() as u32;
-                    let to = *index.entry(after.clone()).or_insert(fresh);
-                    if to == fresh {
-                        next_states.push(after);
-                    }
-                    here.push(Arc { to, choice: c as u32, priced: priced as u32 });
-                    total += 1;
+                    offers.insert(lanes.clone(), offered);
                 }
+                let offered = &offers[&lanes];
+                let mut after: Vec<usize> = kept.iter().map(|i| state[*i]).collect();
+                if opens {
+                    after.push(0);
+                }
+                after.iter_mut().zip(&matters).filter(|(_, m)| !**m).for_each(|(l, _)| *l = 0);
+                let wide = opens && matters.last() == Some(&true);
+                // States by the width of the result, which is all that the choices differ in.
+                let mut known: Vec<(usize, u32)> = Vec::new();
+                let mut here = Vec::with_capacity(offered.len());
+                for (choice, priced, lanes) in offered {
+                    let result = if wide { *lanes } else { 0 };
+                    let to = match known.iter().find(|(width, _)| *width == result) {
+                        Some((_, to)) => *to,
+                        None => {
+                            if let (true, Some(last)) = (wide, after.last_mut()) {
+                                *last = result;
+                            }
+                            let fresh = index.len() as u32;
+                            let to = *index.entry(after.clone()).or_insert(fresh);
+                            if to == fresh {
+                                next_states.push(after.clone());
+                            }
+                            known.push((result, to));
+                            to
+                        }
+                    };
+                    here.push(Arc { to, choice: *choice, priced: *priced });
+                }
+                total += here.len();
                 arcs.push(here);
             }
             if next_states.is_empty() {

@@ -96,7 +96,7 @@ fn the_optimum_every_time() {
         let least = match &graph {
             Ok(graph) => {
                 let free = Problem { graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: None };
-                search::solve(&free, u64::MAX).found
+                search::solve(&free, u64::MAX, search::Effort::Full).found
             }
             Err(_) => None,
         };

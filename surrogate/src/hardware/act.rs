@@ -80,11 +80,7 @@ fn clip(c: &mut Count, m: &MulShift, times: f64, lo: i128, hi: i128, out: u32) {
         c.ff += times * f64::from(live);
         c.compare += times * (7.0 + f64::from(m.shift) / 2.2);
     }
-    let sides = if m.wrap {
-        [false, false]
-    } else {
-        [least < i128::from(m.lo), most > i128::from(m.hi)]
-    };
+    let sides = if m.wrap { [false, false] } else { [least < i128::from(m.lo), most > i128::from(m.hi)] };
     // A bound that is all of the lower bits shows in the bits above, other ones are compared with.
     let round = [m.lo.unsigned_abs().is_power_of_two() || m.lo == 0, (m.hi + 1).unsigned_abs().is_power_of_two()];
     let above = f64::from(kept - out.min(kept));

@@ -3,14 +3,17 @@
 use super::compress::{Operand, Select, Tree};
 use super::count::Count;
 use super::dsp::DspRule;
+use super::facts::Facts;
 use super::rom::{Columns, RomStats};
 use netfold_ir::hw::latency::{default_memory, levels, tree_stages};
 use netfold_ir::hw::linear::Linear;
+use netfold_ir::hw::packing::Packing;
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 
 /// Weights of a matrix beyond which only a share of the lanes is looked at.
 const MOST_WEIGHTS: usize = 4096;
@@ -18,6 +21,7 @@ const MOST_WEIGHTS: usize = 4096;
 /// Which weights meet in a firing.
 pub(super) struct Folded<'a> {
     pub(super) weights: &'a Matrix,
+    pub(super) facts: Rc<Facts>,
     pub(super) multiplier: Multiplier,
     pub(super) memory: Memory,
     /// Rows and columns multiplied in parallel.
@@ -59,20 +63,38 @@ impl Booth {
     }
 }
 
-/// Start value of the accumulator of a row of `beats` beats: what the unsigned reading of inputs and the inversion of negative digits
-/// lack, and one a beat (netfold_dot).
-fn start(row: &[i64], beats: usize, bits: u32, bipolar: bool, input: IntType) -> i64 {
+/// Start value of the accumulator of a row: what the unsigned reading of inputs and the inversion of negative digits lack
+/// (netfold_dot). An accumulator that adds takes one more off for every beat.
+pub(super) fn start(row: &[i64], bits: u32, bipolar: bool, input: IntType) -> i64 {
     let offset = if input.signed { 1i64 << (input.bits - 1) } else { 0 };
     let operand = if bipolar { input.bits } else { input.bits + 1 };
     let mask = (1i64 << operand) - 1;
     // Digits beyond the weight's width repeat its sign and are not built.
     let kept = low_bits(2 * bits.div_ceil(2));
-    let ones = if beats > 1 { beats as i64 } else { 0 };
-    row.iter().fold(-ones, |sum, w| {
+    row.iter().fold(0i64, |sum, w| {
         let negative = if bipolar { u64::from(*w < 0) } else { Booth::of(*w).negative & kept };
         let masks = mask.wrapping_mul(negative as i64);
         sum.wrapping_sub(w.wrapping_mul(offset)).wrapping_sub(masks)
     })
+}
+
+/// Up to 64 numbers bit by bit: bit `w` of element `b` is bit `b` of number `w` (Warren, *Hacker's Delight*, 7-3).
+fn transposed(words: &[i64]) -> [u64; 64] {
+    let mut a = [0u64; 64];
+    a.iter_mut().zip(words).for_each(|(a, w)| *a = *w as u64);
+    let (mut half, mut mask) = (32, u64::MAX >> 32);
+    while half > 0 {
+        let mut k = 0;
+        while k < 64 {
+            let swapped = (a[k] >> half ^ a[k + half]) & mask;
+            a[k] ^= swapped << half;
+            a[k + half] ^= swapped;
+            k = (k + half + 1) & !half;
+        }
+        half /= 2;
+        mask ^= mask << half;
+    }
+    a
 }
 
 /// The lowest `n` bits set.
@@ -93,6 +115,15 @@ struct Contents {
     live: f64,
 }
 
+/// What a folding meets of the weights, whatever multiplies them.
+struct Lanes {
+    rom: RomStats,
+    /// Of every lane of the rows that were looked at, row after row: the digits of its weights.
+    lanes: Vec<Booth>,
+    /// Rows looked at.
+    looked: usize,
+}
+
 impl Folded<'_> {
     pub(super) fn words(&self) -> usize {
         self.groups * self.beats
@@ -104,20 +135,16 @@ impl Folded<'_> {
     }
 
     /// What [`Folded::read`] gives, kept for the last few units of a thread: a search prices a unit with every multiplier, memory and
-    /// order of work one after the other, and few of these matter to the contents.
-    fn contents(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Rc<Contents> {
-        const KEPT: usize = 6;
-        type Memo = RefCell<VecDeque<([u64; 9], Rc<Contents>)>>;
+    /// order of work one after the other, and none of these matter to what is read.
+    fn lanes(&self, bits: u32, bipolar: bool) -> Rc<Lanes> {
+        const KEPT: usize = 4;
+        type Memo = RefCell<VecDeque<([u64; 7], Rc<Lanes>)>>;
         thread_local!(static MEMO: Memo = RefCell::default());
-        let flags = u64::from(bipolar) | u64::from(digits > 0 && self.block()) << 1;
-        // Inputs matter to operands alone.
-        let wide = if digits > 0 { u64::from(in_bits) } else { 0 };
-        let shape = [self.rows, self.simd, self.groups, self.beats, digits].map(|v| v as u64);
-        let [rows, simd, groups, beats, digits_key] = shape;
-        let key = [self.weights_key(), rows, simd, groups, beats, digits_key, u64::from(bits), flags, wide];
+        let [rows, simd, groups, beats] = [self.rows, self.simd, self.groups, self.beats].map(|v| v as u64);
+        let key = [self.facts.hash, rows, simd, groups, beats, u64::from(bits), u64::from(bipolar)];
         let known = MEMO.with_borrow(|m| m.iter().find(|(k, _)| *k == key).map(|(_, c)| c.clone()));
         known.unwrap_or_else(|| {
-            let made = Rc::new(self.read(bits, bipolar, digits, in_bits));
+            let made = Rc::new(self.read(bits, bipolar));
             MEMO.with_borrow_mut(|m| {
                 m.truncate(KEPT - 1);
                 m.push_front((key, made.clone()));
@@ -126,50 +153,55 @@ impl Folded<'_> {
         })
     }
 
-    /// A hash of the weights.
-    fn weights_key(&self) -> u64 {
-        let size = (self.weights.rows as u64) << 32 | self.weights.cols as u64;
-        self.weights.data.iter().fold(size, |h, w| (h ^ *w as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29))
+    /// Rows that are looked at: whole ones, evenly spread, so that sums are seen as they are. The distance between them.
+    fn step(&self) -> usize {
+        let all = self.rows * self.simd * self.words();
+        all.div_ceil(MOST_WEIGHTS).min(self.rows).max(1)
     }
 
-    /// Reads the weights as the unit meets them. `digits`: of a multiplier in logic; 0 for none.
-    fn read(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Contents {
+    /// Reads the weights as the unit meets them.
+    fn read(&self, bits: u32, bipolar: bool) -> Lanes {
         let words = self.words();
-        let block = self.block();
-        let all = self.rows * self.simd * words;
-        // Whole rows, evenly spread, so that sums are seen as they are.
-        let step = all.div_ceil(MOST_WEIGHTS).min(self.rows).max(1);
-        let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
-        let share = self.rows as f64 / looked.len() as f64;
+        let looked: Vec<usize> = (0..self.rows).step_by(self.step()).collect();
         let mut columns = Columns::new(words);
-        let mut operands = Vec::with_capacity(looked.len());
-        let (mut live, mut lanes) = (0usize, 0usize);
         let wide = bits.min(64) as usize;
         let length = words.div_ceil(64);
+        let mut stored = vec![0i64; words];
         let mut packed = vec![0u64; wide * length];
-        let mut used = vec![digits == 0 || step > 1; self.simd];
+        let mut lanes = Vec::with_capacity(looked.len() * self.simd);
         for &r in &looked {
-            let mut row = vec![Vec::with_capacity(self.simd); digits];
             for i in 0..self.simd {
-                packed.fill(0);
                 let mut flags = Booth::default();
-                for g in 0..self.groups {
-                    let line = self.weights.row(g * self.rows + r);
-                    for s in 0..self.beats {
-                        let w = line[s * self.simd + i];
-                        let stored = if bipolar { i64::from(w < 0) } else { w };
-                        let word = g * self.beats + s;
-                        for (b, column) in packed.chunks_mut(length).enumerate() {
-                            column[word / 64] |= ((stored >> b & 1) as u64) << (word % 64);
-                        }
-                        if digits > 0 && !bipolar {
-                            flags.add(Booth::of(w));
-                        }
+                for (g, stored) in stored.chunks_mut(self.beats).enumerate() {
+                    let line = &self.weights.row(g * self.rows + r)[i..];
+                    for (word, w) in stored.iter_mut().zip(line.iter().step_by(self.simd)) {
+                        *word = if bipolar { i64::from(*w < 0) } else { *w };
+                        flags.add(Booth::of(*w));
                     }
                 }
+                for (at, words) in stored.chunks(64).enumerate() {
+                    let bits = transposed(words);
+                    packed[at..].iter_mut().step_by(length).zip(bits).for_each(|(column, bits)| *column = bits);
+                }
                 packed.chunks(length).for_each(|column| columns.add(column));
+                lanes.push(flags);
+            }
+        }
+        Lanes { rom: columns.stats(), lanes, looked: looked.len() }
+    }
+
+    /// The contents for inputs of `in_bits` bits. `digits`: of a multiplier in logic; 0 for none.
+    fn contents(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Contents {
+        let read = self.lanes(bits, bipolar);
+        let block = self.block();
+        let share = self.rows as f64 / read.looked as f64;
+        let mut operands = Vec::with_capacity(read.looked);
+        let mut live = 0usize;
+        let mut used = vec![digits == 0 || self.step() > 1; self.simd];
+        for lanes in read.lanes.chunks(self.simd).filter(|_| digits > 0) {
+            let mut row = vec![Vec::with_capacity(self.simd); digits];
+            for (flags, used) in lanes.iter().zip(&mut used) {
                 for (d, operands) in row.iter_mut().enumerate() {
-                    lanes += 1;
                     let has = |f: u64| f >> (2 * d).min(63) & 1 == 1;
                     let (one, wider) = (has(flags.one), has(flags.two) || has(flags.negative));
                     let width = match (bipolar, one, wider) {
@@ -180,26 +212,26 @@ impl Folded<'_> {
                         (.., true) => in_bits + 1,
                     };
                     live += usize::from(width > 0);
-                    used[i] |= width > 0;
+                    *used |= width > 0;
                     operands.push(Operand { offset: 0, width, select: Select::Weight });
                 }
             }
             operands.push(row);
         }
         Contents {
-            rom: columns.stats().scaled(share),
+            rom: read.rom.scaled(share),
             operands,
             unused: used.iter().filter(|u| !**u).count(),
             share,
-            live: live as f64 / lanes.max(1) as f64,
+            live: live as f64 / (read.lanes.len() * digits).max(1) as f64,
         }
     }
 
     fn count(&self, input: IntType, output: IntType, rule: &DspRule) -> Count {
         let mut c = Count::default();
         let dsp = self.multiplier.is_dsp();
-        let bipolar = !dsp && self.weights.is_bipolar();
-        let bits = if bipolar { 1 } else { self.weights.weight_bits() };
+        let bipolar = !dsp && self.facts.bipolar;
+        let bits = if bipolar { 1 } else { self.facts.bits };
         let digits = if dsp {
             0
         } else if bipolar {
@@ -272,7 +304,9 @@ impl Folded<'_> {
                 // Of large units only some rows; what they have in common with the others is their number of bits.
                 let step = (self.weights.rows * self.weights.cols).div_ceil(4 * MOST_WEIGHTS).min(self.rows).max(1);
                 let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
-                let value = |g: usize, r: usize| start(self.weights.row(g * self.rows + r), self.beats, bits, bipolar, input);
+                let starts = self.facts.starts(self.weights, bits, bipolar, input);
+                let ones = if accumulate { self.beats as i64 } else { 0 };
+                let value = |g: usize, r: usize| starts[g * self.rows + r] - ones;
                 let stats =
                     super::rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
                         .scaled(rows / looked.len() as f64);
@@ -307,11 +341,13 @@ impl Folded<'_> {
 /// A matrix-vector unit.
 pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if m.is_shift_add() {
-        return shift_add(&m.weights, None, input, output);
+        return constant(&m.weights, None, input, output);
     }
     let (groups, beats) = (m.neuron_fold(), m.synapse_fold());
+    let facts = Facts::of(&m.weights);
     let folded = Folded {
         weights: &m.weights,
+        facts: facts.clone(),
         multiplier: m.built(),
         memory: m.memory,
         rows: m.pe,
@@ -322,7 +358,8 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
         inputs: m.simd,
     };
     let mut c = folded.count(input, output, rule);
-    if let Some(packing) = m.packing(input) {
+    if m.built().is_packed() {
+        let packing = Packing::new(&facts.range, m.sums_packed(), input);
         super::packed::share(&mut c, m, packing, [input, output], rule);
     }
     let x = (folded.inputs * input.bits as usize) as f64;
@@ -391,11 +428,12 @@ fn vector(c: &mut Count, beats: usize, width: usize) {
 /// A depthwise unit.
 pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if v.is_shift_add() {
-        return shift_add(&v.weights, Some(v.multiplicity), input, output);
+        return constant(&v.weights, Some(v.multiplicity), input, output);
     }
     let beats = v.weights.cols / v.simd;
     let folded = Folded {
         weights: &v.weights,
+        facts: Facts::of(&v.weights),
         multiplier: v.multiplier,
         memory: v.memory,
         rows: v.pe * v.multiplicity,
@@ -416,6 +454,23 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     }
     c.about.taps = v.weights.cols as f64;
     c
+}
+
+/// As [`shift_add`], kept for the last few units of a thread: a search prices one with any number of pixels.
+fn constant(weights: &Arc<Matrix>, multiplicity: Option<usize>, input: IntType, output: IntType) -> Count {
+    const KEPT: usize = 4;
+    type Memo = RefCell<VecDeque<((u64, Option<usize>, IntType, IntType), Count)>>;
+    thread_local!(static MEMO: Memo = RefCell::default());
+    let key = (Facts::of(weights).hash, multiplicity, input, output);
+    let known = MEMO.with_borrow(|m| m.iter().find(|(k, _)| *k == key).map(|(_, c)| *c));
+    known.unwrap_or_else(|| {
+        let count = shift_add(weights, multiplicity, input, output);
+        MEMO.with_borrow_mut(|m| {
+            m.truncate(KEPT - 1);
+            m.push_front((key, count));
+        });
+        count
+    })
 }
 
 /// All weights constant: every column's odd multiples once, then a tree a row.
@@ -455,6 +510,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bits_of_numbers_change_places() {
+        for n in [1usize, 5, 63, 64] {
+            let words: Vec<i64> = (0..n as i64).map(|i| (i * 0x1234_5678_9abc_def1) ^ (i << 7)).collect();
+            let bits = transposed(&words);
+            let bit = |w: usize, b: usize| words.get(w).map_or(0, |v| v >> b & 1);
+            assert!((0..64).all(|b| (0..64).all(|w| (bits[b] >> w & 1) as i64 == bit(w, b))), "{n}");
+        }
+    }
+
+    #[test]
     fn booth_digits_add_up_to_their_weight() {
         for w in (-40_000i64..40_000).chain([i64::from(i32::MIN), i64::from(i32::MAX)]) {
             let b = Booth::of(w);
@@ -476,8 +541,8 @@ mod tests {
                 (0..2).filter(|d| Booth::of(w).negative >> (2 * d) & 1 == 1).map(|d| 63i64 << (2 * d)).sum::<i64>()
             };
             let lacking: i64 = row.iter().map(|w| -w * 16 - ones(*w)).sum();
-            assert_eq!(start(&row, 1, 4, false, input), lacking);
+            assert_eq!(start(&row, 4, false, input), lacking);
         }
-        assert_eq!(start(&[1, -1, -1], 1, 1, true, IntType::new(false, 3)), -14);
+        assert_eq!(start(&[1, -1, -1], 1, true, IntType::new(false, 3)), -14);
     }
 }

@@ -12,6 +12,7 @@ mod dot;
 pub mod dsp;
 pub mod eval;
 pub mod factors;
+mod facts;
 pub mod fmax;
 mod join;
 mod linear;

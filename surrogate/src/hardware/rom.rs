@@ -20,12 +20,7 @@ impl RomStats {
     /// Statistics of a memory of which only a share of the columns was looked at.
     #[must_use]
     pub fn scaled(self, by: f64) -> RomStats {
-        RomStats {
-            columns: self.columns * by,
-            live: self.live * by,
-            luts: self.luts * by,
-            ones: self.ones,
-        }
+        RomStats { columns: self.columns * by, live: self.live * by, luts: self.luts * by, ones: self.ones }
     }
 }
 
@@ -203,7 +198,9 @@ mod tests {
     #[test]
     fn columns_cost_what_yosys_makes_of_them() {
         // LUTs of registered netfold_sequence_rom of random contents without their counters, Yosys 0.70.
-        for (words, lanes, luts) in [(16, 32, 32.0), (32, 16, 16.0), (64, 36, 36.0), (96, 80, 160.0), (128, 16, 32.0), (256, 16, 64.0)] {
+        for (words, lanes, luts) in
+            [(16, 32, 32.0), (32, 16, 16.0), (64, 36, 36.0), (96, 80, 160.0), (128, 16, 32.0), (256, 16, 64.0)]
+        {
             let s = random(words, lanes);
             assert!((s.luts / luts - 1.0).abs() < 0.02, "{words} x {lanes}: {s:?} against {luts}");
         }

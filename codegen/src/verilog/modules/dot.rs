@@ -132,7 +132,8 @@ fn dot(
         let word = |rows: &Vec<usize>| {
             let mut word = Word::new();
             for &r in rows {
-                let value: i128 = folded.weights.row(r).iter().map(|w| correction(*w, weight_bits, bipolar, input)).sum();
+                let value: i128 =
+                    folded.weights.row(r).iter().map(|w| correction(*w, weight_bits, bipolar, input)).sum();
                 word.push(value - ones, out_bits);
             }
             word

@@ -60,8 +60,8 @@ enum Schedule<'a> {
     Mvu { unit: &'a Mvu, at: usize },
     /// Matrix-vector unit of no order: when the beats of the vector can be taken, and the last firing for the vectors before it.
     Free { unit: &'a Mvu, arrived: Vec<u64>, done: Option<u64> },
-    /// Sliding window: position of the window, when it moves.
-    Window { window: Option<usize> },
+    /// Sliding window: position of the window, when it moves, and which positions give.
+    Window { window: Option<usize>, gives: Vec<bool> },
     /// Reorder unit.
     Reorder(Halves),
 }
@@ -102,6 +102,19 @@ fn period(kind: &Kind) -> Option<usize> {
     (p <= TABLE).then_some(p)
 }
 
+/// Of every position of a window unit's window up to the last that gives, whether it does.
+fn window_gives(swu: &Swu) -> Vec<bool> {
+    let chunks = swu.channels / swu.lanes;
+    let last = [0, 1].map(|d| (swu.output[d] - 1) * swu.window.stride[d]);
+    let mut gives = vec![false; (last[0] * swu.size[1] + last[1] + 1) * chunks];
+    for y in (0..=last[0]).step_by(swu.window.stride[0]) {
+        for x in (0..=last[1]).step_by(swu.window.stride[1]) {
+            gives[(y * swu.size[1] + x) * chunks..][..chunks].fill(true);
+        }
+    }
+    gives
+}
+
 impl<'a> Actor<'a> {
     /// Before the first cycle.
     pub fn new(module: &'a Module, latency: u64, mode: &Mode<'_>) -> Actor<'a> {
@@ -109,7 +122,7 @@ impl<'a> Actor<'a> {
         let schedule = match kind {
             Kind::Mvu(unit) if mode.free => Schedule::Free { unit, arrived: Vec::new(), done: None },
             Kind::Mvu(unit) => Schedule::Mvu { unit, at: 0 },
-            Kind::Swu(_) => Schedule::Window { window: None },
+            Kind::Swu(swu) => Schedule::Window { window: None, gives: window_gives(swu) },
             Kind::Reorder { .. } => Schedule::Reorder(Halves { banks: VecDeque::from([0, 0]), ..Halves::default() }),
             _ => match period(kind) {
                 Some(p) => Schedule::Table { table: (0..p).map(|i| kind.step(i)).collect(), at: 0 },
@@ -149,6 +162,9 @@ impl<'a> Actor<'a> {
             (Schedule::Reorder(_), _) => self.advance_reorder(fifos, most),
             (Schedule::Mvu { .. }, _) => self.advance_mvu(fifos, most),
             (Schedule::Free { .. }, _) => self.advance_free(fifos),
+            (Schedule::Table { .. }, _) if self.inputs.len() == 1 && self.outputs.len() == 1 => {
+                self.advance_single(fifos, most)
+            }
             _ => self.advance_static(fifos, most),
         }
     }
@@ -197,6 +213,49 @@ impl<'a> Actor<'a> {
                 fifos[*f].give(t, self.latency);
             }
         }
+    }
+
+    /// As [`Actor::advance_static`], for modules with one input, one output and a tabulated schedule.
+    fn advance_single(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
+        let (&[from], &[to]) = (&self.inputs[..], &self.outputs[..]) else { return (0, false) };
+        let (Schedule::Table { table, at }, Ok([input, output])) =
+            (&mut self.schedule, fifos.get_disjoint_mut([from, to]))
+        else {
+            return (0, false);
+        };
+        let mut fired = 0;
+        while fired < most {
+            let Step { take, give, .. } = table[*at];
+            let mut t = self.ready;
+            if take & 1 == 1 {
+                let Some(arrived) = input.front() else {
+                    self.wait = Wait::Beat(from);
+                    return (fired, false);
+                };
+                t = t.max(arrived);
+            }
+            if give & 1 == 1 {
+                let Some(space) = output.space() else {
+                    self.wait = Wait::Space(to);
+                    return (fired, false);
+                };
+                self.blocked += u64::from(space > t);
+                t = t.max(space);
+                output.give(t, self.latency);
+            }
+            if take & 1 == 1 {
+                input.take(t);
+            }
+            *at = if *at + 1 == table.len() { 0 } else { *at + 1 };
+            self.ready = t + 1;
+            self.next += 1;
+            if self.next == self.firings {
+                self.next = 0;
+                self.ends.push(t);
+            }
+            fired += 1;
+        }
+        (most, true)
     }
 
     fn advance_static(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
@@ -306,21 +365,12 @@ impl<'a> Actor<'a> {
 
     /// A sliding-window unit: steps of the delay line.
     fn advance_window(&mut self, fifos: &mut [Fifo], swu: &Swu, horizon: u64, most: usize) -> (usize, bool) {
-        let chunks = swu.channels / swu.lanes;
         let fill = swu.fill();
-        let last_row = (swu.output[0] - 1) * swu.window.stride[0];
-        let last_col = (swu.output[1] - 1) * swu.window.stride[1];
-        let last = (last_row * swu.size[1] + last_col + 1) * chunks - 1;
-        let gives = |window: Option<usize>| {
-            window.is_some_and(|p| {
-                let (y, x) = (p / chunks / swu.size[1], p / chunks % swu.size[1]);
-                y.is_multiple_of(swu.window.stride[0])
-                    && x.is_multiple_of(swu.window.stride[1])
-                    && y / swu.window.stride[0] < swu.output[0]
-                    && x / swu.window.stride[1] < swu.output[1]
-            })
+        let Schedule::Window { mut window, gives } = std::mem::replace(&mut self.schedule, Schedule::Computed) else {
+            return (0, false);
         };
-        let Schedule::Window { mut window } = self.schedule else { return (0, false) };
+        let last = gives.len() - 1;
+        let given = |window: Option<usize>| window.is_some_and(|p| gives[p]);
         let mut fired = 0;
         let more = loop {
             if fired >= most {
@@ -332,7 +382,7 @@ impl<'a> Actor<'a> {
             let mut takes = true;
             if flushing {
                 // At the end of a frame it steps on without input when there is none.
-                let give = gives(window);
+                let give = given(window);
                 let space = if give { fifos[self.outputs[0]].space() } else { Some(0) };
                 let Some(space) = space else {
                     self.wait = Wait::Space(self.outputs[0]);
@@ -350,7 +400,7 @@ impl<'a> Actor<'a> {
                 }
             }
             let at = if takes && self.next == fill { Some(0) } else { window };
-            let (take, give) = (u64::from(takes), u64::from(gives(at)));
+            let (take, give) = (u64::from(takes), u64::from(given(at)));
             let Some(t) = self.when(fifos, take, give) else { break false };
             self.fire(fifos, t, take, give);
             fired += 1;
@@ -364,7 +414,7 @@ impl<'a> Actor<'a> {
             }
             self.ready = t + 1;
         };
-        self.schedule = Schedule::Window { window };
+        self.schedule = Schedule::Window { window, gives };
         (fired, more)
     }
 

@@ -49,6 +49,17 @@ pub fn simulate(design: &Design) -> Result<Timing, Diag> {
     Simulator::new(design).run(&depths, true)
 }
 
+/// As [`simulate`]; `None` when the first frame takes more than `latency` cycles, which is told from that frame alone.
+///
+/// # Errors
+/// As [`simulate`].
+pub fn simulate_within(design: &Design, latency: u64) -> Result<Option<Timing>, Diag> {
+    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    let mode = Mode { depths: Some(&depths), peaks: true, latest: Some(latency), ..Mode::of(FRAMES[0]) };
+    let timing = Simulator::new(design).timing(mode)?;
+    Ok(timing.filter(|t| t.latency_cycles <= latency))
+}
+
 /// A design to be simulated several times: what does not depend on FIFO depths is computed once.
 #[derive(Debug, Clone)]
 pub struct Simulator<'a> {
@@ -70,37 +81,43 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// As [`simulate`].
     pub fn run(&self, depths: &[usize], peaks: bool) -> Result<Timing, Diag> {
-        let mut frames = FRAMES[0];
+        let timing = self.timing(Mode { depths: Some(depths), peaks, ..Mode::of(FRAMES[0]) })?;
+        timing.ok_or_else(|| Diag::internal(&self.design.name, "a simulation without a deadline is late"))
+    }
+
+    /// The timing when the first frame is not late ([`Mode::latest`]).
+    fn timing(&self, mut mode: Mode<'_>) -> Result<Option<Timing>, Diag> {
         loop {
-            let mode = Mode { depths: Some(depths), pace: 0, frames, peaks, free: false };
             let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
+            if outcome.late {
+                return Ok(None);
+            }
             let ends = &outcome.ends;
             let gaps: Vec<u64> = ends.windows(2).map(|w| w[1] - w[0]).collect();
             let last = gaps.last().copied().unwrap_or(0);
             let even = gaps.len() >= 3 && gaps[gaps.len() - 3..].iter().all(|g| *g == last);
             let steady = even && (last == self.least || outcome.uniform(last));
-            if steady || frames >= FRAMES[1] {
+            if steady || mode.frames >= FRAMES[1] {
                 let half = ends.len() / 2;
                 let span = ends[ends.len() - 1] - ends[half];
                 let interval = if steady { last } else { span.div_ceil((ends.len() - 1 - half) as u64) };
-                return Ok(Timing {
+                return Ok(Some(Timing {
                     latency_cycles: ends[0] - outcome.start,
                     interval_cycles: interval,
                     peak: outcome.peak,
                     blocked: outcome.blocked,
-                });
+                }));
             }
-            frames = (frames * 2).min(FRAMES[1]);
+            mode.frames = (mode.frames * 2).min(FRAMES[1]);
         }
     }
 
     /// Whether a design with these depths runs at an interval of `interval` cycles or less, its first frame in at most `latency`.
     /// As [`Simulator::run`] would tell, but a first frame that is late is told from that frame alone.
     pub fn meets(&self, depths: &[usize], interval: u64, latency: u64) -> bool {
-        let mode = Mode { depths: Some(depths), pace: 0, frames: 1, peaks: false, free: false };
-        let first = Run::new(self.design, &self.latencies, mode).finish();
-        first.is_ok_and(|o| o.ends[0] - o.start <= latency)
-            && self.run(depths, false).is_ok_and(|t| t.interval_cycles <= interval && t.latency_cycles <= latency)
+        let mode = Mode { depths: Some(depths), latest: Some(latency), ..Mode::of(FRAMES[0]) };
+        let timing = self.timing(mode).ok().flatten();
+        timing.is_some_and(|t| t.interval_cycles <= interval && t.latency_cycles <= latency)
     }
 
     /// See [`required_depths`].
@@ -108,7 +125,7 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// None for a verified design.
     pub fn required_depths(&self, interval: u64) -> Result<Vec<usize>, Diag> {
-        let mode = Mode { depths: None, pace: interval.max(1), frames: 4, peaks: true, free: false };
+        let mode = Mode { pace: interval.max(1), peaks: true, ..Mode::of(4) };
         let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
         Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
     }
@@ -118,8 +135,7 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// None for a verified design.
     pub fn unbounded_latency(&self) -> Result<u64, Diag> {
-        let mode = Mode { depths: None, pace: 0, frames: 1, peaks: false, free: false };
-        let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
+        let outcome = Run::new(self.design, &self.latencies, Mode::of(1)).finish()?;
         Ok(outcome.ends[0] - outcome.start)
     }
 }
@@ -135,7 +151,7 @@ impl<'a> Simulator<'a> {
 /// None for a verified design.
 pub fn least_latency(design: &Design) -> Result<u64, Diag> {
     let latencies = Simulator::new(design).latencies;
-    let mode = Mode { depths: None, pace: 0, frames: 1, peaks: false, free: true };
+    let mode = Mode { free: true, ..Mode::of(1) };
     let outcome = Run::new(design, &latencies, mode).finish()?;
     Ok(outcome.ends[0] - outcome.start)
 }
@@ -146,7 +162,7 @@ pub fn least_latency(design: &Design) -> Result<u64, Diag> {
 /// As [`simulate`].
 pub fn frame_ends(design: &Design, frames: u64) -> Result<Vec<u64>, Diag> {
     let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    let mode = Mode { depths: Some(&depths), pace: 0, frames, peaks: false, free: false };
+    let mode = Mode { depths: Some(&depths), ..Mode::of(frames) };
     let outcome = Run::new(design, &Simulator::new(design).latencies, mode).finish()?;
     Ok(outcome.ends.iter().map(|end| end - outcome.start).collect())
 }

@@ -19,14 +19,25 @@ pub(super) struct Mode<'a> {
     pub peaks: bool,
     /// Whether matrix-vector units give every result as soon as any order of their work could; with unbounded FIFOs only.
     pub free: bool,
+    /// Give up when the first frame takes more cycles than this.
+    pub latest: Option<u64>,
+}
+
+impl Mode<'_> {
+    /// So many frames, unbounded FIFOs, nothing else.
+    pub fn of(frames: u64) -> Mode<'static> {
+        Mode { depths: None, pace: 0, frames, peaks: false, free: false, latest: None }
+    }
 }
 
 /// What a finished simulation leaves.
 pub(super) struct Outcome {
     /// First firing of any source.
     pub start: u64,
-    /// Last beat of any output, by frame.
+    /// Last beat of any output, by frame; those of the frames that were simulated.
     pub ends: Vec<u64>,
+    /// Whether it was given up, because the first frame is late ([`Mode::latest`]).
+    pub late: bool,
     /// Peak occupation of each stream.
     pub peak: Vec<usize>,
     /// See [`super::Timing::blocked`].
@@ -113,16 +124,19 @@ impl Occupation {
 
 impl Fifo {
     /// Cycle from which the next beat can be taken.
+    #[inline]
     pub fn front(&self) -> Option<u64> {
         self.beats.front().copied()
     }
 
     /// First cycle in which there is space; `None` when that is not known yet.
+    #[inline]
     pub fn space(&self) -> Option<u64> {
         if self.fresh > 0 { Some(0) } else { self.freed.front().map(|u| *u + 1) }
     }
 
     /// Takes the next beat in cycle `t`.
+    #[inline]
     pub fn take(&mut self, t: u64) {
         self.beats.pop_front();
         if self.fresh < usize::MAX / 2 {
@@ -134,6 +148,7 @@ impl Fifo {
     }
 
     /// Reserves a place in cycle `t` for a beat that is written `latency` cycles later.
+    #[inline]
     pub fn give(&mut self, t: u64, latency: u64) {
         if self.fresh == 0 {
             self.freed.pop_front();
@@ -196,7 +211,8 @@ impl<'a> Run<'a> {
         let mut queued = vec![true; n];
         let sinks: Vec<usize> = (0..n).filter(|i| matches!(self.actors[*i].module.kind, Kind::Sink { .. })).collect();
         let goal = self.mode.frames as usize;
-        while sinks.iter().any(|s| self.actors[*s].ends.len() < goal) {
+        let mut late = false;
+        while !late && sinks.iter().any(|s| self.actors[*s].ends.len() < goal) {
             let (i, forced) = match queue.pop_front() {
                 Some(i) => (i, false),
                 // Nobody can act: the earliest window unit that could step on without input does so, for no beat can reach
@@ -233,6 +249,10 @@ impl<'a> Run<'a> {
             if more {
                 wake(i, Wait::None);
             }
+            if let (Some(latest), true, Some(end)) = (self.mode.latest, sinks.contains(&i), self.actors[i].ends.first())
+            {
+                late = end - self.start() > latest;
+            }
         }
         let mut ends = vec![0; goal];
         for s in sinks {
@@ -242,10 +262,15 @@ impl<'a> Run<'a> {
         for (id, a) in self.ids.iter().zip(&self.actors) {
             blocked[id.index()] = a.blocked;
         }
-        let start = self.actors.iter().filter_map(|a| a.started).min().unwrap_or(0);
+        let start = self.start();
         let peak = self.fifos.into_iter().filter_map(|f| f.occupation.map(Occupation::finish)).collect();
         let module_ends = self.actors.into_iter().map(|a| a.ends).collect();
-        Ok(Outcome { start, ends, peak, blocked, module_ends, frames: goal })
+        Ok(Outcome { start, ends, late, peak, blocked, module_ends, frames: goal })
+    }
+
+    /// First firing of any source so far.
+    fn start(&self) -> u64 {
+        self.actors.iter().filter_map(|a| a.started).min().unwrap_or(0)
     }
 
     /// Names the full FIFO whose reader waits for another input.

@@ -233,7 +233,7 @@ fn equals_cycle_by_cycle_stepping() {
         let fast = Run::new(
             &design,
             &Simulator::new(&design).latencies,
-            Mode { depths: Some(&depths), pace: 0, frames: 8, peaks: false, free: false },
+            Mode { depths: Some(&depths), pace: 0, frames: 8, peaks: false, free: false, latest: None },
         )
         .finish();
         match (fast, plain(&design, 8)) {
@@ -273,7 +273,7 @@ fn strided_windows_flush_like_plain_stepping() {
         let f = Run::new(
             &n.design,
             &Simulator::new(&n.design).latencies,
-            Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false, free: false },
+            Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false, free: false, latest: None },
         )
         .finish()
         .unwrap();
@@ -300,7 +300,7 @@ fn early_units_take_and_give_like_plain_stepping() {
         n.join((m, 0), (sink, 0), vectors * nf, rng.random_range(1..4));
         n.design.verify().unwrap();
         let depths: Vec<usize> = n.design.streams().iter().map(|(_, _, s)| s.depth).collect();
-        let mode = Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false, free: false };
+        let mode = Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false, free: false, latest: None };
         let f = Run::new(&n.design, &Simulator::new(&n.design).latencies, mode).finish().unwrap();
         assert_eq!(Some((f.start, f.ends)), plain(&n.design, 5), "{nf} {sf} {early} {depths:?}");
     }
