@@ -78,7 +78,7 @@ module netfold_dot #(
       end else if (ACCUMULATE) begin : g_accumulate_sums
         reg [ACC_BITS-1:0] acc;
         wire [ACC_BITS-1:0] from = acc_first ? acc_start : acc;
-        always @(posedge clk) if (acc_valid) acc <= $signed(from) + $signed(sum);
+        always @(posedge clk) if (acc_valid) acc <= $signed(from) + $signed(wide);
         assign result = acc;
         wire unused = BIPOLAR;
       end else begin : g_direct
