@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Measures what Yosys makes of netfold_sequence_rom in logic with registers behind it, and prints the factors of
-surrogate/src/hardware/rom.rs: LUTs a distinct block of 16, 32, 64 and more words.
+"""Measures what Yosys makes of netfold_sequence_rom in logic with registers behind it, beside what surrogate/src/hardware/rom.rs
+is based on: distinct contents of six-input LUTs, and of the multiplexers of two above 256 words.
 
-    measure_rom.py [SECONDS] [SEED]      needs pyosys, numpy and scipy; SECONDS of synthesis (default 900)
+    measure_rom.py [SECONDS] [SEED]      needs pyosys and numpy; SECONDS of synthesis (default 900)
 """
 
 import json
@@ -14,7 +14,6 @@ import time
 
 import numpy as np
 from pyosys import libyosys as ys
-from scipy.optimize import nnls
 
 LIBRARY = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../templates/verilog/lib")
 DEPTHS = [5, 8, 12, 16, 20, 24, 32, 33, 40, 48, 56, 64, 64, 72, 80, 96, 100, 128, 128, 144, 160, 192, 224, 256, 288, 384, 400, 512, 640, 784]
@@ -77,55 +76,52 @@ def synthesize(modules):
     return {n.lstrip("\\"): m["num_cells_by_type"] for n, m in json.loads(text)["modules"].items()}
 
 
-def blocks(weights, bits):
-    """Distinct blocks, up to complement, whose halves differ: of 16, 32, 64 and more words. Also the distinct columns."""
+def contents(weights, bits):
+    """Distinct blocks of 64 words and multiplexers above 256 words, up to complement, and distinct columns that are not constant."""
     depth = len(weights)
-    padded = 1 << (depth - 1).bit_length()
-    found, seen = [set(), set(), set(), set()], set()
+    padded = max(64, 1 << (depth - 1).bit_length())
+    found, columns = set(), set()
     for lane in np.array(weights).T:
         for b in range(bits):
             column = (lane >> b & 1).astype(np.uint8)
-            if column.min() == column.max() or column.tobytes() in seen:
+            if column.min() == column.max() or column.tobytes() in columns:
                 continue
-            seen.add(column.tobytes())
-            column = np.concatenate([column, np.full(padded - depth, column[-1], np.uint8)])
-            size = 16
-            while size <= padded:
-                for block in column.reshape(-1, size):
-                    if (block[: size // 2] != block[size // 2 :]).any():
-                        found[min((size // 32).bit_length(), 3)].add((block ^ block[0]).tobytes())
-                size *= 2
-    return [len(s) for s in found], len(seen)
+            columns.add(column.tobytes())
+            column = np.concatenate([column, np.zeros(padded - depth, np.uint8)])
+            for block in column.reshape(-1, 64):
+                if block.min() != block.max():
+                    found.add((block ^ block[0]).tobytes())
+            size = padded
+            while size > 256:
+                for part in column.reshape(-1, size):
+                    if (part[: size // 2] != part[size // 2 :]).any():
+                        found.add((part ^ part[0]).tobytes())
+                size //= 4
+    return len(found), len(columns)
 
 
 def main():
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 900.0
     rng = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
-    rows, end = [], time.time() + seconds
+    end = time.time() + seconds
     while time.time() < end:
         chosen = []
-        for i in range(8):
+        while len(chosen) < 8:
             bits, lanes = rng.choice([1, 2, 3, 4, 4, 5, 6, 6, 8, 8, 10]), rng.choice([1, 1, 2, 3, 4, 6, 8, 12, 16, 24, 32])
             depth = rng.choice(DEPTHS)
             if depth * bits * lanes <= 24000:
                 weights = [draw(rng, lanes, bits, rng.choice(["uniform", "gauss", "heavy", "sparse", "powers"])) for _ in range(depth)]
                 words = [sum((w & (1 << bits) - 1) << i * bits for i, w in enumerate(row)) for row in weights]
-                chosen.append((f"m{i}", module(f"m{i}", words, bits * lanes), bits * lanes, weights, bits))
+                name = f"m{len(chosen)}"
+                chosen.append((name, module(name, words, bits * lanes), bits * lanes, weights, bits))
         cells = synthesize([c[:3] for c in chosen])
-        for name, _, _, weights, bits in chosen:
+        for name, _, width, weights, bits in chosen:
             luts = sum(cells[name].get(f"LUT{k}", 0) for k in range(2, 7))
             address = (len(weights) - 1).bit_length()
-            counter = address + (1 if address <= 6 else 2)
-            rows.append((len(weights), *blocks(weights, bits), luts - counter))
-    for low, high in [(33, 64), (65, 128), (129, 256), (257, 4096)]:
-        some = [r for r in rows if low <= r[0] <= high and r[2] > 2]
-        x, y = np.array([r[1] for r in some], float), np.array([r[3] for r in some], float)
-        weight = 1 / (y + 3)
-        for _ in range(20):
-            factors, _ = nnls(x * weight[:, None], y * weight)
-            error = np.abs(x @ factors / y - 1)
-            weight = 1 / (y + 3) / np.sqrt(np.maximum(error, 0.02))
-        print(f"{low}..={high} words, {len(some)} memories: {factors.round(2)}, median error {np.median(error):.3f}")
+            # A counter that does not wrap by itself compares and clears.
+            counter = 0 if len(weights) == 1 << address else address + (1 if address <= 6 else 2)
+            found, columns = contents(weights, bits)
+            print(f"{len(weights)} words of {width} bits, {columns} columns: {luts - counter} LUTs, {found} contents", flush=True)
 
 
 if __name__ == "__main__":

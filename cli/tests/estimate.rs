@@ -139,7 +139,7 @@ fn layers_of_both_styles_mix_where_that_is_smaller_and_the_configuration_says_wh
         "--clock-mhz",
         "200",
         "--fps",
-        "4e6",
+        "2.5e7",
         "--style",
         "auto",
         "-o",

@@ -44,7 +44,10 @@ fn check(prepared: &Prepared, design: &hw::Design, r: &mut Random, place: &str) 
             (0..node.elements() * SAMPLES).map(|i| r.between(node.range.of(i).0, node.range.of(i).1)).collect()
         })
         .collect();
-    let expected = Golden::new(&prepared.int).unwrap().run(&inputs, SAMPLES).unwrap();
+    let expected = Golden::new(&prepared.int)
+        .unwrap_or_else(|e| panic!("{e}"))
+        .run(&inputs, SAMPLES)
+        .unwrap_or_else(|e| panic!("{e}"));
     let got = hw::eval::eval(design, &inputs, SAMPLES).unwrap_or_else(|d| panic!("{d}\n{place}"));
     assert_eq!(got, expected, "{place}");
 }
@@ -102,11 +105,11 @@ fn random_networks_with_programs_on_offer() {
 fn sparse_then_dense(r: &mut Random) -> Prepared {
     let mut int = IntNetwork { name: "both".into(), ..IntNetwork::default() };
     let real = Affine::identity();
-    let mut at = int.add_input("x", vec![64], IntType::new(true, 6), real.clone()).unwrap();
+    let mut at = int.add_input("x", vec![64], IntType::new(true, 6), real.clone()).unwrap_or_else(|e| panic!("{e}"));
     int.inputs.push(InputPort { name: "x".into(), node: at, shape: vec![64], order: vec![], encoder: vec![] });
     let mut layer = |int: &mut IntNetwork, name: &str, rows: usize, cols: usize, data: Vec<i64>| {
         let weights = Arc::new(Matrix { rows, cols, data });
-        at = int.add(name, name, IntOp::Dense(weights), &[at], real.clone()).unwrap();
+        at = int.add(name, name, IntOp::Dense(weights), &[at], real.clone()).unwrap_or_else(|e| panic!("{e}"));
         at
     };
     let mut sparse = vec![0; 64 * 64];

@@ -100,9 +100,9 @@ mod tests {
     /// unit alone as Yosys 0.70 counts them, weights random in their whole range (rows of surrogate/data/xc7.csv.gz).
     type Measured = (usize, usize, usize, usize, u32, bool, u32, u32, Memory, f64, usize);
     const MEASURED: [Measured; 5] = [
-        (4, 4, 5, 7, 4, true, 6, 13, Memory::Lut, 226.0, 16),
-        (1, 1, 3, 32, 8, false, 8, 19, Memory::Lut, 39.0, 1),
-        (2, 2, 5, 32, 3, false, 7, 14, Memory::Lut, 92.0, 4),
+        (4, 4, 5, 7, 4, true, 6, 13, Memory::Lut, 232.0, 16),
+        (1, 1, 3, 32, 8, false, 8, 19, Memory::Lut, 46.0, 1),
+        (2, 2, 5, 32, 3, false, 7, 14, Memory::Lut, 100.0, 4),
         (1, 8, 12, 18, 8, false, 5, 19, Memory::Block, 109.0, 8),
         (1, 12, 12, 25, 8, false, 8, 21, Memory::Block, 141.0, 12),
     ];

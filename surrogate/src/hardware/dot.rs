@@ -512,7 +512,7 @@ mod tests {
     #[test]
     fn bits_of_numbers_change_places() {
         for n in [1usize, 5, 63, 64] {
-            let words: Vec<i64> = (0..n as i64).map(|i| (i * 0x1234_5678_9abc_def1) ^ (i << 7)).collect();
+            let words: Vec<i64> = (0..n as i64).map(|i| i.wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7)).collect();
             let bits = transposed(&words);
             let bit = |w: usize, b: usize| words.get(w).map_or(0, |v| v >> b & 1);
             assert!((0..64).all(|b| (0..64).all(|w| (bits[b] >> w & 1) as i64 == bit(w, b))), "{n}");
