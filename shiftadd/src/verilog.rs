@@ -566,7 +566,12 @@ pub fn emit_verilog(g: &Graph, p: &Pipeline, options: &VerilogOptions) -> String
             text.push_str("  assign out_valid = in_valid;\n");
         } else {
             let n = output_stage + 1;
-            let _ = writeln!(text, "  reg [{}:0] valid = 0;\n  assign out_valid = valid[{}];", n - 1, n - 1);
+            let _ = writeln!(
+                text,
+                "  reg [{}:0] valid;\n  initial valid = 0;\n  assign out_valid = valid[{}];",
+                n - 1,
+                n - 1
+            );
             let next = if n == 1 { "in_valid".to_string() } else { format!("{{valid[{}:0], in_valid}}", n - 2) };
             let _ = writeln!(regs, "    valid <= {next};");
         }

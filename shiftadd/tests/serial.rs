@@ -2,10 +2,13 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod tools;
+
 use std::fmt::Write;
 use std::process::Command;
 
 use netfold_shiftadd::*;
+use tools::{have, verilator};
 
 struct Rng(u64);
 
@@ -138,19 +141,9 @@ fn test_bench(g: &Graph, latency: u32, interval: u32, vectors: &[Vec<i64>], rng:
     t
 }
 
-/// Whether a tool runs; a missing one is a visible skip, and a failure where `CI=true`.
-fn have(tool: &str, flag: &str) -> bool {
-    let found = Command::new(tool).arg(flag).output().is_ok();
-    if !found {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{tool} is missing");
-        eprintln!("SKIPPED: {tool} is not on PATH");
-    }
-    found
-}
-
 #[test]
 fn verilog_equals_the_interpreter() {
-    if !have("iverilog", "-V") || !have("verilator", "--version") {
+    if !have("iverilog", "-V") || verilator().is_none() {
         return;
     }
     let mut rng = Rng(12);
@@ -178,7 +171,7 @@ fn verilog_equals_the_interpreter() {
             assert!(out.status.success(), "case {case}: {}", String::from_utf8_lossy(&out.stderr));
             String::from_utf8(out.stdout).unwrap()
         };
-        run(Command::new("verilator").args(["--lint-only", "-Wall", "dut.sv"]));
+        run(verilator().unwrap().args(["--lint-only", "-Wall", "dut.sv"]));
         run(Command::new("iverilog").args(["-g2012", "-o", "tb.vvp", "dut.sv", "tb.sv"]));
         let text = run(Command::new("vvp").args(["-n", "tb.vvp"]));
         let number = |s: &str| s.parse::<i64>().ok();

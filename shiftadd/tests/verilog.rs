@@ -2,21 +2,14 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod tools;
+
 use std::fmt::Write;
 use std::path::Path;
 use std::process::Command;
 
 use netfold_shiftadd::*;
-
-/// Whether a tool runs; a missing one is a visible skip, and a failure where `CI=true`.
-fn have(tool: &str, flag: &str) -> bool {
-    let found = Command::new(tool).arg(flag).output().is_ok();
-    if !found {
-        assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "{tool} is missing");
-        eprintln!("SKIPPED: {tool} is not on PATH");
-    }
-    found
-}
+use tools::{have, verilator};
 
 struct Rng(u64);
 
@@ -174,7 +167,7 @@ fn verilog_of_functions_equals_the_interpreter() {
 
 #[test]
 fn verilog_is_lint_clean() {
-    if !have("verilator", "--version") {
+    if verilator().is_none() {
         return;
     }
     let mut rng = Rng(9);
@@ -193,8 +186,7 @@ fn verilog_is_lint_clean() {
             let place = PipelineOptions { period: None, ..placement };
             let p = if combinational { pipeline(&g, &place) } else { p.clone() };
             std::fs::write(dir.path().join("dut.sv"), emit_verilog(&g, &p, &options)).unwrap();
-            let out =
-                Command::new("verilator").args(["--lint-only", "-Wall", "dut.sv"]).current_dir(dir.path()).output();
+            let out = verilator().unwrap().args(["--lint-only", "-Wall", "dut.sv"]).current_dir(dir.path()).output();
             let out = out.unwrap();
             assert!(out.status.success(), "case {case}: {}", String::from_utf8_lossy(&out.stderr));
         }
