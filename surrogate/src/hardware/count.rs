@@ -114,6 +114,12 @@ pub struct Sum {
     pub bits: u32,
 }
 
+/// LUTs of a counter of `bits` bits that begins again: one clears each bit after the last value, the comparison with the last but one
+/// takes one or two.
+fn wrap(bits: f64) -> f64 {
+    bits + if bits <= 6.0 { 1.0 } else { 2.0 }
+}
+
 impl Count {
     /// LUTs by fixed factors: the prior that training refines.
     pub fn lut(&self) -> f64 {
@@ -172,8 +178,7 @@ impl Count {
         if n > 1 {
             let bits = f64::from(levels(n));
             self.ff += bits + 1.0 + f64::from(u8::from(first));
-            // A LUT clears each bit after the last value; the comparison with the last but one takes one or two.
-            self.control += bits + if bits <= 6.0 { 1.0 } else { 2.0 };
+            self.control += wrap(bits);
         }
     }
 
@@ -184,7 +189,7 @@ impl Count {
             self.ff += 2.0 * bits;
             if !words.is_power_of_two() {
                 self.ff += 1.0;
-                self.control += bits + if bits <= 6.0 { 1.0 } else { 2.0 };
+                self.control += wrap(bits);
             }
         }
     }

@@ -48,41 +48,33 @@ module netfold_dot #(
         always @(posedge clk) product <= xi * wi;
         assign products[i*PB+:PB] = product;
       end
-      localparam int TB = PB + $clog2(SIMD);
-      localparam int SB = TB < ACC_BITS ? TB : ACC_BITS;  // bits of a beat's sum
-      wire [SB-1:0] sum;
+      wire [ACC_BITS-1:0] sum;
       netfold_reduce_tree #(
           .N(SIMD),
           .BITS(PB),
           .SIGNED(1),
           .MERGE(1),
-          .OUT_BITS(SB)
+          .OUT_BITS(ACC_BITS)
       ) u_tree (
           .clk(clk),
           .operands(products),
           .result(sum)
       );
-      wire [ACC_BITS-1:0] wide;
-      if (SB < ACC_BITS) begin : g_widen
-        assign wide = {{(ACC_BITS - SB) {sum[SB-1]}}, sum};
-      end else begin : g_exact
-        assign wide = sum;
-      end
-      wire unused_wide = &{1'b0, wide};
       if (ACCUMULATE && SIMD == 1) begin : g_accumulate
         // The block of the product accumulates.
         reg [ACC_BITS-1:0] acc;
-        always @(posedge clk) if (acc_valid) acc <= (acc_first ? acc_start : acc) + wide;
+        always @(posedge clk) if (acc_valid) acc <= (acc_first ? acc_start : acc) + sum;
         assign result = acc;
         wire unused = BIPOLAR;
       end else if (ACCUMULATE) begin : g_accumulate_sums
+        // As signed numbers, the copies of a narrower sum's sign fall away, which makes it the operand that the carry chain passes on.
         reg [ACC_BITS-1:0] acc;
         wire [ACC_BITS-1:0] from = acc_first ? acc_start : acc;
-        always @(posedge clk) if (acc_valid) acc <= $signed(from) + $signed(wide);
+        always @(posedge clk) if (acc_valid) acc <= $signed(from) + $signed(sum);
         assign result = acc;
         wire unused = BIPOLAR;
       end else begin : g_direct
-        assign result = wide;
+        assign result = sum;
         wire unused = &{1'b0, acc_valid, acc_first, acc_start, BIPOLAR};
       end
     end else begin : g_logic
