@@ -14,8 +14,8 @@ fn main() -> Result<(), Diags> {
     let mut rows = Vec::new();
     for sample in train::samples(&table, family) {
         let row = &table.rows[sample.row];
-        let Some(mhz) = row.targets.get(&Target::FmaxMhz) else { continue };
-        let routed = fmax::routed(&sample.parts, &model.all_logic(&sample.parts), *mhz);
+        let Some(mhz) = sample.truth(&table, Target::FmaxMhz) else { continue };
+        let routed = fmax::routed(&sample.parts, &model.all_logic(&sample.parts), mhz);
         let plain = fmax::ECP5_START.period_ns(&routed.0, routed.1);
         eprintln!("{:24} {:12} routed {:6.2} ns, unfitted {plain:6.2} ns", row.group, row.strata["unit"], routed.2);
         rows.push(routed);

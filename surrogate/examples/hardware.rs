@@ -50,8 +50,8 @@ fn run(args: &[String]) -> Result<(), Diags> {
             let samples = train::samples(&table, Family::Xc7);
             let mut units: BTreeMap<&str, Vec<[f64; 10]>> = BTreeMap::new();
             for s in samples.iter().filter(|s| s.parts.bare) {
-                let (part, targets) = (&s.parts.parts[0], &table.rows[s.row].targets);
-                let truth = |t: Target| targets.get(&t).copied().unwrap_or(0.0);
+                let part = &s.parts.parts[0];
+                let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
                 let c = &part.count;
                 units.entry(part.unit).or_default().push([
                     c.lut(),
@@ -84,7 +84,7 @@ fn run(args: &[String]) -> Result<(), Diags> {
             println!("row,bare,group,unit,{},lut,ff,dsp,bram36,lutram", NAMES.join(","));
             for s in train::samples(&table, Family::Xc7) {
                 let row = &table.rows[s.row];
-                let truth = |t: Target| row.targets.get(&t).copied().unwrap_or(0.0);
+                let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
                 let targets = [Target::Lut, Target::Ff, Target::Dsp, Target::Bram36, Target::Lutram].map(truth);
                 let targets: Vec<String> = targets.iter().map(f64::to_string).collect();
                 for p in &s.parts.parts {
@@ -98,9 +98,6 @@ fn run(args: &[String]) -> Result<(), Diags> {
                         x.join(","),
                         targets.join(",")
                     );
-                }
-                if !s.parts.bare {
-                    println!("{},sum,{},{},{}", s.row, row.group, s.parts.fed, s.parts.merged);
                 }
             }
         }
@@ -123,7 +120,7 @@ fn run(args: &[String]) -> Result<(), Diags> {
             let trained = train::train_samples(&table, &samples, &chosen, Family::Xc7, 1)?;
             for s in samples.iter().filter(|s| !s.parts.bare) {
                 let row = &table.rows[s.row];
-                let truth = |t: Target| row.targets.get(&t).copied().unwrap_or(0.0);
+                let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
                 let mut units: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
                 for p in &s.parts.parts {
                     let sums = units.entry(p.unit).or_default();
@@ -132,18 +129,55 @@ fn run(args: &[String]) -> Result<(), Diags> {
                 }
                 let sum = |f: fn(&(f64, f64)) -> f64| units.values().map(f).sum::<f64>();
                 println!(
-                    "{} LUT {} counted {:.0}, FF {} counted {:.0} (fed {:.0}, merged {:.0}), DSP {} counted {}: {}",
+                    "{} LUT {} counted {:.0}, FF {} counted {:.0}, DSP {} counted {}: {}",
                     row.group,
                     truth(Target::Lut),
                     sum(|u| u.0),
                     truth(Target::Ff),
                     sum(|u| u.1),
-                    s.parts.fed,
-                    s.parts.merged,
                     truth(Target::Dsp),
                     s.parts.parts.iter().map(|p| p.count.dsp).sum::<usize>(),
                     units.iter().map(|(n, (l, f))| format!("{n} {l:.0}/{f:.0}")).collect::<Vec<_>>().join(", ")
                 );
+            }
+        }
+        "apart" => {
+            let [family, tables @ ..] = rest else { return Err(usage().into()) };
+            let family = Family::named(family).ok_or_else(usage)?;
+            let table = dataset::read_all(tables)?;
+            let samples = train::samples(&table, family);
+            let mut trained = model::HardwareModel::untrained(family);
+            let alone: Vec<usize> = (0..samples.len())
+                .filter(|i| samples[*i].parts.bare && samples[*i].part.is_none() && !samples[*i].constant)
+                .collect();
+            train::units(&table, &samples, &alone, &mut trained, 1)?;
+            for s in samples.iter().filter(|s| s.part.is_some()) {
+                let (row, part) = (&table.rows[s.row], &s.parts.parts[0]);
+                let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
+                let (lut, ff) = trained.logic(part);
+                println!(
+                    "{} {} LUT {} counted {:.0} trained {lut:.0}, FF {} counted {:.0} trained {ff:.0}{}",
+                    row.group,
+                    part.unit,
+                    truth(Target::Lut),
+                    part.count.lut(),
+                    truth(Target::Ff),
+                    part.count.ff,
+                    if s.constant { ", constant" } else { "" }
+                );
+            }
+            for s in samples.iter().filter(|s| !s.parts.bare && !table.rows[s.row].parts.is_empty()) {
+                let row = &table.rows[s.row];
+                let inner: f64 = row.parts.iter().map(|p| p.1).sum();
+                let inner_ff: f64 = row.parts.iter().map(|p| p.2).sum();
+                let ends = |u: &str| matches!(u, "fifo" | "sink" | "source");
+                let (mut lut, mut ff) = (0.0, 4.0);
+                for p in s.parts.parts.iter().filter(|p| ends(p.unit)) {
+                    lut += f64::from(trained.logic(p).0);
+                    ff += f64::from(trained.logic(p).1);
+                }
+                let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
+                println!("{} top LUT {} counted {lut:.0}, FF {} counted {ff:.0}", row.group, truth(Target::Lut) - inner, truth(Target::Ff) - inner_ff);
             }
         }
         "blame" => {
@@ -180,7 +214,7 @@ fn blame(table: &dataset::Table, family: Family) -> Result<(), Diags> {
         let model = train::train_samples(table, &samples, &chosen, family, 1)?;
         for i in (0..samples.len()).filter(|i| folds[*i] == fold) {
             let s = &samples[i];
-            let truth = |t: Target| table.rows[s.row].targets.get(&t).copied().unwrap_or(0.0);
+            let truth = |t: Target| s.truth(table, t).unwrap_or(0.0);
             if s.parts.bare {
                 let part = &s.parts.parts[0];
                 let (lut, ff) = model.logic(part);

@@ -45,6 +45,7 @@ fn table(n: u64, spread: f64, scale: f64, power: f64, from: u64) -> Table {
             strata: BTreeMap::from([("weight_bits".to_string(), weight_bits.to_string())]),
             design: Design::Dense(vec![layer]),
             hardware: None,
+            parts: Vec::new(),
             targets: BTreeMap::from([(Target::Lut, lut), (Target::Dsp, get("dsp_from_8_bits"))]),
             line: i as usize,
         });

@@ -163,13 +163,22 @@ fn open(path: &Path) -> Result<Vec<SweepRow>, Diags> {
     if whole < text.len() || whole == 0 {
         text.truncate(whole);
         if whole == 0 {
-            text = header.into_bytes();
+            text = header.clone().into_bytes();
         }
         let mut file = OpenOptions::new().create(true).write(true).truncate(false).open(path).map_err(failed)?;
         file.set_len(0).and_then(|()| file.write_all(&text)).and_then(|()| file.sync_all()).map_err(failed)?;
     }
     let text = String::from_utf8(text).map_err(|_| Diag::new(Code::Format, &place, "is not UTF-8 text"))?;
-    rows(&text, &place)
+    let present = rows(&text, &place)?;
+    if !text.starts_with(&header) {
+        // A table of other columns, as earlier versions wrote it.
+        let lines: String = present.iter().map(|row| row.to_csv() + "\n").collect();
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+        file.write_all((header + &lines).as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
+        file.persist(path).map_err(|e| failed(e.error))?;
+    }
+    Ok(present)
 }
 
 /// Rows that are to be made: those that are not there, and those whose Verilog changed.
@@ -250,6 +259,7 @@ fn prepare(plan: &Plan, item: &Item) -> Result<Job, Diags> {
                 seconds: 0.0,
                 targets: BTreeMap::new(),
                 cells: BTreeMap::new(),
+                parts: Vec::new(),
                 design: SweepRow::encode(&sample.design)?,
             };
             (row, sample.design)
@@ -284,7 +294,8 @@ fn synthesize(plan: &Plan, tool: &Tool, jobs: Vec<Job>) -> Vec<SweepRow> {
     let share = start.elapsed().as_secs_f64() / jobs.len() as f64;
     match found {
         Ok((tool, counts)) => {
-            jobs.into_iter().zip(counts).map(|(job, counts)| finish(job.row, &tool, mode, share, counts)).collect()
+            let rows = jobs.into_iter().zip(counts);
+            rows.map(|(job, (counts, parts))| SweepRow { parts, ..finish(job.row, &tool, mode, share, counts) }).collect()
         }
         Err(failure) if jobs.len() == 1 => {
             let status = match failure {
@@ -297,8 +308,11 @@ fn synthesize(plan: &Plan, tool: &Tool, jobs: Vec<Job>) -> Vec<SweepRow> {
     }
 }
 
+/// Counts of a design, and LUTs and flip-flops of its parts where they were kept apart.
+type Found = (Counts, Vec<(u64, u64)>);
+
 /// Counts of several designs from one run, in their order, and the tool's name.
-fn together(plan: &Plan, tool: &Tool, jobs: &[Job], mode: Mode) -> Result<(String, Vec<Counts>), Failure> {
+fn together(plan: &Plan, tool: &Tool, jobs: &[Job], mode: Mode) -> Result<(String, Vec<Found>), Failure> {
     let io = |e: std::io::Error| Failure::Tool(e.to_string());
     let work = tempfile::tempdir().map_err(io)?;
     let mut files: BTreeMap<&str, &[u8]> = BTreeMap::new();
@@ -320,9 +334,16 @@ fn together(plan: &Plan, tool: &Tool, jobs: &[Job], mode: Mode) -> Result<(Strin
     let stat: Stat = tool.synthesize(work.path(), &sources, top, plan.family, mode, Some(limit))?;
     let counts = |job: &Job| {
         let found = if alone { Some(stat.design()) } else { stat.module(&job.sources.top) };
-        found.ok_or_else(|| Failure::Tool("a module is not in the statistics".into()))
+        let parts = if alone { parts(&stat, &job.sources) } else { Vec::new() };
+        found.map(|f| (f, parts)).ok_or_else(|| Failure::Tool("a module is not in the statistics".into()))
     };
     Ok((stat.tool(), jobs.iter().map(counts).collect::<Result<_, _>>()?))
+}
+
+/// LUTs and flip-flops of the modules of a network, then of its top level; none when they were not kept apart.
+fn parts(stat: &Stat, sources: &Sources) -> Vec<(u64, u64)> {
+    let of = |name: &String| stat.module(name).map(|c| (c.lut, c.ff));
+    sources.parts.iter().chain([&sources.top]).map(of).collect::<Option<_>>().unwrap_or_default()
 }
 
 /// A row with its counts.

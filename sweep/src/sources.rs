@@ -3,7 +3,7 @@
 use netfold_codegen::verilog::{generate, module_name};
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::hw::{self, Design, ModuleId, latency};
-use netfold_surrogate::dataset::sweep::Kind;
+use netfold_surrogate::dataset::sweep::{Kind, inner};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -38,6 +38,8 @@ pub struct Sources {
     pub top: String,
     /// Contents by name; names are bare and need no quoting.
     pub files: BTreeMap<String, Vec<u8>>,
+    /// Verilog modules of a network that are kept apart, in the order of its hardware modules.
+    pub parts: Vec<String>,
     ports: Vec<Port>,
 }
 
@@ -53,7 +55,8 @@ impl Sources {
             .map(|(path, text)| (path.rsplit('/').next().unwrap_or(path).to_string(), text.to_vec()))
             .collect();
         if kind == Kind::Network {
-            return Ok(Sources { top: design.name.clone(), files, ports: Vec::new() });
+            let parts = inner(design).into_iter().map(|id| module_name(design, id)).collect();
+            return Ok(Sources { top: design.name.clone(), files, parts, ports: Vec::new() });
         }
         files.remove(&format!("{}.sv", design.name));
         let (top, ports) = match unit {
@@ -73,7 +76,7 @@ impl Sources {
                 (module_name(design, id), ports(design, id))
             }
         };
-        Ok(Sources { top, files, ports })
+        Ok(Sources { top, files, parts: Vec::new(), ports })
     }
 
     /// First 16 hexadecimal digits of the Blake3 hash of all files and the top module's name.
@@ -90,8 +93,7 @@ impl Sources {
 
 /// The only module of a design that is neither source nor sink.
 fn single(design: &Design) -> Result<ModuleId, Diag> {
-    let inner = |id: &ModuleId| !matches!(design.module(*id).kind, hw::Kind::Source { .. } | hw::Kind::Sink { .. });
-    let modules: Vec<ModuleId> = design.modules().into_iter().filter(inner).collect();
+    let modules = inner(design);
     match modules[..] {
         [id] => Ok(id),
         _ => Err(Diag::internal(&design.name, format!("a module row with {} modules", modules.len()))),

@@ -78,7 +78,8 @@ module {{ name }} (
 {%- endfor %}
 {%- for m in modules %}
 
-  // {{ m.comment }}
+  // {{ m.comment }}{% if kept %}
+  (* keep_hierarchy = "yes" *){% endif %}
   {{ m.module }} u_{{ m.name }} (
       .clk(aclk),
       .rst(rst){% for s in m.ins %},

@@ -17,6 +17,9 @@ struct Top {
     outputs: Vec<Port>,
     streams: Vec<Fifo>,
     modules: Vec<Instance>,
+    /// Whether synthesis keeps the modules apart, each with its own counts: where there are several. Streams with FIFOs between them
+    /// leave little to gain across their borders.
+    kept: bool,
 }
 
 struct Port {
@@ -74,7 +77,7 @@ pub(super) fn render(design: &Design) -> Result<String, Diag> {
     let out_of = |id: ModuleId| -> Vec<String> {
         design.outputs_of(id).iter().map(|(_, s)| stream_name(id, s.from_port)).collect()
     };
-    let modules = design
+    let modules: Vec<Instance> = design
         .modules()
         .into_iter()
         .filter(|id| !matches!(design.module(*id).kind, Kind::Source { .. } | Kind::Sink { .. }))
@@ -111,6 +114,7 @@ pub(super) fn render(design: &Design) -> Result<String, Diag> {
         "bytes; tlast is high on the last beat of a frame (on inputs it is not needed).".into(),
     ];
     let version = env!("CARGO_PKG_VERSION");
-    let top = Top { name: design.name.clone(), version, header, inputs, outputs, streams, modules };
+    let kept = modules.len() > 1;
+    let top = Top { name: design.name.clone(), version, header, inputs, outputs, streams, modules, kept };
     top.render().map(|text| text + "\n").map_err(|error| Diag::internal(&design.name, error.to_string()))
 }

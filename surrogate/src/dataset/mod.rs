@@ -43,6 +43,8 @@ pub struct Row {
     pub design: Design,
     /// The whole hardware design, in tables that hold it.
     pub hardware: Option<Arc<netfold_ir::hw::Design>>,
+    /// LUTs and flip-flops of modules of the design that were kept apart, where the table says them.
+    pub parts: Vec<(netfold_ir::hw::ModuleId, f64, f64)>,
     /// Counts; a missing one is absent.
     pub targets: BTreeMap<Target, f64>,
     /// Line (CSV, from 1) or entry (JSON, from 1) in its file.

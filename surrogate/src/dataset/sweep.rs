@@ -15,6 +15,7 @@
 //! | `seconds` | wall-clock time of the synthesis; of a batch, its share |
 //! | `lut` ... `interval_cycles` | counts, named as in reports; empty when not measured |
 //! | `cells` | JSON: the count of every cell type |
+//! | `parts` | of networks, JSON: `[lut, ff]` of every module that synthesis kept apart, in the order of [`hw::Design::modules`] without sources and sinks, then of the top level around them |
 //! | `design` | JSON: the whole hardware design ([`netfold_ir::hw::file::DesignFile`]), so that features can be changed without synthesizing again |
 //!
 //! Columns whose names begin with `x_` are free for notes and are not read. Of several rows with one `id` the last one holds.
@@ -29,7 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// All columns, in the order they are written.
-pub const COLUMNS: [&str; 24] = [
+pub const COLUMNS: [&str; 25] = [
     "id",
     "family",
     "kind",
@@ -53,6 +54,7 @@ pub const COLUMNS: [&str; 24] = [
     "latency_cycles",
     "interval_cycles",
     "cells",
+    "parts",
     "design",
 ];
 
@@ -104,6 +106,8 @@ pub struct SweepRow {
     /// Counts; a missing one is absent.
     pub targets: BTreeMap<Target, f64>,
     pub cells: BTreeMap<String, u64>,
+    /// LUTs and flip-flops of the modules of a network, then of its top level; empty when they were not kept apart.
+    pub parts: Vec<(u64, u64)>,
     /// The design as JSON, see [`SweepRow::encode`].
     pub design: String,
 }
@@ -156,7 +160,8 @@ impl SweepRow {
             format!("{:.2}", self.seconds),
         ];
         let targets = COLUMNS[TARGETS].iter().map(|n| number(n));
-        let fields = lead.into_iter().chain(targets).chain([cells, self.design.clone()]);
+        let parts = if self.parts.is_empty() { None } else { serde_json::to_string(&self.parts).ok() };
+        let fields = lead.into_iter().chain(targets).chain([cells, parts.unwrap_or_default(), self.design.clone()]);
         fields.map(|f| quoted(&f)).collect::<Vec<_>>().join(",")
     }
 }
@@ -189,7 +194,8 @@ fn read(csv: &Csv) -> Result<(Vec<(usize, SweepRow)>, usize), Diags> {
     }
     let mut columns: HashMap<&str, usize> = HashMap::new();
     for (i, name) in COLUMNS.into_iter().enumerate() {
-        let found = if TARGETS.contains(&i) { csv.column(name) } else { errors.take(csv.need(name)) };
+        let found =
+            if TARGETS.contains(&i) || name == "parts" { csv.column(name) } else { errors.take(csv.need(name)) };
         columns.extend(found.map(|c| (name, c)));
     }
     if !errors.is_empty() {
@@ -235,6 +241,11 @@ fn row(csv: &Csv, columns: &HashMap<&str, usize>, line: usize, fields: &[String]
         json => serde_json::from_str(json)
             .map_err(|e| csv.error(line, format!("`cells` is not an object of counts: {e}")))?,
     };
+    let parts = match field("parts") {
+        "" => Vec::new(),
+        json => serde_json::from_str(json)
+            .map_err(|e| csv.error(line, format!("`parts` is not a list of pairs of counts: {e}")))?,
+    };
     let row = SweepRow {
         family: text("family"),
         kind,
@@ -249,6 +260,7 @@ fn row(csv: &Csv, columns: &HashMap<&str, usize>, line: usize, fields: &[String]
         seconds: csv.number(line, "seconds", field("seconds"))?.unwrap_or(0.0),
         targets,
         cells,
+        parts,
         design: text("design"),
     };
     let (id, expected) = (field("id"), row.id());
@@ -270,6 +282,12 @@ fn describe(design: &hw::Design) -> Vec<ModuleFeatures> {
         ModuleFeatures { kind: design.module(id).kind.name().into(), values: values.into() }
     };
     design.modules().into_iter().map(describe).collect()
+}
+
+/// The modules of a design that are Verilog modules of their own: all but sources and sinks.
+pub fn inner(design: &hw::Design) -> Vec<hw::ModuleId> {
+    let is_end = |id: &hw::ModuleId| matches!(design.module(*id).kind, hw::Kind::Source { .. } | hw::Kind::Sink { .. });
+    design.modules().into_iter().filter(|id| !is_end(id)).collect()
 }
 
 /// Reads a sweep's rows with counts. Superseded and failed rows are counted in [`Table::skipped`].
@@ -300,11 +318,21 @@ pub(crate) fn parse(csv: &Csv) -> Result<Table, Diags> {
                 all.push_str(one);
             }
         }
+        let group = if row.group.is_empty() { row.id() } else { row.group };
+        let strata: BTreeMap<String, String> = strata.map(|(k, v)| (k.to_string(), v.to_string())).into();
+        let inner = inner(&design);
+        if !row.parts.is_empty() && row.parts.len() != inner.len() + 1 {
+            let cause = format!("`parts` has {} pairs, the design {} modules", row.parts.len(), inner.len());
+            errors.push(csv.error(line, cause).help("give one pair a module and one for the top level"));
+            continue;
+        }
+        let parts = inner.iter().zip(&row.parts).map(|(id, (lut, ff))| (*id, *lut as f64, *ff as f64)).collect();
         table.rows.push(Row {
-            group: if row.group.is_empty() { row.id() } else { row.group },
-            strata: strata.map(|(k, v)| (k.to_string(), v.to_string())).into(),
+            group,
+            strata,
             design: Design::Modules(describe(&design)),
             hardware: Some(design),
+            parts,
             targets: row.targets,
             line,
         });

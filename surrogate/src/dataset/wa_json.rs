@@ -160,6 +160,7 @@ fn row(entry: &Entry, number: usize, place: &str) -> Result<Outcome, Diag> {
         strata,
         design: Design::Dense(layers),
         hardware: None,
+        parts: Vec::new(),
         targets,
         line: number,
     })))

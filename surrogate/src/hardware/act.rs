@@ -164,16 +164,14 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
         let blocks = rule.blocks(x_bits, mul_bits, x_bits + mul_bits);
         c.dsp += lanes * blocks;
         // The block holds the input, the product, the waiting addend and the sum.
-        c.registers_input = true;
         match blocks {
             0 => {
                 c.ff += n * f64::from(2 * x_bits + mul_bits) + n * f64::from(sum);
                 c.ff += stats.columns * f64::from(add_bits) / f64::from((mul_bits + add_bits).max(1));
                 c.select += n * f64::from(x_bits * mul_bits) * 0.6;
             }
-            1 => c.fed = n * f64::from(input.bits),
+            1 => {}
             more => {
-                c.fed = n * f64::from(input.bits);
                 c.ff += n * (17.0 * (more - 1) as f64 + f64::from(sum));
             }
         }

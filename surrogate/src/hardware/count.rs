@@ -49,11 +49,6 @@ pub const COLUMNS: usize = NAMES.len();
 pub struct Count {
     /// Flip-flops.
     pub ff: f64,
-    /// Flip-flops that are part of a DSP block when the module stands alone, but not behind a FIFO: there Yosys makes them the
-    /// register of the FIFO's read port before it packs blocks.
-    pub fed: f64,
-    /// Whether the module's first act is to register its input beat.
-    pub registers_input: bool,
     /// LUTs as memory or shift registers.
     pub lutram: f64,
     /// DSP blocks.

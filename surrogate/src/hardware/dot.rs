@@ -389,9 +389,6 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     if groups > 1 && beats > 1 {
         vector(&mut c, beats, x as usize);
         c.mux += 2.0 * x;
-    } else {
-        c.registers_input = true;
-        c.fed = if absorbed { x } else { 0.0 };
     }
     if !absorbed {
         c.ff += x;
@@ -446,11 +443,8 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     let mut c = folded.count(input, output, rule);
     c.counter(beats, true);
     let x = (folded.inputs * input.bits as usize) as f64;
-    c.registers_input = true;
-    if v.multiplier.is_dsp() && c.dsp > 0 {
-        c.fed = x
-    } else {
-        c.ff += x
+    if !v.multiplier.is_dsp() || c.dsp == 0 {
+        c.ff += x;
     }
     c.about.taps = v.weights.cols as f64;
     c

@@ -51,7 +51,7 @@ fn scored(table: &Table, samples: &[Sample], predictions: Vec<(usize, Prediction
 pub fn evaluate(model: &HardwareModel, table: &Table) -> Report {
     let samples = train::samples(table, model.family);
     let networks = samples.iter().any(|s| !s.parts.bare);
-    let chosen = (0..samples.len()).filter(|i| samples[*i].parts.bare != networks);
+    let chosen = (0..samples.len()).filter(|i| samples[*i].parts.bare != networks && samples[*i].part.is_none());
     let predictions = chosen.map(|i| (i, model.parts(samples[i].parts.clone()).prediction)).collect();
     scored(table, &samples, predictions)
 }
@@ -86,7 +86,7 @@ pub fn adapt(source: &HardwareModel, table: &Table) -> Result<(HardwareModel, Ve
     let family = family(table)?;
     let mut model = HardwareModel { family, ..source.clone() };
     let mut x = vec![Vec::new(); table.rows.len()];
-    for s in train::samples(table, family).into_iter().filter(|s| !s.constant) {
+    for s in train::samples(table, family).into_iter().filter(|s| !s.constant && s.part.is_none()) {
         x[s.row] = whole::vector(&s.parts, &model.all_logic(&s.parts));
     }
     // One factor a target: a slope, or amounts, would carry what a few small samples say far beyond their size.

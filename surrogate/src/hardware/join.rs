@@ -37,7 +37,6 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             c.counter(*pixels, true);
             c.flags(1, 3);
             c.ff += n * input + n * output + 1.0;
-            c.registers_input = true;
             let bits = lanes * output as usize;
             if chunks > 1 {
                 c.ff += f64::from(levels(chunks)) + n * output;
@@ -91,7 +90,6 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             let (a, b) = (first, inputs.get(1).copied().unwrap_or(NONE));
             c.counter(length / lanes, true);
             c.flags(1, latency);
-            c.registers_input = true;
             let n = *lanes as f64;
             match op {
                 BroadcastOp::RSub => {
@@ -101,7 +99,6 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
                 BroadcastOp::Mul => {
                     product(&mut c, n, a, b, output, true, rule);
                     c.ff += f64::from(b.bits);
-                    c.fed = n * input;
                 }
             }
             c.about.lanes = n;
@@ -116,8 +113,6 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             c.flags(1, latency);
             let b = inputs.get(1).copied().unwrap_or(NONE);
             product(&mut c, *lanes as f64, first, b, output, multiplier.is_dsp(), rule);
-            c.fed = if c.dsp > 0 { *lanes as f64 * (input + f64::from(b.bits)) } else { 0.0 };
-            c.registers_input = true;
             c.about.lanes = *lanes as f64;
             c.about.weight_bits = f64::from(b.bits);
         }

@@ -16,7 +16,7 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     c.ff = (c.ff - weights) * n + weights;
     c.dsp *= m.pixels;
     let (lists, about) = (
-        [&mut c.fed, &mut c.lutram, &mut c.adder, &mut c.compressor, &mut c.select, &mut c.mux],
+        [&mut c.lutram, &mut c.adder, &mut c.compressor, &mut c.select, &mut c.mux],
         [&mut c.about.rows, &mut c.about.operands, &mut c.about.digits],
     );
     lists.into_iter().chain(about).for_each(|v| *v *= n);

@@ -4,7 +4,7 @@ use super::count::Count;
 use super::factors;
 use super::model::{Family, HardwareModel, module_schema};
 use super::whole::{self, Parts};
-use crate::dataset::Table;
+use crate::dataset::{Design, Row, Table};
 use crate::model::boost::BoostOptions;
 use crate::model::extra::ExtraOptions;
 use crate::model::{Surrogate, Target};
@@ -23,6 +23,8 @@ const FEWEST_FACTORS: usize = 5;
 pub struct Sample {
     /// Row of the table.
     pub row: usize,
+    /// Which of the row's parts this is, of one that was kept apart in a network.
+    pub part: Option<usize>,
     /// Its parts.
     pub parts: Parts,
     /// Whether synthesis found much of the logic to be constant: of a network less than a third of what its parts are counted to is
@@ -31,27 +33,54 @@ pub struct Sample {
     pub constant: bool,
 }
 
-/// Takes the hardware designs of a table apart; rows without one are left out.
+impl Sample {
+    fn new(table: &Table, row: usize, part: Option<usize>, parts: Parts) -> Sample {
+        let mut sample = Sample { row, part, parts, constant: false };
+        let counted = |f: fn(&Count) -> f64| sample.parts.parts.iter().map(|p| f(&p.count)).sum::<f64>();
+        let found = |target| sample.truth(table, target).unwrap_or(0.0);
+        sample.constant = if sample.parts.bare {
+            found(Target::Ff) + 8.0 < 0.75 * counted(|c| c.ff)
+        } else {
+            3.0 * found(Target::Lut) <= counted(Count::lut)
+        };
+        sample
+    }
+
+    /// What synthesis counted.
+    pub fn truth(&self, table: &Table, target: Target) -> Option<f64> {
+        let row = &table.rows[self.row];
+        let Some(part) = self.part else { return row.targets.get(&target).copied() };
+        let (_, lut, ff) = row.parts.get(part)?;
+        match target {
+            Target::Lut => Some(*lut),
+            Target::Ff => Some(*ff),
+            _ => None,
+        }
+    }
+}
+
+/// Takes the hardware designs of a table apart; rows without one are left out. The modules of networks that were kept apart follow
+/// their network.
 pub fn samples(table: &Table, family: Family) -> Vec<Sample> {
     let rule = family.rule();
-    (0..table.rows.len())
-        .into_par_iter()
-        .filter_map(|row| {
-            let r = &table.rows[row];
-            let design = r.hardware.as_deref()?;
-            let what = |key: &str| r.strata.get(key).map_or("", String::as_str);
-            let parts = match what("kind") {
-                "module" => whole::bare(design, what("unit"), &rule)?,
-                _ => whole::parts(design, &rule),
-            };
-            let lut = r.targets.get(&Target::Lut).copied().unwrap_or(0.0);
-            let built: f64 = parts.parts.iter().map(|p| p.count.lut()).sum();
-            let ff = r.targets.get(&Target::Ff).copied().unwrap_or(0.0);
-            let registers: f64 = parts.parts.iter().map(|p| p.count.ff).sum();
-            let constant = if parts.bare { ff + 8.0 < 0.75 * registers } else { 3.0 * lut <= built };
-            Some(Sample { row, parts, constant })
-        })
-        .collect()
+    let of_row = |row: usize| -> Vec<Sample> {
+        let r = &table.rows[row];
+        let Some(design) = r.hardware.as_deref() else { return Vec::new() };
+        let what = |key: &str| r.strata.get(key).map_or("", String::as_str);
+        if what("kind") == "module" {
+            let bare = whole::bare(design, what("unit"), &rule);
+            return bare.into_iter().map(|parts| Sample::new(table, row, None, parts)).collect();
+        }
+        let parts = whole::parts(design, &rule);
+        let of_module: BTreeMap<_, _> = design.modules().into_iter().zip(&parts.parts).collect();
+        let inner = r.parts.iter().enumerate().filter_map(|(i, (id, ..))| {
+            let alone = whole::alone(*of_module.get(id).copied()?);
+            Some(Sample::new(table, row, Some(i), alone))
+        });
+        let inner: Vec<Sample> = inner.collect();
+        std::iter::once(Sample::new(table, row, None, parts)).chain(inner).collect()
+    };
+    (0..table.rows.len()).into_par_iter().flat_map_iter(of_row).collect()
 }
 
 /// How LUTs and flip-flops of modules are learned.
@@ -105,6 +134,20 @@ const MODULE_TARGETS: [Target; 2] = [Target::Lut, Target::Ff];
 /// Targets of whole designs.
 const WHOLE_TARGETS: [Target; 6] = [Target::Lut, Target::Ff, Target::Lutram, Target::Dsp, Target::Bram36, Target::Uram];
 
+/// The samples `members` as rows of a table of their own.
+fn table_of(table: &Table, samples: &[Sample], members: &[usize]) -> Table {
+    let row = |i: &usize| Row {
+        group: table.rows[samples[*i].row].group.clone(),
+        strata: BTreeMap::new(),
+        design: Design::Modules(Vec::new()),
+        hardware: None,
+        parts: Vec::new(),
+        targets: MODULE_TARGETS.into_iter().filter_map(|t| Some((t, samples[*i].truth(table, t)?))).collect(),
+        line: table.rows[samples[*i].row].line,
+    };
+    Table { rows: members.iter().map(row).collect(), ..Table::default() }
+}
+
 /// Fits the factors and trees of modules to the samples `chosen` that are single modules.
 ///
 /// # Errors
@@ -128,21 +171,20 @@ pub fn units(
         difficulty: false,
     };
     for (name, members) in groups {
-        let lut = |i: &usize| table.rows[samples[*i].row].targets.get(&Target::Lut).copied();
-        let known: Vec<(Count, f64)> =
-            members.iter().filter_map(|i| lut(i).map(|y| (samples[*i].parts.parts[0].count, y))).collect();
+        let known: Vec<(Count, f64)> = members
+            .iter()
+            .filter_map(|i| Some((samples[*i].parts.parts[0].count, samples[*i].truth(table, Target::Lut)?)))
+            .collect();
         if known.len() >= FEWEST_FACTORS {
             model.factors.insert(name.to_string(), factors::fit(&known));
         }
         if members.len() < FEWEST {
             continue;
         }
-        let mut x = vec![Vec::new(); table.rows.len()];
-        let rows: Vec<usize> = members.iter().map(|i| samples[*i].row).collect();
-        for i in members {
-            x[samples[i].row] = model.columns(&samples[i].parts.parts[0]);
-        }
-        model.units.insert(name.to_string(), train_rows(table, module_schema(), &x, &rows, &options)?);
+        let x: Vec<Vec<f32>> = members.iter().map(|i| model.columns(&samples[*i].parts.parts[0])).collect();
+        let rows: Vec<usize> = (0..members.len()).collect();
+        let own = table_of(table, samples, &members);
+        model.units.insert(name.to_string(), train_rows(&own, module_schema(), &x, &rows, &options)?);
     }
     Ok(())
 }

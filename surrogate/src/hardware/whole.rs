@@ -1,4 +1,4 @@
-//! Features of a whole design: sums over its modules and FIFOs, and what neighbours do to each other.
+//! Features of a whole design: sums over its modules, which synthesis keeps apart, and its FIFOs.
 
 use super::count::{COLUMNS, Count, NAMES};
 use super::{DspRule, memory, unit};
@@ -23,19 +23,10 @@ pub struct Parts {
     pub parts: Vec<Part>,
     /// Number of modules among them.
     pub modules: usize,
-    /// Flip-flops that are added where a module registers what a FIFO in LUTs gives it.
-    pub fed: f64,
-    /// Flip-flops that this saves: copies of read addresses.
-    pub merged: f64,
     /// Top-level ports.
     pub ports: usize,
     /// Whether the design stands for one module alone, or one FIFO: no top level around it.
     pub bare: bool,
-}
-
-/// Whether a FIFO is LUT memory that is read in the same cycle.
-fn is_shallow_memory(s: &Stream) -> bool {
-    s.depth > 1 && s.read_latency() == 1 && !memory::is_registers(s.depth, s.width())
 }
 
 /// Takes a design apart.
@@ -57,17 +48,7 @@ pub fn parts_by(
     for id in design.modules() {
         let inputs: Vec<IntType> = design.inputs_of(id).iter().map(|(_, s)| s.ty).collect();
         let outputs: Vec<IntType> = design.outputs_of(id).iter().map(|(_, s)| s.ty).collect();
-        let Part { unit, count } = of_module(&design.module(id).kind, &inputs, &outputs);
-        if count.registers_input {
-            let shallow = design.inputs_of(id).into_iter().filter(|(_, s)| is_shallow_memory(s));
-            let addresses: Vec<f64> =
-                shallow.map(|(_, s)| f64::from(netfold_ir::hw::latency::levels(s.depth))).collect();
-            if !addresses.is_empty() {
-                out.fed += count.fed;
-                out.merged += addresses.iter().sum::<f64>();
-            }
-        }
-        out.parts.push(Part { unit, count });
+        out.parts.push(of_module(&design.module(id).kind, &inputs, &outputs));
     }
     out.modules = out.parts.len();
     out.parts.extend(design.streams().into_iter().map(|(_, _, s)| of_fifo(s)));
@@ -88,7 +69,12 @@ pub fn bare(design: &Design, what: &str, rule: &DspRule) -> Option<Parts> {
             Part { unit: unit(&design.module(id).kind), count: super::of_design(design, id, rule) }
         }
     };
-    Some(Parts { parts: vec![part], modules: usize::from(what != "fifo"), bare: true, ..Parts::default() })
+    Some(alone(part))
+}
+
+/// One part by itself, without a top level.
+pub fn alone(part: Part) -> Parts {
+    Parts { parts: vec![part], modules: usize::from(part.unit != "fifo"), bare: true, ..Parts::default() }
 }
 
 /// Groups of modules whose share of the logic is a column.
@@ -107,7 +93,7 @@ const SHARES: [(&str, &[&str]); 8] = [
 const SUMMED: usize = 11;
 
 /// Columns before the sums and shares.
-const LEAD: [&str; 11] = [
+const LEAD: [&str; 9] = [
     "lut_parts",
     "ff_parts",
     "lutram_parts",
@@ -117,8 +103,6 @@ const LEAD: [&str; 11] = [
     "modules",
     "fifos",
     "ports",
-    "fed",
-    "merged",
 ];
 
 /// The schema of [`vector`].
@@ -176,12 +160,9 @@ pub fn vector(parts: &Parts, logic: &[(f32, f32)]) -> Vec<f32> {
         // The top level's reset line.
         lead[1] += 4.0;
     }
-    lead[1] += parts.fed - parts.merged;
     lead[6] = parts.modules as f64;
     lead[7] = (parts.parts.len() - parts.modules) as f64;
     lead[8] = parts.ports as f64;
-    lead[9] = parts.fed;
-    lead[10] = parts.merged;
     let tail = [largest / total, bits / total, f64::from(u8::from(parts.bare))];
     lead.iter().chain(&sums).chain(shares.map(|s| s / total).iter()).chain(&tail).map(|v| *v as f32).collect()
 }
