@@ -2,6 +2,7 @@
 //!
 //! [`pipeline`] lists them in order and is how the command line runs them.
 
+pub mod constants;
 pub mod explore;
 pub mod fifo;
 pub mod fit;

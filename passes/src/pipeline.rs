@@ -6,7 +6,7 @@ use crate::optimize::{self, Analytic, Objective, Request, Resources};
 use crate::precision::{Calibration, Formats};
 use crate::quantize::Summary;
 use crate::unroll::{self, Granularity, Unrolled, Unrolling};
-use crate::{fifo, normalize, quantize, streamline};
+use crate::{constants, fifo, normalize, quantize, streamline};
 use netfold_ir::diag::{Code, Diag, Diags};
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Design, timing};
@@ -19,7 +19,7 @@ pub const PASSES: [(&str, &str); 9] = [
     ("parse", "read the file into the network level"),
     ("normalize", "one canonical form: transposes merged, batch norms folded into float weights"),
     ("quantize", "give every tensor a number format"),
-    ("streamline", "make the integer network: scales vanish into step functions"),
+    ("streamline", "make the integer network: scales vanish into step functions, constant channels leave the sums"),
     ("realize", "choose a proved circuit for every step function"),
     ("unroll", "compile what has the unrolled style to programs of additions"),
     ("fold", "choose how much of each layer is computed in parallel"),
@@ -45,7 +45,8 @@ pub fn prepare(net: &mut Network, formats: &dyn Formats, calibration: Option<&Ca
     net.verify()?;
     let summary = quantize::run(net, formats, calibration)?;
     net.verify()?;
-    let int = streamline::run(net, &summary.inserted)?;
+    let mut int = streamline::run(net, &summary.inserted)?;
+    constants::run(&mut int)?;
     let realizations = lower::realize_all(&int)?;
     Ok(Prepared { int, realizations, summary })
 }

@@ -177,7 +177,12 @@ fn run(args: &[String]) -> Result<(), Diags> {
                     ff += f64::from(trained.logic(p).1);
                 }
                 let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
-                println!("{} top LUT {} counted {lut:.0}, FF {} counted {ff:.0}", row.group, truth(Target::Lut) - inner, truth(Target::Ff) - inner_ff);
+                println!(
+                    "{} top LUT {} counted {lut:.0}, FF {} counted {ff:.0}",
+                    row.group,
+                    truth(Target::Lut) - inner,
+                    truth(Target::Ff) - inner_ff
+                );
             }
         }
         "blame" => {

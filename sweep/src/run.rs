@@ -295,7 +295,8 @@ fn synthesize(plan: &Plan, tool: &Tool, jobs: Vec<Job>) -> Vec<SweepRow> {
     match found {
         Ok((tool, counts)) => {
             let rows = jobs.into_iter().zip(counts);
-            rows.map(|(job, (counts, parts))| SweepRow { parts, ..finish(job.row, &tool, mode, share, counts) }).collect()
+            rows.map(|(job, (counts, parts))| SweepRow { parts, ..finish(job.row, &tool, mode, share, counts) })
+                .collect()
         }
         Err(failure) if jobs.len() == 1 => {
             let status = match failure {

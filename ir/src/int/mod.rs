@@ -193,6 +193,24 @@ impl IntNetwork {
         diags.into_result(())
     }
 
+    /// Makes every node's shape and range what its inputs imply, after operators were changed in place.
+    ///
+    /// # Errors
+    /// As [`IntNetwork::add`].
+    pub fn infer(&mut self) -> Result<(), Diags> {
+        for id in self.graph.topological().map_err(Diags::from)? {
+            let node = self.graph.node(id);
+            if matches!(node.op, IntOp::Input) {
+                continue;
+            }
+            let nodes: Vec<&IntNode> = self.graph.inputs(id).iter().map(|i| self.graph.node(*i)).collect();
+            let (shape, range) = infer::infer(&node.name, &node.op, &nodes)?;
+            let node = self.graph.node_mut(id);
+            (node.shape, node.range) = (shape, range);
+        }
+        Ok(())
+    }
+
     /// A readable dump: one line an operator.
     pub fn dump(&self) -> String {
         text::dump(self)

@@ -63,7 +63,15 @@ pub(crate) fn single_layers(csv: &Csv) -> Result<Table, Diags> {
                 ("weight_bits".to_string(), layer.weight_bits.to_string()),
             ]);
             let group = format!("{}x{}", layer.n_in, layer.n_out);
-            Ok(Row { group, strata, design: Design::Dense(vec![layer]), hardware: None, parts: Vec::new(), targets: values, line })
+            Ok(Row {
+                group,
+                strata,
+                design: Design::Dense(vec![layer]),
+                hardware: None,
+                parts: Vec::new(),
+                targets: values,
+                line,
+            })
         };
         if let Some(row) = errors.take(read()) {
             table.rows.push(row);
@@ -113,7 +121,15 @@ pub(crate) fn networks(csv: &Csv) -> Result<Table, Diags> {
                 ("reuse_factor".to_string(), reuse_factor.to_string()),
             ]);
             let design = Design::Dense(resource_chain(&widths, weight_bits, reuse_factor));
-            Ok(Row { group: f[model].trim().to_string(), strata, design, hardware: None, parts: Vec::new(), targets: values, line })
+            Ok(Row {
+                group: f[model].trim().to_string(),
+                strata,
+                design,
+                hardware: None,
+                parts: Vec::new(),
+                targets: values,
+                line,
+            })
         };
         if let Some(row) = errors.take(read()) {
             table.rows.push(row);

@@ -93,17 +93,8 @@ const SHARES: [(&str, &[&str]); 8] = [
 const SUMMED: usize = 11;
 
 /// Columns before the sums and shares.
-const LEAD: [&str; 9] = [
-    "lut_parts",
-    "ff_parts",
-    "lutram_parts",
-    "dsp_parts",
-    "bram_parts",
-    "uram_parts",
-    "modules",
-    "fifos",
-    "ports",
-];
+const LEAD: [&str; 9] =
+    ["lut_parts", "ff_parts", "lutram_parts", "dsp_parts", "bram_parts", "uram_parts", "modules", "fifos", "ports"];
 
 /// The schema of [`vector`].
 pub fn schema() -> &'static Schema {
