@@ -81,8 +81,9 @@ fn run(args: &[String]) -> Result<(), Diags> {
         }
         "dump" => {
             let table = dataset::read_all(rest)?;
+            let family = netfold_surrogate::hardware::eval::family(&table)?;
             println!("row,bare,group,unit,{},lut,ff,dsp,bram36,lutram", NAMES.join(","));
-            for s in train::samples(&table, Family::Xc7) {
+            for s in train::samples(&table, family) {
                 let row = &table.rows[s.row];
                 let truth = |t: Target| s.truth(&table, t).unwrap_or(0.0);
                 let targets = [Target::Lut, Target::Ff, Target::Dsp, Target::Bram36, Target::Lutram].map(truth);

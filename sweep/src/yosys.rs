@@ -81,6 +81,13 @@ impl Stat {
         Counts::of(cells(&self.0["design"]))
     }
 
+    /// Names and counts of the modules that were kept apart, the top level among them, in the order of their names.
+    pub fn modules(&self) -> Vec<(String, Counts)> {
+        let all = self.0["modules"].as_object().into_iter().flatten();
+        let named = all.filter_map(|(name, stat)| Some((name.strip_prefix('\\')?.to_string(), stat)));
+        named.map(|(name, stat)| (name, Counts::of(cells(stat)))).collect()
+    }
+
     /// Counts of one module that was kept; `None` when there is none of this name.
     pub fn module(&self, name: &str) -> Option<Counts> {
         let found = self.0["modules"].get(format!("\\{name}"))?;

@@ -29,12 +29,37 @@ struct Report {
     /// Cells.
     #[serde(flatten)]
     counts: Counts,
+    /// The modules that were kept apart, largest first, the top level with its FIFOs among them.
+    modules: Vec<Module>,
     /// Clock after routing in MHz, where nextpnr is installed for the family.
     fmax_mhz: Option<f64>,
     /// Name and version of the tool.
     tool: String,
     /// Wall-clock time.
     seconds: f64,
+}
+
+/// What one module of the design takes, without the modules in it.
+#[derive(Debug, Clone, Serialize)]
+struct Module {
+    /// Name in the SystemVerilog.
+    name: String,
+    /// LUTs in logic.
+    lut: u64,
+    /// Flip-flops.
+    ff: u64,
+    /// DSP blocks.
+    dsp: u64,
+    /// Block memory in units of 36 Kb.
+    bram36: f64,
+    /// LUTs that are memory.
+    lutram: u64,
+}
+
+impl Module {
+    fn new((name, c): (String, Counts)) -> Module {
+        Module { name, lut: c.lut, ff: c.ff, dsp: c.dsp, bram36: c.bram36, lutram: c.lutram }
+    }
 }
 
 /// Families by name, with the names in the help.
@@ -70,6 +95,13 @@ impl Synth {
         println!("{:<10} {}", "LUTRAM", counts.lutram);
         if let Some(f) = report.fmax_mhz {
             println!("{:<10} {f:.1} MHz", "clock");
+        }
+        if report.modules.len() > 1 {
+            println!("\n{:<36} {:>7} {:>7} {:>5} {:>7} {:>7}", "module", "LUT", "FF", "DSP", "BRAM36", "LUTRAM");
+            for m in &report.modules {
+                println!("{:<36} {:>7} {:>7} {:>5} {:>7} {:>7}", m.name, m.lut, m.ff, m.dsp, m.bram36, m.lutram);
+            }
+            println!();
         }
         println!("{} in {:.1} s", report.tool, report.seconds);
         Ok(())
@@ -116,5 +148,7 @@ fn synthesize(dir: &Path, manifest: &store::Manifest, family: Family) -> Result<
     })?;
     let fmax_mhz = route::fmax_mhz(work.path(), family);
     let seconds = start.elapsed().as_secs_f64();
-    Ok(Report { counts: stat.design(), fmax_mhz, tool: stat.tool(), seconds })
+    let mut modules: Vec<Module> = stat.modules().into_iter().map(Module::new).collect();
+    modules.sort_by_key(|m| (std::cmp::Reverse(m.lut), std::cmp::Reverse(m.ff)));
+    Ok(Report { counts: stat.design(), modules, fmax_mhz, tool: stat.tool(), seconds })
 }

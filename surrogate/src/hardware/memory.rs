@@ -61,12 +61,8 @@ pub fn fifo(stream: &Stream) -> Count {
     if depth == 1 {
         c.ff += width as f64;
     } else if stream.read_latency() == 1 {
-        // Head and tail.
-        c.ff += 2.0 * address;
-        if !is_registers(depth, width) {
-            // The copy of the head that Yosys keeps where it merges the address register into the read port.
-            c.ff += address;
-        }
+        // Head and tail, and the copy of the head that Yosys keeps where it merges the address register into the read port.
+        c.ff += 3.0 * address;
         ram(&mut c, depth, width, Memory::Lut);
     } else {
         c.ff += 2.0 * address + 1.0;
@@ -81,15 +77,6 @@ pub fn fifo(stream: &Stream) -> Count {
     c.about.flag_a = if depth == 1 { 0.0 } else { stream.read_latency() as f64 };
     c.about.lanes = stream.lanes as f64;
     c.about.in_bits = f64::from(stream.ty.bits);
-    c
-}
-
-/// The same synthesized alone, where Yosys keeps a copy of the head of a FIFO of registers too.
-pub fn lone_fifo(stream: &Stream) -> Count {
-    let mut c = fifo(stream);
-    if stream.depth > 1 && stream.read_latency() == 1 && is_registers(stream.depth, stream.width()) {
-        c.ff += f64::from(levels(stream.depth));
-    }
     c
 }
 

@@ -58,7 +58,7 @@ pub fn parts_by(
 /// The part that a row of kind `module` in a sweep is about: its FIFO, its sink, or the one module between the ports.
 pub fn bare(design: &Design, what: &str, rule: &DspRule) -> Option<Parts> {
     let part = match what {
-        "fifo" => Part { unit: "fifo", count: memory::lone_fifo(design.streams().first()?.2) },
+        "fifo" => Part { unit: "fifo", count: memory::fifo(design.streams().first()?.2) },
         _ => {
             let ids = design.modules();
             let wanted = |kind: &Kind| match what {
@@ -148,7 +148,8 @@ pub fn vector(parts: &Parts, logic: &[(f32, f32)]) -> Vec<f32> {
     }
     let total = lead[0].max(1.0);
     if !parts.bare {
-        // The top level's reset line.
+        // The top level's reset line, and the handshake of an input.
+        lead[0] += 2.0;
         lead[1] += 4.0;
     }
     lead[6] = parts.modules as f64;
