@@ -93,6 +93,7 @@ fn sweep_row(lut: f64) -> SweepRow {
         seconds: 1.5,
         targets: [(Target::Lut, lut)].into(),
         cells: [("LUT6".to_string(), lut as u64)].into(),
+        parts: Vec::new(),
         design: SweepRow::encode(&design).unwrap(),
     }
 }
@@ -118,6 +119,35 @@ fn sweep_round_trip() {
     let unknown = text.replacen("fmax_mhz", "fmax_mh", 1);
     assert!(parse(&unknown, "t").err().unwrap().to_string().contains("did you mean `fmax_mhz`"));
     assert!(parse(&text.replacen("uram", "x_note", 1), "t").is_ok());
+}
+
+#[test]
+fn parts_belong_to_the_modules_of_a_network() {
+    // A network of one module, a width converter; the second pair is the top level.
+    let stream = |lanes, beats| Stream { from_port: 0, to_port: 0, ty: IntType::new(false, 8), lanes, beats, depth: 2 };
+    let mut design = hw::Design::new("n");
+    let mut add = |name: &str, kind| design.add(Module { name: name.into(), layer: name.into(), kind });
+    let source = add("x", hw::Kind::Source { lanes: 2, beats: 4 });
+    let middle = add("m", hw::Kind::Dwc { from: 2, to: 1, elements: 8 });
+    let sink = add("y", hw::Kind::Sink { lanes: 1, beats: 8 });
+    design.connect(source, middle, stream(2, 4));
+    design.connect(middle, sink, stream(1, 8));
+    let row = SweepRow {
+        kind: Kind::Network,
+        unit: "mlp".into(),
+        parts: vec![(10, 20), (31, 41)],
+        design: SweepRow::encode(&design).unwrap(),
+        ..sweep_row(41.0)
+    };
+    let text = |row: &SweepRow| format!("{}\n{}\n", COLUMNS.join(","), row.to_csv());
+    let t = parse(&text(&row), "s.csv").unwrap();
+    assert_eq!(t.rows[0].parts, [(middle, 10.0, 20.0)]);
+    let short = SweepRow { parts: vec![(10, 20)], ..row.clone() };
+    let error = parse(&text(&short), "s.csv").err().unwrap().to_string();
+    assert!(error.contains("1 pairs, the design 1 modules") && error.contains("s.csv:2"), "{error}");
+    // Tables from before there were parts.
+    let old = text(&SweepRow { parts: Vec::new(), ..row }).replacen(",parts", "", 1).replacen("}\",,\"", "}\",\"", 1);
+    assert!(parse(&old, "s.csv").unwrap().rows[0].parts.is_empty(), "{old}");
 }
 
 #[test]

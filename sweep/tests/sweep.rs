@@ -1,7 +1,7 @@
 //! The space is a function of seed and index; tables survive being cut off; counts are those of a plain run.
 #![allow(clippy::unwrap_used)] // Helpers of tests: a failure here is a failed test.
 
-use netfold_surrogate::dataset::sweep::{Kind, OK, SweepRow, rows};
+use netfold_surrogate::dataset::sweep::{Kind, OK, SweepRow, inner, rows};
 use netfold_surrogate::model::Target;
 use netfold_sweep::run::{Done, Plan, run};
 use netfold_sweep::sources::Sources;
@@ -98,6 +98,11 @@ fn sweeps_resume_where_they_were_cut_off() {
     let stale = text.replacen(&found[0].verilog, "0000000000000000", 1);
     std::fs::write(plan.table(), stale).unwrap();
     assert_eq!(run(&plan).unwrap(), Done { present: 3, added: 1, failed: 0 });
+    // A table without the column of parts, as earlier versions wrote it, gets today's columns.
+    let old: Vec<String> = text.lines().map(|l| l.replacen(",parts", "", 1).replacen("}\",,\"", "}\",\"", 1)).collect();
+    std::fs::write(plan.table(), old.join("\n") + "\n").unwrap();
+    assert_eq!(run(&plan).unwrap(), Done { present: 3, added: 0, failed: 0 });
+    assert_eq!(std::fs::read_to_string(plan.table()).unwrap(), text);
     for row in &found {
         assert_eq!(row.status, OK);
         let sources = Sources::of(row.kind, &row.unit, &row.decode().unwrap()).unwrap();
@@ -114,4 +119,22 @@ fn sweeps_resume_where_they_were_cut_off() {
         let luts = (row.targets[&Target::Lut], alone.lut as f64);
         assert!((luts.0 - luts.1).abs() <= 2.0 + 0.06 * luts.1, "{} {luts:?}", row.unit);
     }
+}
+
+#[test]
+fn a_network_has_the_counts_of_its_modules() {
+    if let Err(error) = Tool::find() {
+        assert!(std::env::var_os("CI").is_none(), "{error}");
+        eprintln!("SKIPPED: {error}");
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let plan = plan(0, 1, (1, 1), folder.path());
+    assert_eq!(run(&plan).unwrap(), Done { present: 0, added: 1, failed: 0 });
+    let found = rows(&std::fs::read_to_string(plan.table()).unwrap(), "t").unwrap();
+    let row = &found[0];
+    assert_eq!(row.parts.len(), inner(&row.decode().unwrap()).len() + 1);
+    assert!(row.parts.len() > 2, "{row:?}");
+    let sums = row.parts.iter().fold((0, 0), |s, p| (s.0 + p.0, s.1 + p.1));
+    assert_eq!((sums.0 as f64, sums.1 as f64), (row.targets[&Target::Lut], row.targets[&Target::Ff]));
 }

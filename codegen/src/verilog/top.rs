@@ -118,3 +118,41 @@ pub(super) fn render(design: &Design) -> Result<String, Diag> {
     let top = Top { name: design.name.clone(), version, header, inputs, outputs, streams, modules, kept };
     top.render().map(|text| text + "\n").map_err(|error| Diag::internal(&design.name, error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use netfold_ir::hw::Module;
+    use netfold_ir::quant::IntType;
+
+    /// Width converters one behind the other.
+    fn chain(lanes: &[usize]) -> Design {
+        const ELEMENTS: usize = 24;
+        let mut design = Design::new("d");
+        let mut add = |name: String, kind| design.add(Module { name: name.clone(), layer: name, kind });
+        let beats = |lanes: usize| ELEMENTS / lanes;
+        let (first, last) = (lanes[0], lanes[lanes.len() - 1]);
+        let mut ids = vec![add("x".into(), Kind::Source { lanes: first, beats: beats(first) })];
+        for pair in lanes.windows(2) {
+            let kind = Kind::Dwc { from: pair[0], to: pair[1], elements: ELEMENTS };
+            ids.push(add(format!("m{}", pair[1]), kind));
+        }
+        ids.push(add("y".into(), Kind::Sink { lanes: last, beats: beats(last) }));
+        for (pair, &lanes) in ids.windows(2).zip(lanes) {
+            let ty = IntType::new(false, 4);
+            design.connect(
+                pair[0],
+                pair[1],
+                Stream { from_port: 0, to_port: 0, ty, lanes, beats: beats(lanes), depth: 2 },
+            );
+        }
+        design
+    }
+
+    #[test]
+    fn several_modules_are_kept_apart_and_one_is_not() {
+        let kept = |design: &Design| render(design).unwrap().matches("(* keep_hierarchy = \"yes\" *)").count();
+        assert_eq!(kept(&chain(&[4, 2])), 0);
+        assert_eq!(kept(&chain(&[4, 2, 3, 6])), 3);
+    }
+}

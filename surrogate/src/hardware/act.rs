@@ -1,7 +1,7 @@
 //! Functions of one element: affine pieces, thresholds, tables.
 
 use super::count::Count;
-use super::dsp::DspRule;
+use super::fabric::Fabric;
 use super::linear::live_bits;
 use super::rom::{self, RomStats};
 use netfold_ir::hw::latency::{
@@ -32,7 +32,7 @@ pub fn act(
     input: IntType,
     output: IntType,
     latency: usize,
-    rule: &DspRule,
+    rule: &Fabric,
 ) -> Count {
     let mut c = Count::default();
     let period = function.period();
@@ -111,7 +111,7 @@ pub fn type_range(ty: IntType) -> (i128, i128) {
     (i128::from(full.min()), i128::from(full.max()))
 }
 
-fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntType, output: IntType, rule: &DspRule) {
+fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntType, output: IntType, rule: &Fabric) {
     let x = type_range(input);
     let x_bits = range_bits(x.0, x.1);
     if constant_in_lane(period, lanes) {
@@ -157,7 +157,9 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
     if m.is_shift() {
         // Below the lowest bit of all addends the input passes through.
         let zeros = m.add.iter().filter(|a| **a != 0).map(|a| a.trailing_zeros()).min().unwrap_or(sum);
-        c.adder += n * f64::from(sum.min(x_bits + 1).saturating_sub(zeros));
+        let adder = n * f64::from(sum.min(x_bits + 1).saturating_sub(zeros));
+        c.adder += adder;
+        c.plain[0] += adder;
         let dropped = if m.rounds_separately() { 0 } else { m.shift };
         c.ff += n * f64::from(sum - dropped.min(sum));
     } else {
@@ -170,7 +172,11 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
                 c.ff += stats.columns * f64::from(add_bits) / f64::from((mul_bits + add_bits).max(1));
                 c.select += n * f64::from(x_bits * mul_bits) * 0.6;
             }
-            1 => {}
+            1 if rule.registers => {}
+            1 => {
+                let waits = if stats.columns > 0.0 { 0 } else { x_bits };
+                c.ff += n * f64::from(x_bits + waits + mul_bits + sum);
+            }
             more => {
                 c.ff += n * (17.0 * (more - 1) as f64 + f64::from(sum));
             }
@@ -182,15 +188,7 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
     c.about.width = f64::from(sum);
 }
 
-fn two_slopes(
-    c: &mut Count,
-    n: &MulShift,
-    p: &MulShift,
-    lanes: usize,
-    input: IntType,
-    output: IntType,
-    rule: &DspRule,
-) {
+fn two_slopes(c: &mut Count, n: &MulShift, p: &MulShift, lanes: usize, input: IntType, output: IntType, rule: &Fabric) {
     let both = |a: &[i64], b: &[i64]| bits_of(a).max(bits_of(b));
     let (mul_bits, add_bits) = (both(&n.mul, &p.mul), both(&n.add, &p.add));
     let period = [n, p].iter().map(|m| m.mul.len().max(m.add.len())).max().unwrap_or(1);
@@ -327,7 +325,7 @@ fn thresholds(c: &mut Count, function: &Realization, t: &Thresholds, lanes: usiz
         // What was found before the last step passes three registers: a shift register.
         let found = times * (steps - 1) as f64;
         c.ff -= 3.0 * found;
-        c.lutram += found;
+        c.shift(found as usize, 3 * found as usize);
     }
     c.adder += times * f64::from(out);
     c.about.digits = steps as f64;
@@ -341,7 +339,7 @@ fn table(
     lanes: usize,
     input: IntType,
     output: IntType,
-    rule: &DspRule,
+    rule: &Fabric,
 ) {
     let (lo, hi) = type_range(input);
     let first = i128::from(t.first);

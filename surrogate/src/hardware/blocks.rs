@@ -2,7 +2,7 @@
 
 use super::count::Count;
 use super::dot::Folded;
-use super::dsp::DspRule;
+use super::fabric::Fabric;
 use netfold_ir::quant::IntType;
 
 impl Folded<'_> {
@@ -11,7 +11,7 @@ impl Folded<'_> {
     /// A block takes its product's register and one addition behind it: of the operands of a first register stage, groups of two
     /// or three are added in blocks, whose output register is the stage; groups of four need an adder and a register of their own.
     /// The single product of a row accumulates in its block.
-    pub(super) fn blocks(&self, c: &mut Count, bits: u32, input: IntType, acc: u32, rule: &DspRule) {
+    pub(super) fn blocks(&self, c: &mut Count, bits: u32, input: IntType, acc: u32, rule: &Fabric) {
         let x_bits = input.bits + u32::from(!input.signed);
         let product = (x_bits + bits).min(acc);
         let rows = self.rows as f64;
@@ -40,7 +40,11 @@ impl Folded<'_> {
             c.select += all * if input.bits == 1 { 0.35 * w } else { x * (w + 0.5 * (w - 2.0).max(0.0)) };
             c.ff += all * f64::from(product);
         }
-        let inside = blocks == 1;
+        let inside = blocks == 1 && rule.registers;
+        if blocks > 0 && !rule.registers {
+            // The register of every product.
+            c.ff += rows * self.simd as f64 * f64::from(product);
+        }
         let mut widths = vec![product; self.simd];
         let mut level = 0;
         while widths.len() > 1 {
@@ -120,7 +124,7 @@ mod tests {
             let weights = Arc::new(Matrix { rows, cols, data });
             assert_eq!(weights.weight_bits(), bits);
             let m = Mvu { weights, pe, simd, vectors: 1, pixels: 1, early: 0, multiplier: Multiplier::Dsp, memory };
-            let c = super::super::dot::mvu(&m, IntType::new(signed, in_bits), IntType::new(true, acc), &DspRule::XC7);
+            let c = super::super::dot::mvu(&m, IntType::new(signed, in_bits), IntType::new(true, acc), &Fabric::XC7);
             assert_eq!((c.ff, c.dsp), (ff, dsp), "{pe} {simd} {groups} {beats}");
         }
     }

@@ -3,6 +3,7 @@
 //! Flip-flops are counted as Yosys keeps them: constant bits removed, equal ones merged. LUTs are counted by class, because a
 //! class maps to LUTs with its own factor, which is what training learns.
 
+use super::fabric::Fabric;
 use netfold_ir::hw::latency::levels;
 
 /// Feature columns of a module, in the order of [`Count::features`].
@@ -51,6 +52,10 @@ pub struct Count {
     pub ff: f64,
     /// LUTs as memory or shift registers.
     pub lutram: f64,
+    /// Those of them that are shift registers.
+    pub shift_luts: f64,
+    /// Bits in shift registers.
+    pub shift_bits: f64,
     /// DSP blocks.
     pub dsp: usize,
     /// Halves of a block RAM.
@@ -59,12 +64,16 @@ pub struct Count {
     pub uram: usize,
     /// Bits of two-operand adders on carry chains.
     pub adder: f64,
+    /// Those of them, and of the compressors, that add without selecting.
+    pub plain: [f64; 2],
     /// Bits of three-to-two compressors.
     pub compressor: f64,
     /// Bits of operand selection (Booth digits, signs).
     pub select: f64,
     /// LUTs of read-only memories.
     pub rom: f64,
+    /// The same of LUTs of four inputs.
+    pub rom4: f64,
     /// Bits of two-way multiplexers, in halves of a LUT.
     pub mux: f64,
     /// Bits of comparators.
@@ -197,10 +206,36 @@ impl Count {
     /// A pipeline without reset: from three registers on it becomes shift-register LUTs (Yosys, `shregmap -minlen 3`).
     pub fn delay(&mut self, bits: usize, stages: usize) {
         if stages >= 3 {
-            self.lutram += (bits * stages.div_ceil(32)) as f64;
+            self.shift(bits * stages.div_ceil(32), bits * stages);
         } else {
             self.ff += (bits * stages) as f64;
         }
+    }
+
+    /// Shift registers of `bits` bits in all, in `luts` LUTs.
+    pub fn shift(&mut self, luts: usize, bits: usize) {
+        self.lutram += luts as f64;
+        self.shift_luts += luts as f64;
+        self.shift_bits += bits as f64;
+    }
+
+    /// The same on LUTs of a family that lack what those of the 7 series have.
+    #[must_use]
+    pub fn on(mut self, fabric: &Fabric) -> Count {
+        if !fabric.shifts {
+            self.lutram -= self.shift_luts;
+            self.ff += self.shift_bits;
+            (self.shift_luts, self.shift_bits) = (0.0, 0.0);
+        }
+        if fabric.adds {
+            self.adder -= self.plain[0];
+            self.compressor -= self.plain[1];
+            self.plain = [0.0; 2];
+        }
+        if fabric.lut < 6 {
+            self.rom = self.rom4;
+        }
+        self
     }
 
     /// netfold_reduce_tree over operands of the given widths (constant upper bits left out): a carry chain an addition, a register
@@ -236,5 +271,6 @@ impl Count {
     /// `times` read-only memories of the given contents in logic.
     pub fn rom(&mut self, contents: &super::rom::RomStats, times: f64) {
         self.rom += times * contents.luts;
+        self.rom4 += times * contents.luts4;
     }
 }

@@ -2,7 +2,7 @@
 
 use super::compress::{Operand, Select, Tree};
 use super::count::Count;
-use super::dsp::DspRule;
+use super::fabric::{Fabric, LutMemory};
 use super::facts::Facts;
 use super::rom::{Columns, RomStats};
 use netfold_ir::hw::latency::{default_memory, levels, tree_stages};
@@ -227,7 +227,7 @@ impl Folded<'_> {
         }
     }
 
-    fn count(&self, input: IntType, output: IntType, rule: &DspRule) -> Count {
+    fn count(&self, input: IntType, output: IntType, rule: &Fabric) -> Count {
         let mut c = Count::default();
         let dsp = self.multiplier.is_dsp();
         let bipolar = !dsp && self.facts.bipolar;
@@ -252,7 +252,7 @@ impl Folded<'_> {
             c.ff += 1.0;
             c.bram18 += super::memory::bram18(words, contents.rom.live.round() as usize);
             // The operand register behind the memory's own becomes part of a multiplier block.
-            if !dsp {
+            if !dsp || !rule.registers {
                 c.ff += contents.rom.live;
             }
         } else {
@@ -311,7 +311,7 @@ impl Folded<'_> {
                     super::rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
                         .scaled(rows / looked.len() as f64);
                 // Yosys gives the memory registers of its own beside its address register.
-                c.rom += stats.luts;
+                c.rom(&stats, 1.0);
                 c.ff += stats.columns;
             }
         }
@@ -339,7 +339,7 @@ impl Folded<'_> {
 }
 
 /// A matrix-vector unit.
-pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
+pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
     if m.is_shift_add() {
         return constant(&m.weights, None, input, output);
     }
@@ -364,7 +364,7 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     }
     let x = (folded.inputs * input.bits as usize) as f64;
     // Registers that feed multiplier blocks alone become part of them.
-    let absorbed = m.multiplier.is_dsp() && c.dsp > 0;
+    let absorbed = m.multiplier.is_dsp() && c.dsp > 0 && rule.registers;
     if m.early > 0 {
         let rest = beats - m.early;
         c.counter(groups, true);
@@ -374,9 +374,9 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
         c.counter(groups, false);
         c.ff += 2.0 + f64::from(levels(groups));
         let sums = m.pe * output.bits as usize;
-        super::memory::ram(&mut c, groups, sums, Memory::Lut);
+        super::memory::ram(&mut c, groups, sums, Memory::Lut, rule);
         if rest > 1 {
-            vector(&mut c, rest, x as usize);
+            vector(&mut c, rest, x as usize, rule);
         }
         c.mux += x;
         if !absorbed {
@@ -387,7 +387,7 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     c.counter(beats, true);
     c.counter(groups, true);
     if groups > 1 && beats > 1 {
-        vector(&mut c, beats, x as usize);
+        vector(&mut c, beats, x as usize, rule);
         c.mux += 2.0 * x;
     }
     if !absorbed {
@@ -404,16 +404,18 @@ fn ram_cost(width: usize) -> f64 {
 }
 
 /// The buffer that keeps a vector of `beats` beats.
-fn vector(c: &mut Count, beats: usize, width: usize) {
+fn vector(c: &mut Count, beats: usize, width: usize, rule: &Fabric) {
     let address = f64::from(levels(beats));
     c.control += 2.0 + address;
     if default_memory(beats, width) == Memory::Block {
-        super::memory::ram(c, beats, width, Memory::Block);
+        super::memory::ram(c, beats, width, Memory::Block, rule);
         return;
     }
     // The address register is kept beside the memory's own.
     c.ff += address;
-    if (beats * width) as f64 <= ram_cost(width) {
+    if rule.memory != LutMemory::Ram32m {
+        super::memory::ram(c, beats, width, Memory::Lut, rule);
+    } else if (beats * width) as f64 <= ram_cost(width) {
         c.ff += (beats * width) as f64;
         c.mux += (beats * width) as f64;
     } else {
@@ -423,7 +425,7 @@ fn vector(c: &mut Count, beats: usize, width: usize) {
 }
 
 /// A depthwise unit.
-pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
+pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
     if v.is_shift_add() {
         return constant(&v.weights, Some(v.multiplicity), input, output);
     }
@@ -443,7 +445,7 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     let mut c = folded.count(input, output, rule);
     c.counter(beats, true);
     let x = (folded.inputs * input.bits as usize) as f64;
-    if !v.multiplier.is_dsp() || c.dsp == 0 {
+    if !v.multiplier.is_dsp() || c.dsp == 0 || !rule.registers {
         c.ff += x;
     }
     c.about.taps = v.weights.cols as f64;

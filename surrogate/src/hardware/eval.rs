@@ -1,5 +1,6 @@
 //! Scoring and adapting the model of netfold's own hardware on sweep tables.
 
+use super::factors::{self, TERMS};
 use super::model::{Family, HardwareModel};
 use super::train::{self, Sample};
 use super::whole;
@@ -78,15 +79,36 @@ pub fn train(table: &Table, seed: u64) -> Result<HardwareModel, Diag> {
     train::train_samples(table, &samples, &chosen, family, seed)
 }
 
+/// How much the samples of an adaptation are trusted beside what is known of a family: rows of one block alone that this weighs.
+const PULL: f64 = 0.5;
+
+/// LUTs of each building block of a design's parts, trees included.
+fn blocks(model: &HardwareModel, parts: &whole::Parts) -> [f64; TERMS] {
+    let mut sums = [0.0; TERMS];
+    for part in &parts.parts {
+        let terms = model.terms(part);
+        let learned = f64::from(model.logic(part).0) / terms.iter().sum::<f64>().max(1e-9);
+        sums.iter_mut().zip(terms).for_each(|(s, t)| *s += learned * t);
+    }
+    sums
+}
+
 /// Adapts a model to the family of a few samples: DSP blocks and memory by its rules, logic by a correction of the whole.
 ///
 /// # Errors
 /// As [`crate::adapt::adapt`] and [`family`].
 pub fn adapt(source: &HardwareModel, table: &Table) -> Result<(HardwareModel, Vec<Adapted>), Diag> {
     let family = family(table)?;
-    let mut model = HardwareModel { family, ..source.clone() };
+    // Of another family, what is known of its LUTs; the samples say the rest.
+    let near = if family == source.family { source.blocks } else { family.rule().blocks_of_logic() };
+    let mut model = HardwareModel { family, blocks: near, ..source.clone() };
+    let samples: Vec<Sample> = train::samples(table, family).into_iter().filter(|s| !s.constant).collect();
+    let rows: Vec<([f64; TERMS], f64)> =
+        samples.iter().filter_map(|s| Some((blocks(&model, &s.parts), s.truth(table, Target::Lut)?))).collect();
+    let fitted = factors::fit_near(&rows, [1.0; TERMS], PULL);
+    model.blocks = std::array::from_fn(|k| near[k] * fitted[k]);
     let mut x = vec![Vec::new(); table.rows.len()];
-    for s in train::samples(table, family).into_iter().filter(|s| !s.constant && s.part.is_none()) {
+    for s in samples.into_iter().filter(|s| s.part.is_none()) {
         x[s.row] = whole::vector(&s.parts, &model.all_logic(&s.parts));
     }
     // One factor a target: a slope, or amounts, would carry what a few small samples say far beyond their size.

@@ -24,17 +24,23 @@ const PULL: f64 = 0.3;
 /// Weighted least squares with relative errors, factors not negative, by coordinate descent (the problem is convex, so it
 /// converges to the only solution).
 pub fn fit(rows: &[(Count, f64)]) -> [f64; TERMS] {
+    let rows: Vec<([f64; TERMS], f64)> = rows.iter().map(|(c, y)| (terms(c), *y)).collect();
+    fit_near(&rows, DEFAULT, PULL)
+}
+
+/// As [`fit`] for blocks in any unit, with each factor drawn to that of `near` by `pull`.
+pub fn fit_near(rows: &[([f64; TERMS], f64)], near: [f64; TERMS], pull: f64) -> [f64; TERMS] {
     let weighted: Vec<([f64; TERMS], f64)> = rows
         .iter()
-        .map(|(c, y)| {
+        .map(|(x, y)| {
             let w = 1.0 / (y + 8.0);
-            (terms(c).map(|t| t * w), y * w)
+            (x.map(|t| t * w), y * w)
         })
         .collect();
-    let mut factors = DEFAULT;
+    let mut factors = near;
     for _ in 0..300 {
         for k in 0..TERMS {
-            let (mut top, mut bottom) = (PULL * DEFAULT[k], PULL);
+            let (mut top, mut bottom) = (pull * near[k], pull);
             for (x, y) in &weighted {
                 let others: f64 = x.iter().zip(&factors).map(|(x, f)| x * f).sum::<f64>() - x[k] * factors[k];
                 top += x[k] * (y - others);

@@ -2,7 +2,7 @@
 
 use super::act::type_range;
 use super::count::Count;
-use super::dsp::DspRule;
+use super::fabric::Fabric;
 use super::{memory, rom};
 use netfold_ir::hw::latency::{default_memory, levels, lincomb_rows, tree_stages};
 use netfold_ir::hw::linear::Linear;
@@ -13,7 +13,7 @@ use netfold_ir::quant::IntType;
 const NONE: IntType = IntType { signed: false, bits: 0, narrow: false };
 
 /// Counts a module of the kinds of this file; `None` for others.
-pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usize, rule: &DspRule) -> Option<Count> {
+pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usize, rule: &Fabric) -> Option<Count> {
     let mut c = Count::default();
     let first = inputs.first().copied().unwrap_or(NONE);
     let input = f64::from(first.bits);
@@ -40,7 +40,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             let bits = lanes * output as usize;
             if chunks > 1 {
                 c.ff += f64::from(levels(chunks)) + n * output;
-                memory::ram(&mut c, chunks, bits, Memory::Lut);
+                memory::ram(&mut c, chunks, bits, Memory::Lut, rule);
             }
             combine(&mut c, *op, n, input, output);
             c.about.groups = chunks as f64;
@@ -154,7 +154,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
                 c.rom(&rom::of_fields(words, |w| vec![(i64::from(order[w]), address)]), 1.0);
             }
             let depth = words + words.next_power_of_two();
-            memory::ram(&mut c, depth, bits, *memory);
+            memory::ram(&mut c, depth, bits, *memory, rule);
             if matches!(memory, Memory::Lut | Memory::Logic) {
                 c.ff += bits as f64;
             }
@@ -176,6 +176,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             if value.len() > 1 && *chunks > 1 {
                 c.counter(*chunks, false);
                 c.rom += beat;
+                c.rom4 += beat;
             }
             c.about.lanes = *lanes as f64;
             c.about.width = beat;
@@ -192,7 +193,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
                 let width = beat as usize;
                 let memory = default_memory(words, width);
                 c.ff += 2.0 * f64::from(levels(words)) + 1.0;
-                memory::ram(&mut c, words, width, if memory == Memory::Logic { Memory::Lut } else { memory });
+                memory::ram(&mut c, words, width, if memory == Memory::Logic { Memory::Lut } else { memory }, rule);
                 if memory != Memory::Block {
                     c.ff += beat;
                 }
@@ -258,7 +259,7 @@ fn combine(c: &mut Count, op: ReduceOp, n: f64, input: f64, output: f64) {
 }
 
 /// netfold_multiply on `n` lanes.
-fn product(c: &mut Count, n: f64, a: IntType, b: IntType, output: f64, dsp: bool, rule: &DspRule) {
+fn product(c: &mut Count, n: f64, a: IntType, b: IntType, output: f64, dsp: bool, rule: &Fabric) {
     let (a, b) = if a.bits < b.bits { (b, a) } else { (a, b) };
     let wide = |t: IntType| t.bits + u32::from(!t.signed);
     let (x, y) = (wide(a), wide(b));
@@ -271,7 +272,8 @@ fn product(c: &mut Count, n: f64, a: IntType, b: IntType, output: f64, dsp: bool
                 c.ff += n * (2.0 * f64::from(x + y) + output);
                 c.select += n * f64::from(x * y) * 0.6;
             }
-            1 => {}
+            1 if rule.registers => {}
+            1 => c.ff += n * (f64::from(a.bits + b.bits) + 2.0 * output),
             more => c.ff += n * (17.0 * (more - 1) as f64 + output),
         }
         return;
@@ -291,7 +293,7 @@ fn lincomb(
     lanes: usize,
     inputs: &[IntType],
     output: f64,
-    rule: &DspRule,
+    rule: &Fabric,
 ) {
     let bits = |v: &[i64]| v.iter().map(|k| 65 - (if *k < 0 { !k } else { *k }).leading_zeros()).max().unwrap_or(1);
     c.about.operands = coefficients.len() as f64;

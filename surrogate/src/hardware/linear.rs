@@ -76,8 +76,11 @@ impl Count {
             let constant = [a, b].iter().any(|t| graph.nodes[t.node].constant.is_some());
             if !(constant && operands[i] == 2) {
                 self.adder += times * wide;
+                self.plain[0] += times * wide;
             }
-            self.compressor += times * f64::from(operands[i] - 2) * wide;
+            let more = times * f64::from(operands[i] - 2) * wide;
+            self.compressor += more;
+            self.plain[1] += more;
         }
         totals
     }

@@ -1,6 +1,7 @@
 //! FIFOs, buffers and delay lines.
 
 use super::count::Count;
+use super::fabric::{Fabric, LutMemory};
 use netfold_ir::hw::latency::{default_memory, levels};
 use netfold_ir::hw::{Memory, Stream, Swu};
 
@@ -22,19 +23,44 @@ pub fn lutram(depth: usize, width: usize) -> usize {
     if depth <= 32 { 4 * width.div_ceil(6) } else { 4 * width.div_ceil(3) * depth.div_ceil(64) }
 }
 
+/// Whether a memory is registers on a family, block memory, or else in LUTs, by the costs of `memory_libmap` (Yosys 0.70): a bit of
+/// registers 1, a cell of ECP5's LUT memory 4, one of ECP5's and iCE40's block memory 96 and 64, the register of a read port 8.
+/// The last two figures lie between those that FIFOs of the sweep allow (89 to 99, 63 to 83).
+fn placed(depth: usize, width: usize, fabric: &Fabric) -> Memory {
+    let bits = depth * width;
+    let cells = width.div_ceil(4) * depth.div_ceil(16);
+    let (registers, luts, block) = match fabric.memory {
+        LutMemory::Ram32m => return if is_registers(depth, width) { Memory::Logic } else { Memory::Lut },
+        LutMemory::Dpr16x4 => (bits, 4 * cells + 8, 96 * bram18(depth, width)),
+        LutMemory::None => (bits, usize::MAX, 8 + 64 * width.div_ceil(16) * depth.div_ceil(256)),
+    };
+    if registers <= luts.min(block) {
+        Memory::Logic
+    } else if luts <= block {
+        Memory::Lut
+    } else {
+        Memory::Block
+    }
+}
+
 /// A memory with one write port and one read port.
-pub fn ram(c: &mut Count, depth: usize, width: usize, memory: Memory) {
+pub fn ram(c: &mut Count, depth: usize, width: usize, memory: Memory, fabric: &Fabric) {
+    let memory = if matches!(memory, Memory::Logic | Memory::Lut) { placed(depth, width, fabric) } else { memory };
     match memory {
+        Memory::Block if fabric.memory == LutMemory::None => c.bram18 += width.div_ceil(16) * depth.div_ceil(256),
         Memory::Block => c.bram18 += bram18(depth, width),
         Memory::Ultra => c.uram += width.div_ceil(72) * depth.div_ceil(4096),
-        Memory::Logic | Memory::Lut => {
-            if is_registers(depth, width) {
-                c.ff += (depth * width) as f64;
-                c.mux += (depth * width) as f64;
-            } else {
-                c.lutram += lutram(depth, width) as f64;
-                c.mux += (width * (depth.div_ceil(64) - 1)) as f64;
-            }
+        Memory::Logic => {
+            c.ff += (depth * width) as f64;
+            c.mux += (depth * width) as f64;
+        }
+        Memory::Lut if fabric.memory == LutMemory::Dpr16x4 => {
+            c.lutram += (6 * width.div_ceil(4) * depth.div_ceil(16)) as f64;
+            c.mux += (width * (depth.div_ceil(16) - 1)) as f64;
+        }
+        Memory::Lut => {
+            c.lutram += lutram(depth, width) as f64;
+            c.mux += (width * (depth.div_ceil(64) - 1)) as f64;
         }
     }
 }
@@ -48,7 +74,7 @@ const FIFO_LUTS: [u8; 63] = [
 ];
 
 /// A FIFO of places that are reserved ahead (netfold_fifo).
-pub fn fifo(stream: &Stream) -> Count {
+pub fn fifo(stream: &Stream, fabric: &Fabric) -> Count {
     let (depth, width) = (stream.depth, stream.width());
     let mut c = Count::default();
     let control = f64::from(levels(depth + 1));
@@ -63,13 +89,21 @@ pub fn fifo(stream: &Stream) -> Count {
     } else if stream.read_latency() == 1 {
         // Head and tail, and the copy of the head that Yosys keeps where it merges the address register into the read port.
         c.ff += 3.0 * address;
-        ram(&mut c, depth, width, Memory::Lut);
+        ram(&mut c, depth, width, Memory::Lut, fabric);
+        if c.bram18 > 0 {
+            // Block memory registers its address; Yosys adds the way around it, for a beat that is read as it is written.
+            c.ff += width as f64 + 1.0 - address;
+        }
     } else {
         c.ff += 2.0 * address + 1.0;
         c.control += 3.0 * address;
-        ram(&mut c, depth, width, default_memory(depth, width));
-        if default_memory(depth, width) == Memory::Lut {
+        let memory = default_memory(depth, width);
+        ram(&mut c, depth, width, memory, fabric);
+        if memory == Memory::Lut {
             c.ff += width as f64;
+        } else if fabric.memory != LutMemory::Ram32m {
+            // The same way around, and the register behind the memory.
+            c.ff += 2.0 * width as f64 + address + 2.0;
         }
     }
     c.about.depth = depth as f64;
@@ -81,7 +115,7 @@ pub fn fifo(stream: &Stream) -> Count {
 }
 
 /// A sliding window (netfold_swu).
-pub fn window(s: &Swu, in_bits: u32) -> Count {
+pub fn window(s: &Swu, in_bits: u32, fabric: &Fabric) -> Count {
     let mut c = Count::default();
     let beat = s.lanes * in_bits as usize;
     let chunks = s.channels / s.lanes;
@@ -102,6 +136,7 @@ pub fn window(s: &Swu, in_bits: u32) -> Count {
     if s.pad.len() > 1 && chunks > 1 {
         c.sequence(chunks);
         c.rom += beat as f64;
+        c.rom4 += beat as f64;
     }
     let across = dw * chunks;
     let down = dh * s.size[1] * chunks;
@@ -113,14 +148,14 @@ pub fn window(s: &Swu, in_bits: u32) -> Count {
         if s.memory == Memory::Logic || length <= 33 {
             if length >= 3 {
                 // Shift registers with an enable: SRL16E or SRLC32E, with the last stage as a register of its own where it is free.
-                c.lutram += (bits * length.div_ceil(32)) as f64;
+                c.shift(bits * length.div_ceil(32), bits * length);
             } else {
                 c.ff += (bits * length) as f64;
             }
         } else {
             for _ in 0..times {
                 c.counter(length - 1, false);
-                ram(&mut c, length - 1, beat, s.memory);
+                ram(&mut c, length - 1, beat, s.memory, fabric);
             }
             if s.memory == Memory::Lut {
                 c.ff += bits as f64;

@@ -9,8 +9,8 @@ mod blocks;
 mod compress;
 pub mod count;
 mod dot;
-pub mod dsp;
 pub mod eval;
+pub mod fabric;
 pub mod factors;
 mod facts;
 pub mod fmax;
@@ -26,7 +26,7 @@ pub mod train;
 pub mod whole;
 
 pub use count::{COLUMNS, Count, NAMES};
-pub use dsp::DspRule;
+pub use fabric::{Fabric, LutMemory};
 pub use model::{DesignEstimate, Family, HardwareModel};
 pub use price::PriceList;
 
@@ -34,17 +34,18 @@ use netfold_ir::hw::{Design, Kind, Module, ModuleId};
 use netfold_ir::quant::IntType;
 
 /// Counts the building blocks of a module without its FIFOs.
-pub fn module(kind: &Kind, inputs: &[IntType], outputs: &[IntType], rule: &DspRule) -> Count {
+pub fn module(kind: &Kind, inputs: &[IntType], outputs: &[IntType], rule: &Fabric) -> Count {
     let port = |list: &[IntType]| list.first().copied().unwrap_or(IntType { signed: false, bits: 0, narrow: false });
     let (input, output) = (port(inputs), port(outputs));
     let latency = || Module { name: String::new(), layer: String::new(), kind: kind.clone() }.latency();
-    match kind {
+    let count = match kind {
         Kind::Mvu(m) => pixels::mvu(m, input, output, rule),
         Kind::Vvu(v) => dot::vvu(v, input, output, rule),
-        Kind::Swu(s) => memory::window(s, input.bits),
+        Kind::Swu(s) => memory::window(s, input.bits, rule),
         Kind::Act { function, lanes, .. } => act::act(function, *lanes, input, output, latency(), rule),
         other => join::count(other, inputs, outputs, latency(), rule).unwrap_or_default(),
-    }
+    };
+    count.on(rule)
 }
 
 /// Name of the group of modules that one model is trained on.
@@ -69,7 +70,7 @@ pub fn unit(kind: &Kind) -> &'static str {
 }
 
 /// Counts one module of a design.
-pub fn of_design(design: &Design, id: ModuleId, rule: &DspRule) -> Count {
+pub fn of_design(design: &Design, id: ModuleId, rule: &Fabric) -> Count {
     let inputs: Vec<IntType> = design.inputs_of(id).iter().map(|(_, s)| s.ty).collect();
     let outputs: Vec<IntType> = design.outputs_of(id).iter().map(|(_, s)| s.ty).collect();
     module(&design.module(id).kind, &inputs, &outputs, rule)

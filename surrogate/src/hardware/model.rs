@@ -3,7 +3,7 @@
 use super::count::{COLUMNS, NAMES};
 use super::factors::{self, TERMS};
 use super::whole::{self, Part, Parts};
-use super::{DspRule, memory, module, unit};
+use super::{Fabric, memory, module, unit};
 use crate::features::Schema;
 use crate::model::{Prediction, Provenance, Surrogate, Target, format};
 use netfold_ir::diag::{Code, Diag};
@@ -42,12 +42,12 @@ impl Family {
     }
 
     /// Its multiplier blocks.
-    pub fn rule(self) -> DspRule {
+    pub fn rule(self) -> Fabric {
         match self {
-            Family::Xc7 => DspRule::XC7,
-            Family::Xcup => DspRule::XCUP,
-            Family::Ecp5 => DspRule::ECP5,
-            Family::Ice40 => DspRule::ICE40,
+            Family::Xc7 => Fabric::XC7,
+            Family::Xcup => Fabric::XCUP,
+            Family::Ecp5 => Fabric::ECP5,
+            Family::Ice40 => Fabric::ICE40,
         }
     }
 }
@@ -86,6 +86,8 @@ pub struct HardwareModel {
     pub family: Family,
     /// LUTs a building block, by group of modules.
     pub factors: BTreeMap<String, [f64; TERMS]>,
+    /// Multiples of these factors on the family, by block: of a model that was trained on another one.
+    pub blocks: [f64; TERMS],
     /// What trees make of it, and of flip-flops, by group.
     pub units: BTreeMap<String, Surrogate>,
     /// The whole design.
@@ -125,14 +127,21 @@ impl HardwareModel {
     /// A model that knows structure alone.
     pub fn untrained(family: Family) -> HardwareModel {
         let whole = Surrogate::empty(whole::schema().clone());
-        HardwareModel { family, factors: BTreeMap::new(), units: BTreeMap::new(), whole }
+        HardwareModel { family, factors: BTreeMap::new(), blocks: [1.0; TERMS], units: BTreeMap::new(), whole }
     }
 
     /// The columns that a part's trees see: those of its count, the first with the group's factors.
     pub fn columns(&self, part: &Part) -> Vec<f32> {
         let mut x = part.count.features().to_vec();
-        x[0] = factors::lut(&part.count, self.factors.get(part.unit).unwrap_or(&factors::DEFAULT)) as f32;
+        x[0] = self.terms(part).iter().sum::<f64>() as f32;
         x
+    }
+
+    /// LUTs of each building block of a part, by structure alone.
+    pub fn terms(&self, part: &Part) -> [f64; TERMS] {
+        let factors = self.factors.get(part.unit).unwrap_or(&factors::DEFAULT);
+        let amounts = factors::terms(&part.count);
+        std::array::from_fn(|k| amounts[k] * factors[k] * self.blocks[k])
     }
 
     /// LUTs and flip-flops of a part.
@@ -218,7 +227,7 @@ impl HardwareModel {
     /// # Errors
     /// As [`HardwareModel::shipped`].
     pub fn transferred(family: Family) -> Result<HardwareModel, Diag> {
-        from_bytes(XC7, "xc7").map(|model| HardwareModel { family, ..model })
+        from_bytes(XC7, "xc7").map(|model| HardwareModel { family, blocks: family.rule().blocks_of_logic(), ..model })
     }
 
     /// Ways in which the family differs from what the model was trained on, in words.
@@ -250,12 +259,12 @@ impl CostModel for HardwareModel {
     }
 
     fn fifo(&self, stream: &Stream) -> Resources {
-        self.resources(&Part { unit: "fifo", count: memory::fifo(stream) })
+        self.resources(&Part { unit: "fifo", count: memory::fifo(stream, &self.family.rule()) })
     }
 }
 
 const MAGIC: &[u8; 4] = b"NFHW";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 /// Name of the whole-design part in the file.
 const WHOLE: &str = "whole";
 
@@ -264,7 +273,7 @@ pub fn is_hardware(bytes: &[u8]) -> bool {
     bytes.starts_with(MAGIC)
 }
 
-/// Serialises a model: `NFHW`, a version (u16), the family's name, the factors as JSON, then the parts, each with its name and its bytes as
+/// Serialises a model: `NFHW`, a version (u16), the family's name, the factors and the multiples of them as JSON, then the parts, each with its name and its bytes as
 /// [`format`](mod@format) writes them. Lengths are u32, little-endian.
 ///
 /// # Errors
@@ -278,7 +287,8 @@ pub fn to_bytes(model: &HardwareModel) -> Result<Vec<u8>, Diag> {
         out.extend_from_slice(bytes);
     };
     put(model.family.name().as_bytes());
-    put(&serde_json::to_vec(&model.factors).map_err(|e| Diag::internal("model file", e.to_string()))?);
+    let factors = (&model.factors, model.blocks);
+    put(&serde_json::to_vec(&factors).map_err(|e| Diag::internal("model file", e.to_string()))?);
     for (name, part) in &model.units {
         put(name.as_bytes());
         put(&format::to_bytes(part)?);
@@ -310,7 +320,7 @@ pub fn from_bytes(bytes: &[u8], place: &str) -> Result<HardwareModel, Diag> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).map_err(|_| broken("a name is not text"));
     let family = text(take()?)?;
     let family = Family::named(&family).ok_or_else(|| broken("the family is unknown"))?;
-    let factors: BTreeMap<String, [f64; TERMS]> =
+    let (factors, blocks): (BTreeMap<String, [f64; TERMS]>, [f64; TERMS]) =
         serde_json::from_slice(take()?).map_err(|e| broken(&format!("its factors: {e}")))?;
     let mut units = BTreeMap::new();
     loop {
@@ -325,7 +335,7 @@ pub fn from_bytes(bytes: &[u8], place: &str) -> Result<HardwareModel, Diag> {
             units.insert(name, part);
             continue;
         }
-        return Ok(HardwareModel { family, factors, units, whole: part });
+        return Ok(HardwareModel { family, factors, blocks, units, whole: part });
     }
 }
 

@@ -1,14 +1,14 @@
 //! Matrix-vector units of which two rows share a DSP block a column.
 
 use super::count::Count;
-use super::dsp::DspRule;
+use super::fabric::Fabric;
 use netfold_ir::hw::Mvu;
 use netfold_ir::hw::packing::Packing;
 use netfold_ir::quant::IntType;
 
 /// Makes the count of a unit with a block a product that of packed ones: the blocks; accumulators in logic, which packed products
 /// always have, unless blocks accumulate; a bit of every upper adder for its carry.
-pub fn share(c: &mut Count, m: &Mvu, packing: Packing, [input, output]: [IntType; 2], rule: &DspRule) {
+pub fn share(c: &mut Count, m: &Mvu, packing: Packing, [input, output]: [IntType; 2], rule: &Fabric) {
     let x = input.bits + u32::from(!input.signed);
     let (pairs, odd) = (m.pe / 2, m.pe % 2);
     let bits = m.weights.weight_bits();

@@ -1,12 +1,12 @@
 //! Matrix-vector units of several vectors at once.
 
 use super::count::Count;
-use super::{DspRule, dot};
+use super::{Fabric, dot};
 use netfold_ir::hw::Mvu;
 use netfold_ir::quant::IntType;
 
 /// A matrix-vector unit: everything but the weights and the control, which Yosys merges, as often as there are vectors.
-pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
+pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
     let mut c = dot::mvu(m, input, output, rule);
     if m.pixels == 1 {
         return c;
@@ -16,9 +16,18 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &DspRule) -> Count {
     c.ff = (c.ff - weights) * n + weights;
     c.dsp *= m.pixels;
     let (lists, about) = (
-        [&mut c.lutram, &mut c.adder, &mut c.compressor, &mut c.select, &mut c.mux],
+        [
+            &mut c.lutram,
+            &mut c.adder,
+            &mut c.compressor,
+            &mut c.select,
+            &mut c.mux,
+            &mut c.shift_luts,
+            &mut c.shift_bits,
+        ],
         [&mut c.about.rows, &mut c.about.operands, &mut c.about.digits],
     );
     lists.into_iter().chain(about).for_each(|v| *v *= n);
+    c.plain = c.plain.map(|v| v * n);
     c
 }

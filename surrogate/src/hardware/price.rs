@@ -127,7 +127,7 @@ impl PriceList {
         let key = (stream.depth, stream.lanes, stream.ty);
         let known = self.fifos.read().unwrap_or_else(PoisonError::into_inner).get(&key).copied();
         known.unwrap_or_else(|| {
-            let price = self.price(Part { unit: "fifo", count: memory::fifo(stream) });
+            let price = self.price(Part { unit: "fifo", count: memory::fifo(stream, &self.model.family.rule()) });
             self.fifos.write().unwrap_or_else(PoisonError::into_inner).insert(key, price);
             price
         })

@@ -12,6 +12,8 @@ pub struct RomStats {
     pub live: f64,
     /// LUTs: one a column and 64 words, less what columns have in common; the multiplexers of up to 256 words are none.
     pub luts: f64,
+    /// The same of LUTs of four inputs: one a column and 16 words.
+    pub luts4: f64,
     /// Ones among the bits of the remaining columns, 0 to 1.
     pub ones: f64,
 }
@@ -20,7 +22,13 @@ impl RomStats {
     /// Statistics of a memory of which only a share of the columns was looked at.
     #[must_use]
     pub fn scaled(self, by: f64) -> RomStats {
-        RomStats { columns: self.columns * by, live: self.live * by, luts: self.luts * by, ones: self.ones }
+        RomStats {
+            columns: self.columns * by,
+            live: self.live * by,
+            luts: self.luts * by,
+            luts4: self.luts4 * by,
+            ones: self.ones,
+        }
     }
 }
 
@@ -136,10 +144,12 @@ impl Columns {
             512 => 3.4,
             _ => 2.0,
         };
+        let contents = self.contents.len() as f64;
         RomStats {
             columns,
             live: self.live as f64,
-            luts: self.contents.len() as f64 + more * columns,
+            luts: contents + more * columns,
+            luts4: contents * self.depth.div_ceil(16) as f64 / self.depth.div_ceil(BLOCK).max(1) as f64,
             ones: if all > 0.0 { self.bits as f64 / all } else { 0.0 },
         }
     }

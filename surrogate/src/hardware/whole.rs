@@ -1,7 +1,7 @@
 //! Features of a whole design: sums over its modules, which synthesis keeps apart, and its FIFOs.
 
 use super::count::{COLUMNS, Count, NAMES};
-use super::{DspRule, memory, unit};
+use super::{Fabric, memory, unit};
 use crate::features::Schema;
 use netfold_ir::hw::{Design, Kind, Stream};
 use netfold_ir::quant::IntType;
@@ -30,12 +30,12 @@ pub struct Parts {
 }
 
 /// Takes a design apart.
-pub fn parts(design: &Design, rule: &DspRule) -> Parts {
+pub fn parts(design: &Design, rule: &Fabric) -> Parts {
     let of_module = |kind: &Kind, inputs: &[IntType], outputs: &[IntType]| Part {
         unit: unit(kind),
         count: super::module(kind, inputs, outputs, rule),
     };
-    parts_by(design, of_module, |s| Part { unit: "fifo", count: memory::fifo(s) })
+    parts_by(design, of_module, |s| Part { unit: "fifo", count: memory::fifo(s, rule) })
 }
 
 /// As [`parts`], with the parts given: of every module, in order, then of every FIFO.
@@ -56,9 +56,9 @@ pub fn parts_by(
 }
 
 /// The part that a row of kind `module` in a sweep is about: its FIFO, its sink, or the one module between the ports.
-pub fn bare(design: &Design, what: &str, rule: &DspRule) -> Option<Parts> {
+pub fn bare(design: &Design, what: &str, rule: &Fabric) -> Option<Parts> {
     let part = match what {
-        "fifo" => Part { unit: "fifo", count: memory::fifo(design.streams().first()?.2) },
+        "fifo" => Part { unit: "fifo", count: memory::fifo(design.streams().first()?.2, rule) },
         _ => {
             let ids = design.modules();
             let wanted = |kind: &Kind| match what {

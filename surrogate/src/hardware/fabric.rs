@@ -1,11 +1,24 @@
-//! DSP blocks by Yosys' rule for 7-series devices.
+//! What the primitives of a family hold: DSP blocks, LUTs, memory in LUTs.
 //!
 //! Source: `mul2dsp.v` and `synth_xilinx` of Yosys 0.70: factors of at least 2 bits whose product has at least 9 go into blocks
 //! of 25 x 18 signed bits; wider factors are cut into parts of 17 bits and a rest, the wider factor first.
 
-/// Widths of a family's multiplier block.
+use super::factors::TERMS;
+
+/// Memory in LUTs, with what `memory_libmap` of Yosys 0.70 takes it to cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct DspRule {
+pub enum LutMemory {
+    /// RAM32M and RAM64M of AMD.
+    Ram32m,
+    /// TRELLIS_DPR16X4 of ECP5: 16 words of 4 bits in six LUTs.
+    Dpr16x4,
+    /// None: registers or block memory.
+    None,
+}
+
+/// A family's multiplier block, widths first, and its LUTs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fabric {
     /// Signed bits of the wider factor.
     pub a: u32,
     /// Signed bits of the narrower factor.
@@ -18,17 +31,62 @@ pub struct DspRule {
     pub least: u32,
     /// Fewest bits of a factor.
     pub factor: u32,
+    /// Whether Yosys packs registers and additions into blocks (`xilinx_dsp`).
+    pub registers: bool,
+    /// Inputs of a LUT.
+    pub lut: u32,
+    /// Whether carry cells add by themselves, without a LUT beside them (CCU2C).
+    pub adds: bool,
+    /// Whether LUTs are shift registers.
+    pub shifts: bool,
+    /// Memory in LUTs.
+    pub memory: LutMemory,
 }
 
-impl DspRule {
+impl Fabric {
+    /// LUTs that blocks of logic take beside those of the 7 series ([`super::factors::terms`]), where nothing is learned: control and
+    /// roundings are functions of more than four inputs. Read from the tables of ECP5 (1.4 to 2.8 and 1 to 1.6).
+    pub fn blocks_of_logic(&self) -> [f64; TERMS] {
+        if self.lut < 6 { [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.8, 1.3, 1.0] } else { [1.0; TERMS] }
+    }
+
     /// DSP48E1.
-    pub const XC7: DspRule = DspRule { a: 25, b: 18, part_a: 18, part_b: 18, least: 9, factor: 2 };
+    pub const XC7: Fabric = Fabric {
+        a: 25,
+        b: 18,
+        part_a: 18,
+        part_b: 18,
+        least: 9,
+        factor: 2,
+        registers: true,
+        lut: 6,
+        adds: false,
+        shifts: true,
+        memory: LutMemory::Ram32m,
+    };
     /// DSP48E2.
-    pub const XCUP: DspRule = DspRule { a: 27, b: 18, part_a: 18, part_b: 18, least: 9, factor: 2 };
+    pub const XCUP: Fabric = Fabric { a: 27, ..Fabric::XC7 };
     /// MULT18X18D.
-    pub const ECP5: DspRule = DspRule { a: 18, b: 18, part_a: 18, part_b: 18, least: 9, factor: 2 };
+    pub const ECP5: Fabric = Fabric {
+        a: 18,
+        registers: false,
+        lut: 4,
+        adds: true,
+        shifts: false,
+        memory: LutMemory::Dpr16x4,
+        ..Fabric::XC7
+    };
     /// SB_MAC16.
-    pub const ICE40: DspRule = DspRule { a: 16, b: 16, part_a: 16, part_b: 16, least: 11, factor: 2 };
+    pub const ICE40: Fabric = Fabric {
+        a: 16,
+        b: 16,
+        part_a: 16,
+        part_b: 16,
+        least: 11,
+        adds: false,
+        memory: LutMemory::None,
+        ..Fabric::ECP5
+    };
 
     /// Blocks of a product of signed factors of `x` and `y` bits, of whose result `out` bits are used.
     pub fn blocks(&self, x: u32, y: u32, out: u32) -> usize {
@@ -68,7 +126,7 @@ mod tests {
 
     #[test]
     fn narrow_products_stay_in_logic_and_wide_ones_are_cut() {
-        let r = DspRule::XC7;
+        let r = Fabric::XC7;
         assert_eq!(r.blocks(6, 2, 8), 0);
         assert_eq!(r.blocks(7, 2, 9), 1);
         assert_eq!(r.blocks(25, 18, 43), 1);
