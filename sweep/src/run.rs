@@ -335,7 +335,7 @@ fn together(plan: &Plan, tool: &Tool, jobs: &[Job], mode: Mode) -> Result<(Strin
     let stat: Stat = tool.synthesize(work.path(), &sources, top, plan.family, mode, Some(limit))?;
     let counts = |job: &Job| {
         let found = if alone { Some(stat.design()) } else { stat.module(&job.sources.top) };
-        let parts = if alone { parts(&stat, &job.sources) } else { Vec::new() };
+        let parts = if job.sources.parts.is_empty() { Vec::new() } else { parts(&stat, &job.sources) };
         found.map(|f| (f, parts)).ok_or_else(|| Failure::Tool("a module is not in the statistics".into()))
     };
     Ok((stat.tool(), jobs.iter().map(counts).collect::<Result<_, _>>()?))

@@ -189,24 +189,43 @@ pub fn units(
     Ok(())
 }
 
-/// Trains the whole-design part on the samples `chosen` that are networks.
+/// Features of the whole designs among the samples `chosen`, by row of the table; others have none. The models of modules that they rest on
+/// have not seen the design's own modules, as those of a design that is estimated have not.
 ///
 /// # Errors
 /// As [`crate::train::train`].
-pub fn whole(
+fn whole_columns(
     table: &Table,
     samples: &[Sample],
     chosen: &[usize],
-    model: &HardwareModel,
+    family: Family,
     seed: u64,
-) -> Result<Surrogate, Diag> {
+) -> Result<Vec<Vec<f32>>, Diag> {
+    const FOLDS: usize = 5;
+    let groups: Vec<&str> = chosen.iter().map(|i| table.rows[samples[*i].row].group.as_str()).collect();
+    let fold_of = crate::train::folds(&groups, FOLDS, seed);
+    let of_fold = |fold: usize| -> Result<Vec<(usize, Vec<f32>)>, Diag> {
+        let (held, rest): (Vec<_>, Vec<_>) = (0..chosen.len()).partition(|k| fold_of[*k] == fold);
+        let rest: Vec<usize> = rest.into_iter().map(|k| chosen[k]).collect();
+        let mut model = HardwareModel::untrained(family);
+        units(table, samples, &rest, &mut model, seed)?;
+        let whole = held.into_iter().map(|k| &samples[chosen[k]]).filter(|s| !s.parts.bare);
+        Ok(whole.map(|s| (s.row, whole::vector(&s.parts, &model.all_logic(&s.parts)))).collect())
+    };
+    let found: Vec<_> = (0..FOLDS).into_par_iter().map(of_fold).collect::<Result<_, _>>()?;
     let mut x = vec![Vec::new(); table.rows.len()];
-    let mut rows = Vec::new();
-    for &i in chosen.iter().filter(|i| !samples[**i].parts.bare) {
-        let s = &samples[i];
-        x[s.row] = whole::vector(&s.parts, &model.all_logic(&s.parts));
-        rows.push(s.row);
+    for (row, columns) in found.into_iter().flatten() {
+        x[row] = columns;
     }
+    Ok(x)
+}
+
+/// Trains the whole-design part on features of [`whole_columns`].
+///
+/// # Errors
+/// As [`crate::train::train`].
+fn whole(table: &Table, x: &[Vec<f32>], seed: u64) -> Result<Surrogate, Diag> {
+    let rows: Vec<usize> = (0..x.len()).filter(|row| !x[*row].is_empty()).collect();
     let options = TrainOptions {
         seed,
         folds: 5,
@@ -214,7 +233,7 @@ pub fn whole(
         recipes: WHOLE_TARGETS.into_iter().map(|t| (t, whole_recipe(t))).collect(),
         difficulty: true,
     };
-    train_rows(table, whole::schema(), &x, &rows, &options)
+    train_rows(table, whole::schema(), x, &rows, &options)
 }
 
 /// Trains a model of the samples `chosen`.
@@ -239,7 +258,7 @@ pub fn train_samples(
     }
     let mut model = HardwareModel::untrained(family);
     units(table, samples, chosen, &mut model, seed)?;
-    model.whole = whole(table, samples, chosen, &model, seed)?;
+    model.whole = whole(table, &whole_columns(table, samples, chosen, family, seed)?, seed)?;
     let p = &mut model.whole.provenance;
     p.data = table.sources.clone();
     p.tool = table.tool.clone();
