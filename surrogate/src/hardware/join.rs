@@ -6,6 +6,7 @@ use super::fabric::Fabric;
 use super::{memory, rom};
 use netfold_ir::hw::latency::{default_memory, levels, lincomb_rows, tree_stages};
 use netfold_ir::hw::linear::Linear;
+use netfold_ir::hw::program::{Node, NodeId, Op, Program};
 use netfold_ir::hw::{BroadcastOp, Kind, Memory, ReduceOp};
 use netfold_ir::quant::IntType;
 
@@ -205,9 +206,8 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             c.about.width = beat;
         }
         Kind::Program(p) => {
-            let shallow = if p.combinational { 0 } else { p.pipeline.register_bits };
             c.adder = netfold_shiftadd::graph_luts(&p.graph, &netfold_shiftadd::CostModel::default());
-            c.ff = shallow as f64;
+            c.ff = if p.combinational { 0.0 } else { registers(p) as f64 };
             c.flags(1, latency);
             c.about.operands = p.graph.nodes.len() as f64;
             c.about.lanes = p.graph.inputs as f64;
@@ -217,6 +217,33 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
         Kind::Mvu(_) | Kind::Vvu(_) | Kind::Swu(_) | Kind::Act { .. } => return None,
     }
     Some(c)
+}
+
+/// Register bits of a program that something reads: of inputs, and between stages. The stream behind it has those of the outputs.
+fn registers(p: &Program) -> u64 {
+    let g = &*p.graph;
+    let outputs = || g.outputs.iter().filter_map(|o| o.term).map(|t| t.node);
+    if g.nodes.iter().any(|n| matches!(n.op, Op::Serial { .. } | Op::Accumulate { .. })) {
+        let behind: u64 = outputs().map(|id| u64::from(g.node(id).width())).sum();
+        return p.pipeline.register_bits.saturating_sub(behind);
+    }
+    let mut read = vec![false; g.nodes.len()];
+    let mut open: Vec<NodeId> = outputs().collect();
+    while let Some(id) = open.pop() {
+        if !std::mem::replace(&mut read[id.index()], true) {
+            open.extend(g.operands(id));
+        }
+    }
+    let last = p.pipeline.last_reads_before(g, p.pipeline.stages - 1);
+    let bits = |(i, node): (usize, &Node)| {
+        let ranks = match node.op {
+            Op::Const(_) | Op::Shr { .. } => 0,
+            Op::Input(_) => last[i] + 1,
+            _ => last[i] - p.pipeline.stage[i],
+        };
+        u64::from(ranks * node.width())
+    };
+    g.nodes.iter().enumerate().filter(|(i, _)| read[*i]).map(bits).sum()
 }
 
 /// Trees over `n` operands, `times` times.
