@@ -4,19 +4,21 @@ use super::compress::{Operand, Select, Tree};
 use super::count::Count;
 use super::fabric::{Fabric, LutMemory};
 use super::facts::Facts;
+use super::recent::Recent;
 use super::rom::{Columns, RomStats};
 use netfold_ir::hw::latency::{default_memory, levels, tree_stages};
 use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::packing::Packing;
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::Arc;
 
 /// Weights of a matrix beyond which only a share of the lanes is looked at.
 const MOST_WEIGHTS: usize = 4096;
+
+/// Units whose weights, and constant products, a thread remembers.
+const KEPT: usize = 4;
 
 /// Which weights meet in a firing.
 pub(super) struct Folded<'a> {
@@ -78,23 +80,25 @@ pub(super) fn start(row: &[i64], bits: u32, bipolar: bool, input: IntType) -> i6
     })
 }
 
-/// Up to 64 numbers bit by bit: bit `w` of element `b` is bit `b` of number `w` (Warren, *Hacker's Delight*, 7-3).
-fn transposed(words: &[i64]) -> [u64; 64] {
-    let mut a = [0u64; 64];
-    a.iter_mut().zip(words).for_each(|(a, w)| *a = *w as u64);
-    let (mut half, mut mask) = (32, u64::MAX >> 32);
-    while half > 0 {
-        let mut k = 0;
-        while k < 64 {
-            let swapped = (a[k] >> half ^ a[k + half]) & mask;
-            a[k] ^= swapped << half;
-            a[k + half] ^= swapped;
-            k = (k + half + 1) & !half;
-        }
-        half /= 2;
-        mask ^= mask << half;
+/// Eight bytes bit by bit: bit `i` of byte `j` is bit `j` of byte `i` (Warren, *Hacker's Delight*, 7-3).
+fn transposed(mut x: u64) -> u64 {
+    for (distance, mask) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)] {
+        let swapped = (x ^ (x >> distance)) & mask;
+        x ^= swapped ^ (swapped << distance);
     }
-    a
+    x
+}
+
+/// Up to 64 numbers bit by bit: bit `w` of element `b` is bit `b` of number `w`, for as many bits as there are elements.
+fn columns(words: &[i64], bits: &mut [u64]) {
+    for (b, bits) in bits.chunks_mut(8).enumerate() {
+        bits.fill(0);
+        for (w, words) in words.chunks(8).enumerate() {
+            let bytes = words.iter().enumerate().fold(0, |x, (i, v)| x | (v >> (8 * b) & 0xff) << (8 * i));
+            let turned = transposed(bytes as u64).to_le_bytes();
+            bits.iter_mut().zip(turned).for_each(|(column, byte)| *column |= u64::from(byte) << (8 * w));
+        }
+    }
 }
 
 /// The lowest `n` bits set.
@@ -137,20 +141,10 @@ impl Folded<'_> {
     /// What [`Folded::read`] gives, kept for the last few units of a thread: a search prices a unit with every multiplier, memory and
     /// order of work one after the other, and none of these matter to what is read.
     fn lanes(&self, bits: u32, bipolar: bool) -> Rc<Lanes> {
-        const KEPT: usize = 4;
-        type Memo = RefCell<VecDeque<([u64; 7], Rc<Lanes>)>>;
-        thread_local!(static MEMO: Memo = RefCell::default());
+        thread_local!(static MEMO: Recent<[u64; 7], Rc<Lanes>, KEPT> = Recent::default());
         let [rows, simd, groups, beats] = [self.rows, self.simd, self.groups, self.beats].map(|v| v as u64);
         let key = [self.facts.hash, rows, simd, groups, beats, u64::from(bits), u64::from(bipolar)];
-        let known = MEMO.with_borrow(|m| m.iter().find(|(k, _)| *k == key).map(|(_, c)| c.clone()));
-        known.unwrap_or_else(|| {
-            let made = Rc::new(self.read(bits, bipolar));
-            MEMO.with_borrow_mut(|m| {
-                m.truncate(KEPT - 1);
-                m.push_front((key, made.clone()));
-            });
-            made
-        })
+        MEMO.with(|m| m.get(|k| *k == key, || (key, Rc::new(self.read(bits, bipolar)))))
     }
 
     /// Rows that are looked at: whole ones, evenly spread, so that sums are seen as they are. The distance between them.
@@ -163,11 +157,11 @@ impl Folded<'_> {
     fn read(&self, bits: u32, bipolar: bool) -> Lanes {
         let words = self.words();
         let looked: Vec<usize> = (0..self.rows).step_by(self.step()).collect();
-        let mut columns = Columns::new(words);
+        let mut contents = Columns::new(words);
         let wide = bits.min(64) as usize;
         let length = words.div_ceil(64);
         let mut stored = vec![0i64; words];
-        let mut packed = vec![0u64; wide * length];
+        let (mut packed, mut turned) = (vec![0u64; wide * length], vec![0u64; wide]);
         let mut lanes = Vec::with_capacity(looked.len() * self.simd);
         for &r in &looked {
             for i in 0..self.simd {
@@ -180,14 +174,14 @@ impl Folded<'_> {
                     }
                 }
                 for (at, words) in stored.chunks(64).enumerate() {
-                    let bits = transposed(words);
-                    packed[at..].iter_mut().step_by(length).zip(bits).for_each(|(column, bits)| *column = bits);
+                    columns(words, &mut turned);
+                    packed[at..].iter_mut().step_by(length).zip(&turned).for_each(|(column, bits)| *column = *bits);
                 }
-                packed.chunks(length).for_each(|column| columns.add(column));
+                packed.chunks(length).for_each(|column| contents.add(column));
                 lanes.push(flags);
             }
         }
-        Lanes { rom: columns.stats(), lanes, looked: looked.len() }
+        Lanes { rom: contents.stats(), lanes, looked: looked.len() }
     }
 
     /// The contents for inputs of `in_bits` bits. `digits`: of a multiplier in logic; 0 for none.
@@ -454,19 +448,9 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
 
 /// As [`shift_add`], kept for the last few units of a thread: a search prices one with any number of pixels.
 fn constant(weights: &Arc<Matrix>, multiplicity: Option<usize>, input: IntType, output: IntType) -> Count {
-    const KEPT: usize = 4;
-    type Memo = RefCell<VecDeque<((u64, Option<usize>, IntType, IntType), Count)>>;
-    thread_local!(static MEMO: Memo = RefCell::default());
+    thread_local!(static MEMO: Recent<(u64, Option<usize>, IntType, IntType), Count, KEPT> = Recent::default());
     let key = (Facts::of(weights).hash, multiplicity, input, output);
-    let known = MEMO.with_borrow(|m| m.iter().find(|(k, _)| *k == key).map(|(_, c)| *c));
-    known.unwrap_or_else(|| {
-        let count = shift_add(weights, multiplicity, input, output);
-        MEMO.with_borrow_mut(|m| {
-            m.truncate(KEPT - 1);
-            m.push_front((key, count));
-        });
-        count
-    })
+    MEMO.with(|m| m.get(|k| *k == key, || (key, shift_add(weights, multiplicity, input, output))))
 }
 
 /// All weights constant: every column's odd multiples once, then a tree a row.
@@ -509,7 +493,8 @@ mod tests {
     fn bits_of_numbers_change_places() {
         for n in [1usize, 5, 63, 64] {
             let words: Vec<i64> = (0..n as i64).map(|i| i.wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7)).collect();
-            let bits = transposed(&words);
+            let mut bits = [0; 64];
+            columns(&words, &mut bits);
             let bit = |w: usize, b: usize| words.get(w).map_or(0, |v| v >> b & 1);
             assert!((0..64).all(|b| (0..64).all(|w| (bits[b] >> w & 1) as i64 == bit(w, b))), "{n}");
         }

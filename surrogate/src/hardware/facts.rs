@@ -1,11 +1,10 @@
 //! What counts need of a weight matrix, read once a matrix.
 
 use super::dot;
+use super::recent::Recent;
 use netfold_ir::hw::Matrix;
 use netfold_ir::hw::packing::WeightRange;
 use netfold_ir::quant::IntType;
-use std::cell::RefCell;
-use std::collections::VecDeque;
 use std::rc::Rc;
 use std::sync::{Arc, Weak};
 
@@ -18,9 +17,6 @@ const KEPT_STARTS: usize = 4;
 /// Start values of all rows.
 type Starts = Rc<Vec<i64>>;
 
-/// Start values by bits of a weight, whether each is one bit for a sign, and the type of the input.
-type KnownStarts = VecDeque<((u32, bool, IntType), Starts)>;
-
 /// Facts of a matrix.
 #[derive(Debug)]
 pub struct Facts {
@@ -32,25 +28,17 @@ pub struct Facts {
     pub bits: u32,
     /// What packed products need.
     pub range: WeightRange,
-    starts: RefCell<KnownStarts>,
+    /// By bits of a weight, whether each is one bit for a sign, and the type of the input.
+    starts: Recent<(u32, bool, IntType), Starts, KEPT_STARTS>,
 }
 
 impl Facts {
     /// Of a matrix; those of the last few are kept. A matrix is known by its address, which cannot be used again while it is
     /// remembered.
     pub fn of(weights: &Arc<Matrix>) -> Rc<Facts> {
-        type Memo = RefCell<VecDeque<(Weak<Matrix>, Rc<Facts>)>>;
-        thread_local!(static MEMO: Memo = RefCell::default());
+        thread_local!(static MEMO: Recent<Weak<Matrix>, Rc<Facts>, KEPT> = Recent::default());
         let at = Arc::as_ptr(weights);
-        let known = MEMO.with_borrow(|m| m.iter().find(|(w, _)| w.as_ptr() == at).map(|(_, facts)| facts.clone()));
-        known.unwrap_or_else(|| {
-            let facts = Rc::new(Facts::read(weights));
-            MEMO.with_borrow_mut(|m| {
-                m.truncate(KEPT - 1);
-                m.push_front((Arc::downgrade(weights), facts.clone()));
-            });
-            facts
-        })
+        MEMO.with(|m| m.get(|w| w.as_ptr() == at, || (Arc::downgrade(weights), Rc::new(Facts::read(weights)))))
     }
 
     fn read(weights: &Matrix) -> Facts {
@@ -61,22 +49,15 @@ impl Facts {
             bipolar: weights.is_bipolar(),
             bits: weights.weight_bits(),
             range: WeightRange::of(weights),
-            starts: RefCell::default(),
+            starts: Recent::default(),
         }
     }
 
     /// Start values of the accumulators of all rows of `weights`, the matrix that these facts are of.
     pub fn starts(&self, weights: &Matrix, bits: u32, bipolar: bool, input: IntType) -> Starts {
         let key = (bits, bipolar, input);
-        let known = self.starts.borrow().iter().find(|(k, _)| *k == key).map(|(_, s)| s.clone());
-        known.unwrap_or_else(|| {
-            let value = |r: usize| dot::start(weights.row(r), bits, bipolar, input);
-            let made = Rc::new((0..weights.rows).map(value).collect::<Vec<i64>>());
-            let mut starts = self.starts.borrow_mut();
-            starts.truncate(KEPT_STARTS - 1);
-            starts.push_front((key, made.clone()));
-            made
-        })
+        let value = |r: usize| dot::start(weights.row(r), bits, bipolar, input);
+        self.starts.get(|k| *k == key, || (key, Rc::new((0..weights.rows).map(value).collect())))
     }
 }
 

@@ -21,6 +21,7 @@ pub mod model;
 mod packed;
 mod pixels;
 mod price;
+mod recent;
 mod rom;
 pub mod train;
 pub mod whole;

@@ -76,6 +76,8 @@ pub struct Columns {
     bits: usize,
     /// Distinct contents, up to complement, of single LUTs, and of the multiplexers in LUTs behind them.
     contents: Numbers,
+    /// Words whose address has bit `k`, of a memory that a LUT holds.
+    address: [u64; 6],
 }
 
 /// Bits `from..from + count` of a column, `count <= 64` and within one element.
@@ -87,7 +89,9 @@ fn part(column: &[u64], from: usize, count: usize) -> u64 {
 impl Columns {
     /// For memories of `depth` words.
     pub fn new(depth: usize) -> Columns {
-        Columns { depth, ..Columns::default() }
+        let words = 0..depth.min(BLOCK);
+        let address = |k: usize| words.clone().filter(|i| i >> k & 1 == 1).fold(0u64, |m, i| m | 1 << i);
+        Columns { depth, address: std::array::from_fn(address), ..Columns::default() }
     }
 
     /// Adds a column of the memory's depth.
@@ -105,8 +109,7 @@ impl Columns {
         if self.depth <= BLOCK {
             let words = part(column, 0, self.depth);
             let all = u64::MAX >> (64 - self.depth);
-            let address = |k: usize| (0..self.depth).filter(|i| i >> k & 1 == 1).fold(0u64, |m, i| m | 1 << i);
-            if (0..6).all(|k| words != address(k) && words != all ^ address(k)) {
+            if self.address.iter().all(|a| words != *a && words != all ^ a) {
                 self.contents.insert(words ^ if words & 1 == 1 { all } else { 0 });
             }
             return;
