@@ -59,7 +59,7 @@ fn parameters(c: &mut Count, groups: usize, width: usize, fields: impl Fn(usize)
     if default_memory(groups, width) == Memory::Block {
         c.counter(groups, false);
         c.ff += 1.0;
-        c.bram18 += super::memory::bram18(groups, stats.live as usize);
+        c.bram18 += super::memory::bram18(groups, stats.live as usize) as f64;
     } else {
         c.sequence(groups);
         c.rom(&stats, 1.0);
@@ -301,7 +301,7 @@ fn thresholds(c: &mut Count, function: &Realization, t: &Thresholds, lanes: usiz
             };
             let block = registered && depth * bits as usize > 1024;
             if block {
-                c.bram18 += (times * super::memory::bram18(depth, bits as usize) as f64) as usize;
+                c.bram18 += times * super::memory::bram18(depth, bits as usize) as f64;
             } else {
                 let stride = depth.div_ceil(MOST_WORDS);
                 let stats = rom::of_fields(depth / stride, |w| vec![(entry(w * stride), bits)]);
@@ -368,7 +368,7 @@ fn table(
     if block {
         let shared = groups == 1 && count == 1;
         let blocks = super::memory::bram18(words, out as usize);
-        c.bram18 += if shared { lanes.div_ceil(2) } else { lanes } * blocks;
+        c.bram18 += (if shared { lanes.div_ceil(2) } else { lanes } * blocks) as f64;
         c.ff += times * f64::from(out);
     } else {
         let same = if count == 1 { 1 } else { lanes };

@@ -59,7 +59,7 @@ pub struct Count {
     /// DSP blocks.
     pub dsp: usize,
     /// Halves of a block RAM.
-    pub bram18: usize,
+    pub bram18: f64,
     /// UltraRAM blocks.
     pub uram: usize,
     /// Bits of two-operand adders on carry chains.
@@ -169,7 +169,7 @@ impl Count {
             a.depth,
             a.width,
             self.dsp as f64,
-            self.bram18 as f64,
+            self.bram18,
             a.flag_a,
             a.flag_b,
             a.flag_c,

@@ -244,7 +244,7 @@ impl Folded<'_> {
         if block {
             c.counter(words, false);
             c.ff += 1.0;
-            c.bram18 += super::memory::bram18(words, contents.rom.live.round() as usize);
+            c.bram18 += super::memory::blocks(words, contents.rom.live.round() as usize, rule);
             // The operand register behind the memory's own becomes part of a multiplier block.
             if !dsp || !rule.registers {
                 c.ff += contents.rom.live;

@@ -103,7 +103,7 @@ fn choice_levels(n: f64) -> f64 {
 pub fn paths(part: &Part) -> Vec<Path> {
     let a = &part.count.about;
     let logic = |levels: f64, carry: f64| Path { levels, carry, dsp: 0.0, ram: 0.0 };
-    let block = part.count.bram18 > 0 || part.count.uram > 0;
+    let block = part.count.bram18 > 0.0 || part.count.uram > 0;
     let memory = |words: f64, levels: f64| {
         let stored = if block { 0.0 } else { rom_levels(words) };
         Path { levels: levels + stored, carry: 0.0, dsp: 0.0, ram: f64::from(u8::from(block)) }

@@ -147,7 +147,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             c.control += 12.0;
             let address = levels(words);
             if default_memory(words, address as usize) == Memory::Block {
-                c.bram18 += memory::bram18(words, address as usize);
+                c.bram18 += memory::blocks(words, address as usize, rule);
                 c.counter(words, false);
                 c.ff += 1.0;
             } else {

@@ -11,6 +11,16 @@ pub fn bram18(depth: usize, width: usize) -> usize {
     netfold_passes::optimize::bram18(depth, width)
 }
 
+/// Block memory in halves of 36 Kb: of iCE40 SB_RAM40_4K of 256 x 16, 512 x 8, 1024 x 4 or 2048 x 2 bits, nine to 36 Kb.
+pub fn blocks(depth: usize, width: usize, fabric: &Fabric) -> f64 {
+    if fabric.memory != LutMemory::None {
+        return bram18(depth, width) as f64;
+    }
+    let shapes = [(256, 16), (512, 8), (1024, 4), (2048, 2)];
+    let fewest = shapes.into_iter().map(|(d, w)| depth.div_ceil(d) * width.div_ceil(w)).min();
+    fewest.unwrap_or(0) as f64 / 4.5
+}
+
 /// Whether a memory of one write and one registered read port is registers instead of RAM32M: `memory_libmap` of Yosys 0.70
 /// takes a bit of registers for 1, a cell of 6 bits for 8 scaled by its width (`lutrams_xc5v.txt`), and 8 for the register of
 /// the read port that it has to build itself.
@@ -47,8 +57,7 @@ fn placed(depth: usize, width: usize, fabric: &Fabric) -> Memory {
 pub fn ram(c: &mut Count, depth: usize, width: usize, memory: Memory, fabric: &Fabric) {
     let memory = if matches!(memory, Memory::Logic | Memory::Lut) { placed(depth, width, fabric) } else { memory };
     match memory {
-        Memory::Block if fabric.memory == LutMemory::None => c.bram18 += width.div_ceil(16) * depth.div_ceil(256),
-        Memory::Block => c.bram18 += bram18(depth, width),
+        Memory::Block => c.bram18 += blocks(depth, width, fabric),
         Memory::Ultra => c.uram += width.div_ceil(72) * depth.div_ceil(4096),
         Memory::Logic => {
             c.ff += (depth * width) as f64;
@@ -90,7 +99,7 @@ pub fn fifo(stream: &Stream, fabric: &Fabric) -> Count {
         // Head and tail, and the copy of the head that Yosys keeps where it merges the address register into the read port.
         c.ff += 3.0 * address;
         ram(&mut c, depth, width, Memory::Lut, fabric);
-        if c.bram18 > 0 {
+        if c.bram18 > 0.0 {
             // Block memory registers its address; Yosys adds the way around it, for a beat that is read as it is written.
             c.ff += width as f64 + 1.0 - address;
         }

@@ -198,7 +198,7 @@ impl HardwareModel {
             lut: (f64::from(lut) + part.count.lutram).round() as u64,
             ff: f64::from(ff).round() as u64,
             dsp: part.count.dsp as u64,
-            bram18: part.count.bram18 as u64,
+            bram18: part.count.bram18.ceil() as u64,
             uram: part.count.uram as u64,
         }
     }

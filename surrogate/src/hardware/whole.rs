@@ -135,7 +135,7 @@ pub fn vector(parts: &Parts, logic: &[(f32, f32)]) -> Vec<f32> {
         lead[1] += ff;
         lead[2] += part.count.lutram;
         lead[3] += part.count.dsp as f64;
-        lead[4] += part.count.bram18 as f64 / 2.0;
+        lead[4] += part.count.bram18 / 2.0;
         lead[5] += part.count.uram as f64;
         for (sum, value) in sums.iter_mut().zip(part.count.features()) {
             *sum += f64::from(value);
