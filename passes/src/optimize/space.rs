@@ -159,11 +159,11 @@ impl<'a> Pricer<'a> {
     }
 
     /// Computes the prices of those of a node's units that have none, on all cores.
-    pub fn units(&self, id: NodeId, mut wanted: Vec<Compute>, price: impl Fn(&Compute) -> Resources + Sync + Send) {
+    pub fn units(&self, id: NodeId, wanted: &[Compute], price: impl Fn(&Compute) -> Resources + Sync + Send) {
         let mut memo = self.memo.borrow_mut();
-        wanted.retain(|c| !memo.units.contains_key(&(id, *c)));
-        let priced: Vec<Resources> = wanted.par_iter().map(price).collect();
-        memo.units.extend(wanted.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
+        let missing: Vec<Compute> = wanted.iter().filter(|c| !memo.units.contains_key(&(id, **c))).copied().collect();
+        let priced: Vec<Resources> = missing.par_iter().with_max_len(1).map(price).collect();
+        memo.units.extend(missing.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
     }
 
     /// Prices an operator; `None` when a module would take longer than the interval, or where the choice is not one at these widths.
