@@ -1,7 +1,8 @@
 //! Objectives with a latency: deadlines of the bound that adds up along paths, checked and tightened with the exact simulation.
 
 use super::goal::{Built, Orders, Solver, gap};
-use super::plan::Shortage;
+use super::plan::{self, Shortage};
+use super::search::Effort;
 use super::{Objective, Prices, Refused, Solution};
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, timing};
@@ -15,6 +16,9 @@ const PROBES: usize = 3;
 
 /// Deadlines at most that are tried at one interval.
 const DEADLINES: usize = 5;
+
+/// Labels that the searches for a lower latency at one interval may extend in all; the last one may go beyond.
+const SOONER_EFFORT: usize = 200_000;
 
 /// Ratio of a design's latency to the bound of its foldings above which others of the same interval are sought.
 const NEAR: f64 = 1.08;
@@ -87,7 +91,8 @@ impl Solver<'_> {
             for _ in 0..TIGHTENINGS {
                 let limits = self.request.limits;
                 let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
-                let answer = self.plan(interval, &limits, Some(deadline), below)?;
+                let effort = if quick { Effort::Quick } else { Effort::Full };
+                let answer = self.plan_with(interval, &limits, Some(deadline), below, effort)?;
                 if deadline == cycles && attempt == 0 {
                     bound = answer.bound;
                 }
@@ -105,8 +110,10 @@ impl Solver<'_> {
                     }
                     break;
                 }
-                let exact = first_frame(&built.design)?;
-                deadline = deadline.min(built.plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
+                // As much earlier as the bound is too low for this design.
+                let exact = first_frame(&built.design)?.max(cycles + 1);
+                deadline =
+                    (u128::from(deadline.min(built.plan.latency)) * u128::from(cycles) / u128::from(exact)) as u64;
                 if deadline == 0 {
                     break;
                 }
@@ -142,10 +149,15 @@ impl Solver<'_> {
         }
         let spend = (Prices::DEVICE * self.request.latency_share) as u64;
         let ceiling = built.plan.area.saturating_add(spend);
-        let mut best = built;
         let mut deadline = lo + lo / 50;
+        let spent = self.labels;
+        // A deadline that these foldings meet by the bound leads to them again.
+        if plan::latency(&self.ctx, &built.plan.folding)?.is_some_and(|bound| bound <= deadline) {
+            return Ok(built);
+        }
+        let mut best = built;
         for _ in 0..DEADLINES {
-            if hi <= lo + (hi / 50).max(1) {
+            if hi <= lo + (hi / 50).max(1) || self.labels > spent + SOONER_EFFORT {
                 break;
             }
             let found = self.built(interval, Some(deadline))?.ok().filter(|b| b.plan.area <= ceiling);

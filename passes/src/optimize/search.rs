@@ -108,7 +108,7 @@ struct Search<'a> {
 }
 
 /// How far a search goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Effort {
     /// For a design to begin with.
     Quick,
