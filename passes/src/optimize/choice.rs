@@ -57,21 +57,20 @@ impl Choice {
 pub(super) struct Offer {
     pub dsp: bool,
     pub block_memory: bool,
-    /// Of each resource: a unit that alone uses more than this is not worth any more parallelism ([`beyond`]).
+    /// Of each resource, what there is: where a unit alone uses more, units of the same kind and a multiple of its parallelism do so, too,
+    /// and are passed over.
     pub most: Resources,
 }
 
 impl Offer {
     /// Of limits on a device (unlimited: none).
     pub fn new(limits: &Resources, device: &Resources) -> Offer {
-        let most = limits.zip(device, u64::min).zip(&Resources::UNLIMITED, |l, most| (l * BEYOND).min(most));
-        Offer { dsp: limits.dsp > 0, block_memory: limits.bram18 > 0, most }
+        Offer { dsp: limits.dsp > 0, block_memory: limits.bram18 > 0, most: limits.zip(device, u64::min) }
     }
 }
 
-/// Times what there is of a resource that one unit may use before units of a multiple of its parallelism are passed over. A unit of more
-/// multipliers of the same kind takes more, by any model; twice as much as there is leaves room for how models waver.
-const BEYOND: u64 = 2;
+/// Times the LUTs there are that the adders' bits of a shift-and-add unit may be: the least that a model may make of a bit is a part of a LUT.
+const MOST_ADDER_BITS: u64 = 4;
 
 /// A choice with what is known of it before it meets its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -422,7 +421,7 @@ impl Beyond {
         let others = shapes.iter().any(|s| (s.pe, s.simd) != (w.rows, w.cols));
         let Some(weights) = weights_at(pricer.net, id).filter(|_| others && !w.depthwise) else { return false };
         let adders = pricer.stats(id, weights).nonzero.saturating_sub(weights.rows) as u64;
-        adders * u64::from(w.bits.1) > offer.most.lut.saturating_mul(BEYOND)
+        adders * u64::from(w.bits.1) > offer.most.lut.saturating_mul(MOST_ADDER_BITS)
     }
 }
 

@@ -6,6 +6,7 @@ use super::order;
 use super::plan::{Answer, Context, Plan, Shortage, plan};
 use super::programs::Programs;
 use super::search::Effort;
+use super::space::Memo;
 use super::{Objective, Refused, Request, Solution};
 use crate::fold::{self, Budget, divisors};
 use crate::pipeline::Prepared;
@@ -183,7 +184,7 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
         prices,
         pins: request.pins,
         offer,
-        memo: Default::default(),
+        memo: RefCell::new(Memo::new(matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency))),
         programs: Programs::default(),
     };
     Solver { prepared, request, ctx, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
