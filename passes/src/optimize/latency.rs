@@ -5,7 +5,7 @@ use super::plan::{self, Shortage};
 use super::search::Effort;
 use super::{Objective, Prices, Refused, Solution};
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, timing};
+use netfold_ir::hw::{Design, Kind, timing};
 
 /// Intervals at which a deadline is tried, and times that it is tightened at each.
 const ATTEMPTS: usize = 3;
@@ -23,11 +23,12 @@ const SOONER_EFFORT: usize = 200_000;
 /// Labels of a quick search without an answer up to which the whole search follows.
 const FEW_LABELS: usize = 60_000;
 
-/// Labels that the searches for the lowest latency may extend in all, where the bound of the fastest design's latency is near its exact
-/// one, and where it is not, so that designs that meet a deadline by the bound hardly do; the last one may go beyond.
+/// Labels that the searches for the lowest latency may extend in all, without window units, of which the bound is exact, and with some; the
+/// last search may go beyond.
 const PROBE_EFFORTS: [usize; 2] = [600_000, 150_000];
 
-/// Share of a design's latency that a bound is near to it from.
+/// Share of a design's latency from which on the bound of its foldings is near to it. Where it is not, what meets a deadline by the bound
+/// hardly does, and no deadline is tried.
 const TELLING: f64 = 0.9;
 
 /// Ratio of a design's latency to the bound of its foldings above which others of the same interval are sought.
@@ -206,9 +207,11 @@ impl Solver<'_> {
         let mut lo = proved - 1;
         let bound = plan::latency(&self.ctx, &best.plan.folding)?;
         let telling = bound.is_some_and(|bound| bound as f64 >= hi as f64 * TELLING);
-        let most = self.labels + PROBE_EFFORTS[usize::from(!telling)];
+        let design = &best.design;
+        let windows = design.modules().into_iter().any(|id| matches!(design.module(id).kind, Kind::Swu(_)));
+        let most = self.labels + PROBE_EFFORTS[usize::from(windows)];
         let mut failed = 0;
-        for _ in 0..PROBES {
+        for _ in 0..if telling { PROBES } else { 0 } {
             if failed > 1 || self.labels > most || hi <= lo + (hi / 50).max(1) {
                 break;
             }
