@@ -81,7 +81,7 @@ pub fn streams(job: &Job) -> Result<(Design, Folding), Diag> {
 /// # Errors
 /// None for a design that was built.
 pub fn utilization(job: &Job, design: &Design, timing: &Timing) -> Result<Report, Diag> {
-    let step = optimize::next_step(&job.prepared, &job.request(), timing.interval_cycles)?;
+    let step = fit::next_step(&job.prepared, &job.request(), timing.interval_cycles)?;
     let next = step.map(|(interval_cycles, used)| NextStep { interval_cycles, used });
     Ok(explore::utilization(design, timing, &job.prices, next))
 }

@@ -230,11 +230,12 @@ pub struct Report {
 /// When the user's model is not of netfold's own hardware.
 pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Diag> {
     job.surrogate.as_ref().map(Model::hardware).transpose()?;
-    let t = timing::simulate(design)?;
-    let least = timing::least_latency(design)?;
+    let (t, least) = rayon::join(|| cycles(design), || timing::least_latency(design));
+    let (t, least) = (t?, least?);
     let (_, slowest) = timing::bottleneck(design);
     let model = job.prices.model();
-    let estimate = model.design(design);
+    let (estimate, utilization) =
+        rayon::join(|| job.prices.estimate(design), || crate::fit::utilization(job, design, &t));
     let mut outside = estimate.prediction.out_of_range.clone();
     outside.extend(models::beside(model, &job.board));
     let device = &job.board.resources;
@@ -291,9 +292,14 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         outside,
         fits,
         layers: layers.collect(),
-        utilization: Some(crate::fit::utilization(job, design, &t)?),
+        utilization: Some(utilization?),
     };
     Ok((report, t))
+}
+
+/// Exact cycles of a design.
+fn cycles(design: &Design) -> Result<timing::Timing, Diag> {
+    timing::Simulator::new(design).run(&timing::depths(design), false)
 }
 
 /// The folding of a multiplying module.

@@ -15,12 +15,15 @@ pub const LEAST_DEPTH: usize = 2;
 /// Firings that trimming may simulate in all; what is not trimmed by then keeps its sufficient depth.
 const EFFORT: u64 = 8_000_000;
 
-/// Sets the depth of every stream to the least that the bottleneck's interval needs.
+/// Sets the depth of every stream to the least that the bottleneck's interval needs. Returns the exact cycles, without
+/// [`Timing::peak`].
 ///
 /// # Errors
 /// None for a verified design.
-pub fn run(design: &mut Design) -> Result<(), Diag> {
-    run_with(design, EFFORT)
+pub fn run(design: &mut Design) -> Result<Timing, Diag> {
+    let depths = enough(design)?;
+    set(design, depths);
+    trim(design)
 }
 
 /// As [`run`], with an effort in simulated firings; 0: sufficient depths, not trimmed.
@@ -28,19 +31,25 @@ pub fn run(design: &mut Design) -> Result<(), Diag> {
 /// # Errors
 /// None for a verified design.
 pub fn run_with(design: &mut Design, effort: u64) -> Result<(), Diag> {
-    let simulator = timing::Simulator::new(design);
-    let enough =
-        simulator.required_depths(timing::bottleneck(design).0)?.into_iter().map(|d| d.max(LEAST_DEPTH)).collect();
-    let depths = if effort > 0 { least(design, &simulator, enough, effort)?.1 } else { enough };
+    let depths = enough(design)?;
     set(design, depths);
+    if effort > 0 {
+        trim_with(design, effort)?;
+    }
     Ok(())
 }
 
-/// As [`run`], from the depths that [`run_with`] gives without effort. Returns the exact cycles where they are known.
+/// Sufficient depths.
+fn enough(design: &Design) -> Result<Vec<usize>, Diag> {
+    let depths = timing::required_depths(design, timing::bottleneck(design).0)?;
+    Ok(depths.into_iter().map(|d| d.max(LEAST_DEPTH)).collect())
+}
+
+/// As [`run`], from the depths that [`run_with`] gives without effort. Returns the exact cycles, without [`Timing::peak`].
 ///
 /// # Errors
 /// None for a verified design.
-pub fn trim(design: &mut Design) -> Result<Option<Timing>, Diag> {
+pub fn trim(design: &mut Design) -> Result<Timing, Diag> {
     trim_with(design, EFFORT)
 }
 
@@ -48,11 +57,25 @@ pub fn trim(design: &mut Design) -> Result<Option<Timing>, Diag> {
 ///
 /// # Errors
 /// None for a verified design.
-pub fn trim_with(design: &mut Design, effort: u64) -> Result<Option<Timing>, Diag> {
-    let enough = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    let (timing, depths) = least(design, &timing::Simulator::new(design), enough, effort)?;
+pub fn trim_with(design: &mut Design, effort: u64) -> Result<Timing, Diag> {
+    let (timing, depths) = least(design, &timing::Simulator::new(design), timing::depths(design), effort)?;
     set(design, depths);
     Ok(timing)
+}
+
+/// Simulations that an effort in firings allows. A module's firings that move nothing cost nothing: its beats, and setting up, are what a
+/// simulation takes.
+fn trials(design: &Design, effort: u64) -> u64 {
+    let beats: u64 = design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
+    effort / (6 * beats + 20_000)
+}
+
+/// Fewest simulations with which trimming begins.
+const LEAST_TRIALS: u64 = 8;
+
+/// Whether an effort in firings suffices to trim anything.
+pub fn is_enough(design: &Design, effort: u64) -> bool {
+    trials(design, effort) >= LEAST_TRIALS
 }
 
 /// Sets the depths of all streams.
@@ -68,18 +91,16 @@ fn set(design: &mut Design, depths: Vec<usize>) {
 /// Times that FIFOs are deepened, by twice as many beats each time.
 const DEEPENINGS: u32 = 5;
 
-/// The least depths with which the design runs at its interval, from sufficient ones; its cycles when none was trimmed.
+/// The least depths with which the design runs at its interval, from sufficient ones, and its cycles.
 fn least(
     design: &Design,
     simulator: &timing::Simulator<'_>,
     enough: Vec<usize>,
     effort: u64,
-) -> Result<(Option<Timing>, Vec<usize>), Diag> {
+) -> Result<(Timing, Vec<usize>), Diag> {
     let (interval, _) = timing::bottleneck(design);
     let (reference, enough) = at_rate(simulator, interval, enough)?;
-    let goal = interval.max(reference.interval_cycles);
-    let depths = trimmed(design, simulator, goal, reference.latency_cycles, enough.clone(), effort);
-    Ok(((depths == enough).then_some(reference), depths))
+    Ok(trimmed(design, simulator, reference, enough, trials(design, effort)))
 }
 
 /// Depths with which the design runs at the interval.
@@ -88,13 +109,13 @@ fn least(
 /// a beat of the next frame waits for more of them before it gives the last windows of this one. Where that costs cycles a few
 /// beats more everywhere make up for it.
 fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>) -> Result<(Timing, Vec<usize>), Diag> {
-    let mut best = (simulator.run(&enough, true)?, enough.clone());
+    let mut best = (simulator.run(&enough, false)?, enough.clone());
     for k in 1..=DEEPENINGS {
         if best.0.interval_cycles <= interval {
             break;
         }
         let deeper: Vec<usize> = enough.iter().map(|d| d + (1 << k)).collect();
-        let reached = simulator.run(&deeper, true)?;
+        let reached = simulator.run(&deeper, false)?;
         if reached.interval_cycles < best.0.interval_cycles {
             best = (reached, deeper);
         }
@@ -102,58 +123,79 @@ fn at_rate(simulator: &timing::Simulator<'_>, interval: u64, enough: Vec<usize>)
     Ok(best)
 }
 
-/// Least depths, one stream after the other, that keep the interval `goal` and the first frame's `latency`, which those of `enough` do.
+/// Least depths, one stream after the other, that keep the interval and the first frame's latency that sufficient ones have, found with so
+/// many simulations at most; and the cycles of the design with them.
 fn trimmed(
     design: &Design,
     simulator: &timing::Simulator<'_>,
-    goal: u64,
-    latency: u64,
+    mut timing: Timing,
     enough: Vec<usize>,
-    effort: u64,
-) -> Vec<usize> {
-    // A module's firings that move nothing cost nothing: its beats, and setting up, are what a simulation takes.
-    let beats: u64 = design.streams().iter().map(|(_, _, s)| s.beats as u64).sum();
-    let mut trials = effort / (6 * beats + 20_000);
-    if trials < 8 || enough.iter().all(|d| *d == LEAST_DEPTH) {
-        return enough;
+    mut trials: u64,
+) -> (Timing, Vec<usize>) {
+    if trials < LEAST_TRIALS || enough.iter().all(|d| *d == LEAST_DEPTH) {
+        return (timing, enough);
     }
+    let (goal, latency) = (timing.interval_cycles, timing.latency_cycles);
     let holds = |depths: &[usize]| simulator.meets(depths, goal, latency);
     // All depths as 1/16 parts of what is enough.
     let scaled = |k: usize| -> Vec<usize> { enough.iter().map(|d| (d * k).div_ceil(16).max(LEAST_DEPTH)).collect() };
-    let (mut lo, mut hi) = (0, 16);
-    if holds(&scaled(0)) {
-        return scaled(0);
+    if let Some(t) = holds(&scaled(0)) {
+        return (t, scaled(0));
     }
-    while hi - lo > 1 {
-        let mid = lo + (hi - lo) / 2;
-        if holds(&scaled(mid)) { hi = mid } else { lo = mid }
-    }
-    let mut depths = scaled(hi);
+    let mut unlimited = u64::MAX;
+    let part = bisect((0, 16), &mut unlimited, &mut timing, |k| holds(&scaled(k)));
+    let mut depths = scaled(part);
     // Each stream by itself, the most bits first.
     let widths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.width()).collect();
     let mut order: Vec<usize> = (0..depths.len()).filter(|i| depths[*i] > LEAST_DEPTH).collect();
     order.sort_by_key(|i| (std::cmp::Reverse(depths[*i] * widths[*i]), *i));
     trials -= 6;
     for i in order {
+        let with = |depth: usize| {
+            let mut changed = depths.clone();
+            changed[i] = depth;
+            holds(&changed)
+        };
         let (mut lo, mut hi) = (LEAST_DEPTH - 1, depths[i]);
         // Above the shallow depths a FIFO is read later, so the search is monotone only on either side.
         if hi > Stream::SHALLOW && trials > 0 {
             trials -= 1;
-            let whole = std::mem::replace(&mut depths[i], Stream::SHALLOW);
-            if holds(&depths) {
-                hi = Stream::SHALLOW;
-            } else {
-                lo = Stream::SHALLOW;
+            match with(Stream::SHALLOW) {
+                Some(t) => (hi, timing) = (Stream::SHALLOW, t),
+                None => lo = Stream::SHALLOW,
             }
-            depths[i] = whole;
         }
-        while hi - lo > 1 && trials > 0 {
-            trials -= 1;
-            let mid = lo + (hi - lo) / 2;
-            depths[i] = mid;
-            if holds(&depths) { hi = mid } else { lo = mid }
-        }
-        depths[i] = hi;
+        depths[i] = bisect((lo, hi), &mut trials, &mut timing, with);
     }
-    depths
+    (timing, depths)
+}
+
+/// The least value above `lo` that holds, given that `hi` does, in at most `trials` trials; notes what it gives. Besides each value the one that
+/// follows where it holds is tried at the same time, on another core; trials count as one after the other.
+fn bisect(
+    (mut lo, mut hi): (usize, usize),
+    trials: &mut u64,
+    timing: &mut Timing,
+    holds: impl Fn(usize) -> Option<Timing> + Sync,
+) -> usize {
+    while hi - lo > 1 && *trials > 0 {
+        let mid = lo + (hi - lo) / 2;
+        let below = lo + (mid - lo) / 2;
+        let both = mid - lo > 1 && *trials > 1;
+        let (at, next) = rayon::join(|| holds(mid), || both.then(|| holds(below)));
+        *trials -= 1;
+        let Some(t) = at else {
+            lo = mid;
+            continue;
+        };
+        (hi, *timing) = (mid, t);
+        if let Some(next) = next {
+            *trials -= 1;
+            match next {
+                Some(t) => (hi, *timing) = (below, t),
+                None => lo = below,
+            }
+        }
+    }
+    hi
 }

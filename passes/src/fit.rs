@@ -55,6 +55,22 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
     optimize::solve_or_nearest(prepared, request)
 }
 
+/// What the next interval below `interval` costs, whether it fits or not: that interval, and what the design of least area uses that takes
+/// no more of any resource than the balanced rule does, or where there is none, of any; FIFOs not trimmed.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
+    let Some(shorter) = optimize::shorter(prepared, request, interval)? else { return Ok(None) };
+    let unlimited = Request { limits: Resources::UNLIMITED, ..*request };
+    if let Some(limits) = rule(prepared, shorter, &Request { limits: request.device, ..*request })?
+        && let Some(step) = optimize::step(prepared, &Request { limits, ..*request }, shorter)?
+    {
+        return Ok(Some(step));
+    }
+    optimize::step(prepared, &unlimited, shorter)
+}
+
 /// What the balanced rule uses, when it reaches the interval within the limits.
 fn rule(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<Option<Resources>, Diag> {
     let folding = fold::balanced(&prepared.int, cycles, request.pins, budget(&request.limits));

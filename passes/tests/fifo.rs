@@ -129,3 +129,29 @@ fn sufficient_depths_are_never_slower_than_trimmed_ones() {
     let bits = |d: &Design| d.streams().iter().map(|(_, _, s)| s.depth * s.width()).sum::<usize>();
     assert!(bits(&a) <= bits(&b), "{} {}", bits(&a), bits(&b));
 }
+
+#[test]
+fn trimming_returns_the_cycles_of_the_depths_it_leaves() {
+    for n in [6, 11, 24] {
+        let mut sufficient = nested(n);
+        fifo::run_with(&mut sufficient, 0).unwrap();
+        for (m, p, depth) in ports(&sufficient) {
+            sufficient.stream_mut(m, p).unwrap().depth = 3 * depth + 5;
+        }
+        let (mut whole, mut part, mut none) = (sufficient.clone(), sufficient.clone(), sufficient.clone());
+        let efforts = [(&mut none, 0), (&mut part, 300_000), (&mut whole, 50_000_000)];
+        let mut bits = vec![];
+        for (design, effort) in efforts {
+            let timing = fifo::trim_with(design, effort).unwrap();
+            assert_eq!(cycles(design), Some((timing.interval_cycles, timing.latency_cycles)), "{n} {effort}");
+            assert_eq!(cycles(design), cycles(&sufficient), "{n} {effort}");
+            bits.push(design.streams().iter().map(|(_, _, s)| s.depth * s.width()).sum::<usize>());
+        }
+        assert_eq!(ports(&none), ports(&sufficient), "no effort, no change");
+        assert!(bits[0] >= bits[1] && bits[1] >= bits[2] && bits[0] > 2 * bits[2], "{n}: {bits:?}");
+        assert!(!fifo::is_enough(&none, 0) && fifo::is_enough(&whole, 50_000_000));
+        let mut run = nested(n);
+        let timing = fifo::run(&mut run).unwrap();
+        assert_eq!(cycles(&run), Some((timing.interval_cycles, timing.latency_cycles)));
+    }
+}

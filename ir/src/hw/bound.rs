@@ -6,6 +6,9 @@
 //! port's first beat and `g1 - i1` cycles after its last one, plus its pipeline depth; likewise its first result. What
 //! modules wait for each other beyond that is left out; [`super::timing`] is exact.
 //!
+//! Of the beats in between it matters which results wait for an input's last beat: behind a window unit these are the windows of more
+//! than a row, and all of the work on them is left when it comes ([`waiting`]).
+//!
 //! [`Order::Free`] holds for matrix-vector units in whatever order they work ([`super::Mvu::early`]), at a folding of `NF` row groups
 //! of `SF` beats: the first result needs `SF` firings and, with one vector a frame, the vector's last beat; the last result needs
 //! all `NF * SF` firings and, after the last beat, one with every row group.
@@ -113,6 +116,93 @@ impl Lags {
         }
         (first, last)
     }
+}
+
+/// A beat of a stream: how many beats of the frame are left, itself included, and the least cycles from some event to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rest {
+    /// Beats of the frame from this one on.
+    pub beats: usize,
+    /// Cycles from the event.
+    pub cycles: i64,
+}
+
+/// Firings of a frame that are looked through for a beat.
+const LOOKED_THROUGH: usize = 1 << 14;
+
+/// Of the results that cannot come before a beat of an input, the first one, and the least cycles to the last one. A unit that fires once
+/// a cycle has all its firings from that one on left. `None` where no result waits for the beat, or none was found.
+pub fn waiting(design: &Design, id: ModuleId, order: Order, port: usize, beat: Rest) -> Option<(Rest, i64)> {
+    let module = design.module(id);
+    let depth = module.latency() as i64 + 1;
+    let n = module.kind.firings();
+    let stream = design.inputs_of(id).get(port).map(|(_, s)| s.beats)?;
+    let at = stream.checked_sub(beat.beats)?;
+    // Firings from the one that takes the beat to that of the first result and to the last one, and the results from the first one on.
+    let (first, last, beats) = match &module.kind {
+        Kind::Mvu(m) => {
+            let (nf, sf, early) = (m.neuron_fold(), m.synapse_fold(), m.early);
+            let (vector, column) = (at / sf, at % sf);
+            let (blocks, beats) = (m.blocks() - 1 - vector, (m.blocks() - vector) * nf);
+            match order {
+                Order::Free => (sf - column - 1, nf * (sf - column) + blocks * nf * sf - 1, beats),
+                Order::Given => {
+                    let taken = if column < early { column * nf } else { early * nf + column - early };
+                    let given = early * nf + sf - early - 1;
+                    (given - taken, nf * sf - 1 - taken + blocks * nf * sf, beats)
+                }
+            }
+        }
+        Kind::Vvu(v) => {
+            let taps = v.weights.cols / v.simd;
+            (taps - 1 - at % taps, n - 1 - at, n / taps - at / taps)
+        }
+        Kind::Swu(s) => {
+            let (chunks, [height, width]) = (s.channels / s.lanes, s.output);
+            let ([down, right], total) = (s.window.stride, height * width * chunks);
+            // Results given before the window's place when the beat comes, and the place of the next one.
+            let place = at.saturating_sub(s.fill());
+            let (row, column, chunk) = (place / chunks / s.size[1], place / chunks % s.size[1], place % chunks);
+            let whole = row.div_ceil(down).min(height) * width;
+            let here = row.is_multiple_of(down) && row / down < height;
+            let columns = if here { column.div_ceil(right).min(width) } else { 0 };
+            let part = here && column.is_multiple_of(right) && column / right < width;
+            let given = (whole + columns) * chunks + if part { chunk } else { 0 };
+            let place_of = |result: usize| {
+                let pixel = result / chunks;
+                (pixel / width * down * s.size[1] + pixel % width * right) * chunks + result % chunks
+            };
+            if given >= total {
+                return None;
+            }
+            let from = |result: usize| (s.fill() + place_of(result)).saturating_sub(at);
+            (from(given), from(total - 1), total - given)
+        }
+        Kind::Reorder { .. } => (n - at, 2 * n - 1 - at, n),
+        Kind::Act { .. } | Kind::WindowReduce { .. } | Kind::LinComb { .. } | Kind::Mul { .. } | Kind::Fork { .. } => {
+            (0, n - 1 - at, n - at)
+        }
+        kind => {
+            let (mut left, mut beats, mut first, mut last) = (beat.beats, 0, None, None);
+            let mut taken = None;
+            for i in (n.saturating_sub(LOOKED_THROUGH)..n).rev() {
+                let step = kind.step(i);
+                if step.give != 0 {
+                    (beats, first) = (beats + 1, Some(i));
+                    last = last.or(Some(i));
+                }
+                left -= usize::from(step.take >> port & 1 == 1);
+                if left == 0 {
+                    taken = Some(i);
+                    break;
+                }
+            }
+            let taken = taken?;
+            (first? - taken, last? - taken, beats)
+        }
+    };
+    let cycles = beat.cycles + depth;
+    Some((Rest { beats, cycles: cycles + first as i64 }, cycles + last as i64))
 }
 
 /// First and last firings that take (port 0; what holds for every other port) and that give, of a kind with a static schedule of

@@ -9,7 +9,7 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Kind, Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::quant::IntType;
-use std::collections::{HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, HashMap, hash_map::Entry};
 use std::sync::Arc;
 
 /// Widest input stream that is offered, in bits.
@@ -57,7 +57,20 @@ impl Choice {
 pub(super) struct Offer {
     pub dsp: bool,
     pub block_memory: bool,
+    /// Of each resource, what there is: where a unit alone uses more, units of the same kind and a multiple of its parallelism do so, too,
+    /// and are passed over.
+    pub most: Resources,
 }
+
+impl Offer {
+    /// Of limits on a device (unlimited: none).
+    pub fn new(limits: &Resources, device: &Resources) -> Offer {
+        Offer { dsp: limits.dsp > 0, block_memory: limits.bram18 > 0, most: limits.zip(device, u64::min) }
+    }
+}
+
+/// Times the LUTs there are that the adders' bits of a shift-and-add unit may be: the least that a model may make of a bit is a part of a LUT.
+const MOST_ADDER_BITS: u64 = 4;
 
 /// A choice with what is known of it before it meets its neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +192,7 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
             }
         }
     }
-    prefetch(pricer, id, w, pin, offer, &shapes);
+    let beyond = prefetch(pricer, id, w, pin, offer, &shapes);
     for Shape { pe, simd, wide, lanes, cycles } in shapes {
         let times = wide.map_or(1, |w| w.windows);
         let result = pe * w.factor * times;
@@ -187,7 +200,7 @@ fn compute(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offe
             e.insert(chain(pricer, id, result)?);
         }
         let pixels = wide.map_or(1, |w| w.pixels);
-        for (c, unit) in units(pricer, id, w, pin, offer, (pe, simd, pixels)) {
+        for (c, unit) in units(pricer, id, w, pin, offer, (pe, simd, pixels), &beyond) {
             let unit = unit + behind[&result];
             for window_lanes in &lanes {
                 let choice = Compute { window_lanes: *window_lanes, ..c };
@@ -215,13 +228,14 @@ fn units(
     pin: &Pin,
     offer: Offer,
     (pe, simd, pixels): (usize, usize, usize),
+    beyond: &Beyond,
 ) -> Vec<(Compute, Resources)> {
     let mut units = Vec::new();
     for memory in memories((w.rows / pe) * (w.cols / simd), pin, offer) {
         let mut plain: Vec<(Compute, Resources)> = Vec::new();
         for multiplier in multipliers(w, pin, offer, (pe, simd)) {
             let c = Compute { pe, simd, window_lanes: None, early: 0, pixels, multiplier, memory };
-            let mut list = orders(pricer, id, w, pin, c);
+            let mut list = orders(pricer, id, w, pin, c, beyond);
             // Packed products take no less time than others, so they must use less of something.
             if multiplier.is_packed() {
                 list.retain(|(c, unit)| !plain.iter().any(|(o, other)| o.early == c.early && other.within(unit)));
@@ -320,10 +334,18 @@ fn earlies(w: &Work, pin: &Pin, (pe, simd): (usize, usize)) -> Vec<usize> {
 
 /// A folding in every order of work that is worth a choice, with the unit's use: where time does not matter, no order that uses
 /// more than another one.
-fn orders(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, c: Compute) -> Vec<(Compute, Resources)> {
+fn orders(
+    pricer: &mut Pricer<'_>,
+    id: NodeId,
+    w: &Work,
+    pin: &Pin,
+    c: Compute,
+    beyond: &Beyond,
+) -> Vec<(Compute, Resources)> {
     let all: Vec<_> = earlies(w, pin, (c.pe, c.simd))
         .into_iter()
         .map(|early| Compute { early, ..c })
+        .filter(|c| !beyond.covers(c))
         .map(|c| (c, unit_cost(pricer, id, w, &c)))
         .collect();
     match all[..] {
@@ -333,15 +355,20 @@ fn orders(pricer: &mut Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, c: Compute) 
     }
 }
 
+/// Weights of an operator that has some.
+fn weights_at(net: &IntNetwork, id: NodeId) -> Option<&Arc<Matrix>> {
+    match &net.graph.node(id).op {
+        IntOp::Dense(m) => Some(m),
+        IntOp::Conv(conv) => Some(&conv.weights),
+        _ => None,
+    }
+}
+
 /// The multiplying unit of a folding with the types of its input and output; `None` for operators without weights.
 fn unit_of(net: &IntNetwork, id: NodeId, w: &Work, c: &Compute) -> Option<(Kind, IntType, IntType)> {
     let node = net.graph.node(id);
     let input = net.graph.node(*net.graph.inputs(id).first()?).ty();
-    let weights = match &node.op {
-        IntOp::Dense(m) => m.clone(),
-        IntOp::Conv(conv) => conv.weights.clone(),
-        _ => return None,
-    };
+    let weights = weights_at(net, id)?.clone();
     let &Compute { pe, simd, early, multiplier, memory, .. } = c;
     let times = w.windows(c.pixels);
     let weights = if w.depthwise && times > 1 { Arc::new(repeated(&weights, times)) } else { weights };
@@ -363,25 +390,68 @@ fn unit_cost(pricer: &Pricer<'_>, id: NodeId, w: &Work, c: &Compute) -> Resource
     })
 }
 
-/// Prices the units of all shapes that have no price yet, on all cores.
-fn prefetch(pricer: &Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offer, shapes: &[Shape]) {
-    let mut wanted: Vec<Compute> = Vec::new();
+/// Whether a unit has a multiple of another one's parallelism, all else the same.
+fn multiplies(less: &Compute, more: &Compute) -> bool {
+    let kind = |c: &Compute| (c.multiplier, c.memory, c.early > 0, c.pixels);
+    let lanes = |c: &Compute| (c.pe, c.simd);
+    kind(less) == kind(more)
+        && lanes(less) != lanes(more)
+        && more.pe.is_multiple_of(less.pe)
+        && more.simd.is_multiple_of(less.simd)
+}
+
+/// Units that are neither priced nor offered, because they use more than there is by far.
+#[derive(Debug, Default)]
+struct Beyond {
+    /// Those that alone use more than [`Offer::most`]: multiples of them.
+    units: Vec<Compute>,
+    /// Shift-and-add of all weights.
+    constants: bool,
+}
+
+impl Beyond {
+    fn covers(&self, c: &Compute) -> bool {
+        let constant = c.multiplier == Multiplier::Lut && c.memory == Memory::Logic;
+        (constant && self.constants) || self.units.iter().any(|b| multiplies(b, c))
+    }
+
+    /// Shift-and-add units have an adder a weight other than zero, less one a row, each as wide as an input at least
+    /// ([`netfold_ir::hw::linear`]). They are given up where that is several times of what there is, and other foldings remain.
+    fn of_constants(pricer: &Pricer<'_>, id: NodeId, w: &Work, offer: Offer, shapes: &[Shape]) -> bool {
+        let others = shapes.iter().any(|s| (s.pe, s.simd) != (w.rows, w.cols));
+        let Some(weights) = weights_at(pricer.net, id).filter(|_| others && !w.depthwise) else { return false };
+        let adders = pricer.stats(id, weights).nonzero.saturating_sub(weights.rows) as u64;
+        adders * u64::from(w.bits.1) > offer.most.lut.saturating_mul(MOST_ADDER_BITS)
+    }
+}
+
+/// Prices the units of all shapes that have no price yet, on all cores, those of fewer multipliers first. Returns what is not offered.
+fn prefetch(pricer: &Pricer<'_>, id: NodeId, w: &Work, pin: &Pin, offer: Offer, shapes: &[Shape]) -> Beyond {
+    // By the binary logarithm of their multipliers.
+    let mut steps: BTreeMap<u32, Vec<Compute>> = BTreeMap::new();
     for s in shapes {
         let (pe, simd, pixels) = (s.pe, s.simd, s.wide.map_or(1, |w| w.pixels));
         for memory in memories((w.rows / pe) * (w.cols / simd), pin, offer) {
             for multiplier in multipliers(w, pin, offer, (pe, simd)) {
                 let c = Compute { pe, simd, window_lanes: None, early: 0, pixels, multiplier, memory };
-                wanted.extend(earlies(w, pin, (pe, simd)).into_iter().map(|early| Compute { early, ..c }));
+                let all = earlies(w, pin, (pe, simd)).into_iter().map(|early| Compute { early, ..c });
+                steps.entry((pe * simd).ilog2()).or_default().extend(all);
             }
         }
     }
     let (net, model) = (pricer.net, pricer.model);
-    let one = wanted.iter().find(|c| c.pixels == 1).and_then(|c| unit_of(net, id, w, c));
+    let one = steps.values().flatten().find(|c| c.pixels == 1).and_then(|c| unit_of(net, id, w, c));
     let known = one.as_ref().and_then(|(kind, ..)| weights_of(kind)).map(|m| (m.rows, pricer.stats(id, m)));
-    pricer.units(id, wanted, |c| {
-        let Some((kind, input, output)) = unit_of(net, id, w, c) else { return Resources::default() };
-        let stats = |m: &Matrix| known.filter(|k| k.0 == m.rows).map_or_else(|| WeightStats::of(m), |k| k.1);
-        let weights = weights_of(&kind).map(stats);
-        model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights })
-    });
+    let mut beyond = Beyond { units: Vec::new(), constants: Beyond::of_constants(pricer, id, w, offer, shapes) };
+    for mut wanted in steps.into_values() {
+        wanted.retain(|c| !beyond.covers(c));
+        pricer.units(id, &wanted, |c| {
+            let Some((kind, input, output)) = unit_of(net, id, w, c) else { return Resources::default() };
+            let stats = |m: &Matrix| known.filter(|k| k.0 == m.rows).map_or_else(|| WeightStats::of(m), |k| k.1);
+            let weights = weights_of(&kind).map(stats);
+            model.module(&ModuleSpec { kind: &kind, inputs: &[input], outputs: &[output], weights })
+        });
+        beyond.units.extend(wanted.into_iter().filter(|c| !unit_cost(pricer, id, w, c).within(&offer.most)));
+    }
+    beyond
 }

@@ -5,6 +5,8 @@ use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, de
 use super::order;
 use super::plan::{Answer, Context, Plan, Shortage, plan};
 use super::programs::Programs;
+use super::search::Effort;
+use super::space::Memo;
 use super::{Objective, Refused, Request, Solution};
 use crate::fold::{self, Budget, divisors};
 use crate::pipeline::Prepared;
@@ -14,8 +16,9 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::hw::timing::{self, Timing};
 use netfold_ir::hw::{Design, Kind, ModuleId, Mvu};
 use netfold_ir::quant::IntType;
-use std::cell::{OnceCell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeSet, HashMap};
+use std::sync::OnceLock;
 
 /// Times that limits are tightened for FIFOs.
 const REFINEMENTS: usize = 4;
@@ -23,16 +26,17 @@ const REFINEMENTS: usize = 4;
 /// Effort of trimming FIFOs while designs are compared; see [`fifo::run_with`].
 const SOME_EFFORT: u64 = 1_000_000;
 
-/// Interval, limits, deadline and ceiling of a plan.
-type Question = (u64, Resources, Option<u64>, u64);
+/// Interval, limits, deadline and ceiling of a plan, and how far its search goes.
+type Question = (u64, Resources, Option<u64>, u64, Effort);
 
 /// A solver of one request.
 pub(super) struct Solver<'a> {
     pub prepared: &'a Prepared,
     pub request: &'a Request<'a>,
-    ctx: Context<'a>,
+    pub ctx: Context<'a>,
     answers: HashMap<Question, Answer>,
-    labels: usize,
+    /// Labels that searches extended.
+    pub labels: usize,
     /// Shortest interval for which neither a folding nor a proof that there is none was found.
     pub undecided: Option<u64>,
     /// An interval at which no folding meets a deadline, with the latest such deadline.
@@ -60,7 +64,7 @@ pub(super) struct Built {
     /// Bound of the area of every plan within the limits.
     pub bound: u64,
     /// Its exact cycles, once they are known.
-    timing: OnceCell<Timing>,
+    timing: OnceLock<Timing>,
 }
 
 impl Built {
@@ -69,7 +73,7 @@ impl Built {
         if let Some(timing) = self.timing.get() {
             return Ok(timing);
         }
-        let timing = timing::simulate(&self.design)?;
+        let timing = timing::Simulator::new(&self.design).run(&timing::depths(&self.design), false)?;
         Ok(self.timing.get_or_init(|| timing))
     }
 
@@ -85,8 +89,7 @@ impl Built {
 
 /// See [`super::next_faster`].
 pub(super) fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
-    let solver = solver(prepared, request);
-    let Some(shorter) = solver.intervals()?.into_iter().rfind(|t| *t < interval) else { return Ok(None) };
+    let Some(shorter) = shorter(prepared, request, interval)? else { return Ok(None) };
     let faster = Request { objective: Objective::Interval(shorter), limits: Resources::UNLIMITED, ..*request };
     match solve(prepared, &faster) {
         Ok(s) => Ok(Some(s)),
@@ -139,22 +142,25 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
         used: s.used,
         untrimmed: false,
         bound: 0,
-        timing: OnceCell::from(s.timing.clone()),
+        timing: OnceLock::from(s.timing.clone()),
     })?;
     let built = solver.sooner(interval, built)?;
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
 
-/// See [`super::next_step`].
-pub(super) fn next_step(
+/// See [`super::step`].
+pub(super) fn step(
     prepared: &Prepared,
     request: &Request<'_>,
     interval: u64,
 ) -> Result<Option<(u64, Resources)>, Diag> {
-    let unlimited = Request { limits: Resources::UNLIMITED, ..*request };
-    let mut solver = solver(prepared, &unlimited);
-    let Some(shorter) = solver.intervals()?.into_iter().rfind(|t| *t < interval) else { return Ok(None) };
-    Ok(solver.built(shorter, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
+    let mut solver = solver(prepared, request);
+    Ok(solver.built(interval, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
+}
+
+/// The longest interval below `interval` at which the set of foldings changes.
+pub(super) fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<u64>, Diag> {
+    Ok(solver(prepared, request).intervals()?.into_iter().rfind(|t| *t < interval))
 }
 
 /// See [`super::solve`].
@@ -171,14 +177,14 @@ pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Soluti
 fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
     let device = &request.device;
     let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
-    let offer = Offer { dsp: request.limits.dsp > 0, block_memory: request.limits.bram18 > 0 };
+    let offer = Offer::new(&request.limits, device);
     let ctx = Context {
         prepared,
         model: request.model,
         prices,
         pins: request.pins,
         offer,
-        memo: Default::default(),
+        memo: RefCell::new(Memo::new(matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency))),
         programs: Programs::default(),
     };
     Solver { prepared, request, ctx, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
@@ -203,11 +209,23 @@ impl Solver<'_> {
         deadline: Option<u64>,
         ceiling: u64,
     ) -> Result<Answer, Diag> {
-        let question = (interval, *limits, deadline, ceiling);
+        self.plan_with(interval, limits, deadline, ceiling, Effort::Full)
+    }
+
+    /// As [`Solver::plan`], with the effort of the search.
+    pub(super) fn plan_with(
+        &mut self,
+        interval: u64,
+        limits: &Resources,
+        deadline: Option<u64>,
+        ceiling: u64,
+        effort: Effort,
+    ) -> Result<Answer, Diag> {
+        let question = (interval, *limits, deadline, ceiling, effort);
         if let Some(known) = self.answers.get(&question) {
             return Ok(known.clone());
         }
-        let answer = plan(&self.ctx, interval, limits, deadline, ceiling)?;
+        let answer = plan(&self.ctx, interval, limits, deadline, ceiling, effort)?;
         self.labels += answer.labels;
         self.answers.insert(question, answer.clone());
         Ok(answer)
@@ -232,11 +250,11 @@ impl Solver<'_> {
         fifo::run_with(&mut design, 0)?;
         let mut used = design_cost(&design, self.request.model);
         let untrimmed = used.within(&self.request.limits);
-        if !untrimmed {
+        if !untrimmed && fifo::is_enough(&design, SOME_EFFORT) {
             fifo::trim_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
-        Ok(Built { plan, design, used, untrimmed, bound, timing: OnceCell::new() })
+        Ok(Built { plan, design, used, untrimmed, bound, timing: OnceLock::new() })
     }
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
@@ -382,27 +400,27 @@ impl Solver<'_> {
         if plan.folding == built.plan.folding {
             return Ok(built);
         }
-        let other = self.sized(plan, design, built.bound)?;
-        if !other.used.within(&self.request.limits) {
-            return Ok(built);
-        }
         let cycles = |b: &Built| b.timing().map(|t| (t.interval_cycles, t.latency_cycles));
-        Ok(if cycles(&other)? < cycles(&built)? { other } else { built })
+        let other = rayon::in_place_scope(|scope| {
+            // What is compared with, on another core.
+            scope.spawn(|_| drop(built.timing()));
+            let other = self.sized(plan, design, built.bound)?;
+            if other.used.within(&self.request.limits) {
+                cycles(&other)?;
+            }
+            Ok::<Built, Diag>(other)
+        })?;
+        let better = other.used.within(&self.request.limits) && cycles(&other)? < cycles(&built)?;
+        Ok(if better { other } else { built })
     }
 
     pub(super) fn finish(&self, mut built: Built, gap: f64) -> Result<Solution, Diag> {
         // Trimming can move a FIFO from block memory into LUTs; then it stays as it was when LUTs are short.
         let mut trimmed = built.design.clone();
-        let cycles = if built.untrimmed {
-            fifo::trim(&mut trimmed)?
-        } else {
-            fifo::run(&mut trimmed)?;
-            None
-        };
+        let timing = if built.untrimmed { fifo::trim(&mut trimmed)? } else { fifo::run(&mut trimmed)? };
         let used = design_cost(&trimmed, self.request.model);
         if used.within(&self.request.limits) {
-            (built.design, built.used) = (trimmed, used);
-            built.timing = cycles.map_or_else(OnceCell::new, OnceCell::from);
+            (built.design, built.used, built.timing) = (trimmed, used, OnceLock::from(timing));
         }
         let timing = built.timing()?.clone();
         Ok(Solution {

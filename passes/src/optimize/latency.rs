@@ -1,10 +1,11 @@
 //! Objectives with a latency: deadlines of the bound that adds up along paths, checked and tightened with the exact simulation.
 
 use super::goal::{Built, Orders, Solver, gap};
-use super::plan::Shortage;
+use super::plan::{self, Shortage};
+use super::search::Effort;
 use super::{Objective, Prices, Refused, Solution};
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, timing};
+use netfold_ir::hw::{Design, Kind, timing};
 
 /// Intervals at which a deadline is tried, and times that it is tightened at each.
 const ATTEMPTS: usize = 3;
@@ -15,6 +16,20 @@ const PROBES: usize = 3;
 
 /// Deadlines at most that are tried at one interval.
 const DEADLINES: usize = 5;
+
+/// Labels that the searches for a lower latency at one interval may extend in all; the last one may go beyond.
+const SOONER_EFFORT: usize = 200_000;
+
+/// Labels of a quick search without an answer up to which the whole search follows.
+const FEW_LABELS: usize = 60_000;
+
+/// Labels that the searches for the lowest latency may extend in all, without window units, of which the bound is exact, and with some; the
+/// last search may go beyond.
+const PROBE_EFFORTS: [usize; 2] = [600_000, 150_000];
+
+/// Share of a design's latency from which on the bound of its foldings is near to it. Where it is not, what meets a deadline by the bound
+/// hardly does, and no deadline is tried.
+const TELLING: f64 = 0.9;
 
 /// Ratio of a design's latency to the bound of its foldings above which others of the same interval are sought.
 const NEAR: f64 = 1.08;
@@ -43,7 +58,7 @@ impl Solver<'_> {
 
     /// As [`Solver::latency`]; otherwise the shortage.
     pub(super) fn latency_found(&mut self, cycles: u64) -> Result<Result<Solution, Shortage>, Diag> {
-        let (best, bound, shortage) = self.within(cycles, false)?;
+        let (best, bound, shortage) = self.within(cycles, None)?;
         let Some(b) = best else { return Ok(Err(shortage.unwrap_or(Shortage::Together))) };
         let gap = gap(b.plan.area, bound);
         self.finish(self.quicker(b)?, gap).map(Ok)
@@ -54,12 +69,12 @@ impl Solver<'_> {
     /// First the longest interval whose design of least area is in time: latency follows the interval where rates dominate. Then
     /// the searches with a deadline, which balance neighbours: at the request itself and at shorter intervals (they widen what only
     /// follows the rate), each deadline of the bound tightened by what the exact latency exceeds the request. `quick` leaves out
-    /// all but the request itself.
-    fn within(&mut self, cycles: u64, quick: bool) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
+    /// all but the request itself, and ends when so many labels have been extended.
+    fn within(&mut self, cycles: u64, quick: Option<usize>) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
         let mut best: Option<Built> = None;
         let mut reason = None;
         let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t <= cycles).collect();
-        let (mut lo, mut hi) = (0, if quick { 0 } else { all.len() });
+        let (mut lo, mut hi) = (0, if quick.is_some() { 0 } else { all.len() });
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
             match self.built_within(all[mid], None, cycles)? {
@@ -82,12 +97,17 @@ impl Solver<'_> {
         }
         let mut bound = u64::MAX;
         let mut interval = cycles.max(1);
-        for attempt in 0..if quick { 1 } else { ATTEMPTS } {
+        for attempt in 0..if quick.is_some() { 1 } else { ATTEMPTS } {
             let mut deadline = cycles;
             for _ in 0..TIGHTENINGS {
                 let limits = self.request.limits;
                 let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
-                let answer = self.plan(interval, &limits, Some(deadline), below)?;
+                let effort = if quick.is_some() { Effort::Quick } else { Effort::Full };
+                let mut answer = self.plan_with(interval, &limits, Some(deadline), below, effort)?;
+                let open = answer.plan.is_err() && answer.bound != u64::MAX;
+                if quick.is_some() && open && answer.labels < FEW_LABELS {
+                    answer = self.plan(interval, &limits, Some(deadline), below)?;
+                }
                 if deadline == cycles && attempt == 0 {
                     bound = answer.bound;
                 }
@@ -105,9 +125,11 @@ impl Solver<'_> {
                     }
                     break;
                 }
-                let exact = first_frame(&built.design)?;
-                deadline = deadline.min(built.plan.latency).saturating_sub(exact.saturating_sub(cycles).max(1));
-                if deadline == 0 {
+                // As much earlier as the bound is too low for this design.
+                let exact = first_frame(&built.design)?.max(cycles + 1);
+                deadline =
+                    (u128::from(deadline.min(built.plan.latency)) * u128::from(cycles) / u128::from(exact)) as u64;
+                if deadline == 0 || quick.is_some_and(|most| self.labels > most) {
                     break;
                 }
             }
@@ -142,10 +164,15 @@ impl Solver<'_> {
         }
         let spend = (Prices::DEVICE * self.request.latency_share) as u64;
         let ceiling = built.plan.area.saturating_add(spend);
-        let mut best = built;
         let mut deadline = lo + lo / 50;
+        let spent = self.labels;
+        // A deadline that these foldings meet by the bound leads to them again.
+        if plan::latency(&self.ctx, &built.plan.folding)?.is_some_and(|bound| bound <= deadline) {
+            return Ok(built);
+        }
+        let mut best = built;
         for _ in 0..DEADLINES {
-            if hi <= lo + (hi / 50).max(1) {
+            if hi <= lo + (hi / 50).max(1) || self.labels > spent + SOONER_EFFORT {
                 break;
             }
             let found = self.built(interval, Some(deadline))?.ok().filter(|b| b.plan.area <= ceiling);
@@ -178,14 +205,19 @@ impl Solver<'_> {
         // The slowest unit fires once a cycle.
         let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
         let mut lo = proved - 1;
+        let bound = plan::latency(&self.ctx, &best.plan.folding)?;
+        let telling = bound.is_some_and(|bound| bound as f64 >= hi as f64 * TELLING);
+        let design = &best.design;
+        let windows = design.modules().into_iter().any(|id| matches!(design.module(id).kind, Kind::Swu(_)));
+        let most = self.labels + PROBE_EFFORTS[usize::from(windows)];
         let mut failed = 0;
-        for _ in 0..PROBES {
-            if failed > 1 || hi <= lo + (hi / 50).max(1) {
+        for _ in 0..if telling { PROBES } else { 0 } {
+            if failed > 1 || self.labels > most || hi <= lo + (hi / 50).max(1) {
                 break;
             }
             // After one that was not found, near what is known: where there is none either, none is found in between.
             let mid = hi - if failed > 0 { (hi - lo) / 4 } else { (hi - lo) / 2 };
-            let (found, bound, _) = self.within(mid, true)?;
+            let (found, bound, _) = self.within(mid, Some(most))?;
             match found {
                 Some(b) => {
                     hi = b.timing()?.latency_cycles.min(mid);

@@ -183,12 +183,20 @@ pub fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) ->
     goal::next_faster(prepared, request, interval)
 }
 
-/// As [`next_faster`], in short: the interval and what is used, FIFOs not trimmed.
+/// The longest interval below `interval` that some folding has; none when that is the shortest.
 ///
 /// # Errors
-/// As [`next_faster`].
-pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
-    goal::next_step(prepared, request, interval)
+/// None for a network that can be lowered.
+pub fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<u64>, Diag> {
+    goal::shorter(prepared, request, interval)
+}
+
+/// As [`attempt`], in short: the interval that the least area has, and what it uses, FIFOs not trimmed.
+///
+/// # Errors
+/// As [`attempt`].
+pub fn step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
+    goal::step(prepared, request, interval)
 }
 
 /// Refuses a design that uses more than `limits`, before anything is written.

@@ -27,11 +27,12 @@ fn designs(prepared: &Prepared, slowest: u64) -> Vec<Built> {
     let prices = Prices::of_device(&DEVICE);
     let net = &prepared.int;
     let mut pricer = Pricer::new(net, &prepared.realizations, &model, prices, &memo, (slowest, true));
-    let choices: HashMap<_, Vec<Choice>> = all(&mut pricer, &pins, Offer { dsp: true, block_memory: true })
-        .unwrap()
-        .into_iter()
-        .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
-        .collect();
+    let choices: HashMap<_, Vec<Choice>> =
+        all(&mut pricer, &pins, Offer::new(&Resources::UNLIMITED, &Resources::UNLIMITED))
+            .unwrap()
+            .into_iter()
+            .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
+            .collect();
     let Ok(graph) = Layered::build(&mut pricer, &choices, usize::MAX) else { panic!("no choices") };
     // Paths so far: state, area, choices.
     let mut paths: Vec<(usize, u64, Vec<Choice>)> = vec![(0, 0, vec![])];

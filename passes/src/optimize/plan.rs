@@ -64,13 +64,14 @@ pub(super) struct Answer {
 }
 
 /// Finds the least area with every module done in `interval` cycles, within `limits`, the last output no later than `deadline`
-/// (by the bound of [`super::time`]). Plans of `ceiling` area or more are of no interest.
+/// (by the bound of [`super::time`]). Plans of `ceiling` area or more are of no interest; `effort` is that of the search among all choices.
 pub(super) fn plan(
     ctx: &Context<'_>,
     interval: u64,
     limits: &Resources,
     deadline: Option<u64>,
     ceiling: u64,
+    effort: search::Effort,
 ) -> Result<Answer, Diag> {
     let prepared = ctx.prepared;
     let (net, timed) = (&prepared.int, deadline.is_some());
@@ -101,7 +102,7 @@ pub(super) fn plan(
     let mut bound = goal;
     for cap in CAPS {
         let (kept, trimmed) = narrowed(ctx, &candidates, limits, deadline, &factors, goal, cap);
-        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal, search::Effort::Full)?;
+        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal, effort)?;
         match attempt {
             Attempt::TooLarge => continue,
             Attempt::Short(s) => {
@@ -159,6 +160,22 @@ fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>, ti
     let latency = if timed { search::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
     Ok(Plan { folding, used, area, latency })
+}
+
+/// Latency of a folding by the bound of [`super::time`]; `None` with programs, which are not decided operator by operator.
+pub(super) fn latency(ctx: &Context<'_>, folding: &Folding) -> Result<Option<u64>, Diag> {
+    if !folding.programs.0.is_empty() {
+        return Ok(None);
+    }
+    let (net, of) = (&ctx.prepared.int, &ctx.prepared.realizations);
+    let mut pricer = Pricer::new(net, of, ctx.model, ctx.prices, &ctx.memo, (folding.interval, true));
+    let choice = |id: NodeId| match (folding.layers.get(&id), folding.lanes.get(&id)) {
+        (Some(compute), _) => (id, Choice::Compute(*compute)),
+        (None, Some(lanes)) => (id, Choice::Lanes(*lanes)),
+        (None, None) => (id, Choice::Follow),
+    };
+    let choices = net.graph.ids().into_iter().map(choice).collect();
+    finish(&mut pricer, 0, choices, true).map(|plan| Some(plan.latency))
 }
 
 /// What one search gave.

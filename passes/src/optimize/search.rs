@@ -108,7 +108,7 @@ struct Search<'a> {
 }
 
 /// How far a search goes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Effort {
     /// For a design to begin with.
     Quick,
@@ -353,5 +353,73 @@ impl Search<'_> {
         b.area <= l.area
             && (0..RESOURCES).all(|r| b.used[r] <= l.used[r] || b.used[r].saturating_add(most[r]) <= self.p.limits[r])
             && b.times.iter().zip(l.times.iter()).all(|(x, y)| x.0 <= y.0 && x.1 <= y.1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::space::{Layered, Priced, Stage};
+    use super::*;
+    use crate::random::Random;
+    use netfold_ir::hw::bound::NEVER;
+    use std::sync::Arc as Shared;
+
+    const NONE: Arc = Arc { to: 0, choice: 0, priced: 0 };
+
+    /// State, use and area of a label.
+    type Sketch = (u32, [u64; RESOURCES], u64);
+
+    fn label((state, used, area): &Sketch) -> Label {
+        let (bound, excess, times) = (*area as f64 + 5.0, f64::NEG_INFINITY, Times::default());
+        Label { state: *state, used: *used, area: *area, bound, excess, times, parent: 0, arc: NONE }
+    }
+
+    #[test]
+    fn the_labels_of_least_bound_are_kept_that_none_of_them_dominates() {
+        let mut net = netfold_ir::int::IntNetwork::default();
+        let ty = netfold_ir::quant::IntType::new(true, 4);
+        let id = net.add_input("x", vec![1], ty, netfold_ir::net::Affine::identity()).unwrap();
+        let stage = |arcs| Stage { id, inputs: vec![], kept: vec![], opens: false, arcs };
+        let both = vec![NONE, Arc { to: 1, ..NONE }];
+        let graph = Layered { stages: vec![stage(vec![both]), stage(vec![vec![NONE], vec![NONE]])], ends: 1 };
+        let rest = [4, 0, 1, 0, 0];
+        let priced = Priced { lanes: 1, used: rest, area: 5, work: 1, alone: (NEVER, NEVER), lags: vec![] };
+        let priced = [Shared::new(priced)];
+        let limits = [7, 8, 2, 9, 9];
+        let p = Problem { graph: &graph, priced: &priced, limits, deadline: None };
+        let bounds = Bounds::of(&p);
+        let lagrange = lagrange(&p, &bounds, None, u64::MAX, |_| None);
+        let (main, exclusion, best) = (None, None, None);
+        let search = Search { p: &p, bounds, main, lagrange, exclusion, best, ceiling: u64::MAX, labels: 0 };
+        // What a label uses less of a resource is worth nothing where the rest of the design cannot run short of it.
+        let dominates = |b: &Sketch, l: &Sketch| {
+            let enough = |r: usize| b.1[r] <= l.1[r] || b.1[r] + rest[r] <= limits[r];
+            b.0 == l.0 && b.2 <= l.2 && (0..RESOURCES).all(enough)
+        };
+        let mut r = Random::new(5);
+        let (mut cut, mut beaten) = (0, 0);
+        for _ in 0..300 {
+            let mut small = |most| r.between(0, most) as u64;
+            let mut sketch = |_| (small(1) as u32, [small(6), small(6), small(3), 0, 0], 10 + small(6));
+            let mut all: Vec<Sketch> = (0..24).map(&mut sketch).collect();
+            let (kept, lost) = search.best_of(1, all.iter().map(label).collect(), 5);
+            all.sort_by_key(|l| l.2);
+            let (mut wanted, mut behind): (Vec<Sketch>, f64) = (vec![], f64::INFINITY);
+            for l in all {
+                if wanted.len() == 5 {
+                    behind = behind.min(label(&l).bound);
+                } else if wanted.iter().any(|b| dominates(b, &l)) {
+                    beaten += 1;
+                } else {
+                    wanted.push(l);
+                }
+            }
+            let mut found: Vec<Sketch> = kept.iter().map(|l| (l.state, l.used, l.area)).collect();
+            found.sort_unstable();
+            wanted.sort_unstable();
+            assert_eq!((found, lost), (wanted, behind));
+            cut += usize::from(behind.is_finite());
+        }
+        assert!(cut > 100 && beaten > 1000, "{cut} cut, {beaten} beaten");
     }
 }

@@ -93,6 +93,15 @@ pub(super) struct Memo {
     operators: HashMap<Setting, Shared<Priced>, Quick>,
     units: HashMap<(NodeId, Compute), Resources, Quick>,
     stats: HashMap<(NodeId, usize), WeightStats>,
+    /// Whether operators are priced with their times from the start.
+    times: bool,
+}
+
+impl Memo {
+    /// Of a request that asks for a latency (`times`) or does not.
+    pub fn new(times: bool) -> Memo {
+        Memo { times, ..Memo::default() }
+    }
 }
 
 /// Everything that prices depend on.
@@ -101,8 +110,10 @@ pub(super) struct Pricer<'a> {
     pub realizations: &'a Realizations,
     pub model: &'a dyn CostModel,
     pub prices: Prices,
-    /// Whether times are wanted.
+    /// Whether time is part of the choice.
     pub timed: bool,
+    /// Whether times are computed with prices, because they are wanted at some time.
+    times: bool,
     /// Programs that [`Choice::Program`] numbers.
     pub programs: Programs<'a>,
     folding: Folding,
@@ -122,6 +133,7 @@ impl<'a> Pricer<'a> {
         memo: &'a RefCell<Memo>,
         (interval, timed): (u64, bool),
     ) -> Pricer<'a> {
+        let times = timed || memo.borrow().times;
         let folding = Folding::undecided(net, interval);
         let programs = Programs::default();
         Pricer {
@@ -130,6 +142,7 @@ impl<'a> Pricer<'a> {
             model,
             prices,
             timed,
+            times,
             programs,
             folding,
             memo,
@@ -159,11 +172,11 @@ impl<'a> Pricer<'a> {
     }
 
     /// Computes the prices of those of a node's units that have none, on all cores.
-    pub fn units(&self, id: NodeId, mut wanted: Vec<Compute>, price: impl Fn(&Compute) -> Resources + Sync + Send) {
+    pub fn units(&self, id: NodeId, wanted: &[Compute], price: impl Fn(&Compute) -> Resources + Sync + Send) {
         let mut memo = self.memo.borrow_mut();
-        wanted.retain(|c| !memo.units.contains_key(&(id, *c)));
-        let priced: Vec<Resources> = wanted.par_iter().map(price).collect();
-        memo.units.extend(wanted.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
+        let missing: Vec<Compute> = wanted.iter().filter(|c| !memo.units.contains_key(&(id, **c))).copied().collect();
+        let priced: Vec<Resources> = missing.par_iter().with_max_len(1).map(price).collect();
+        memo.units.extend(missing.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
     }
 
     /// Prices an operator; `None` when a module would take longer than the interval, or where the choice is not one at these widths.
@@ -188,7 +201,7 @@ impl<'a> Pricer<'a> {
     /// Computes the prices of an operator that are not known yet, on all cores.
     fn prefetch(&mut self, id: NodeId, choices: &[Choice], lanes: &[usize]) -> Result<(), Diag> {
         let needed = self.folding.needed(id);
-        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.timed);
+        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.times);
         let mut memo = self.memo.borrow_mut();
         let missing: Vec<Choice> = choices
             .iter()
@@ -201,7 +214,7 @@ impl<'a> Pricer<'a> {
         let stats = &memo.stats;
         let known = |rows: usize| stats.get(&(id, rows)).copied();
         let (of, model, prices, timed) =
-            ((self.net, self.realizations, self.programs), self.model, self.prices, self.timed);
+            ((self.net, self.realizations, self.programs), self.model, self.prices, self.times);
         let one = |folding: &mut Folding, choice: &Choice| {
             let weights = |m: &Matrix| known(m.rows).unwrap_or_else(|| WeightStats::of(m));
             computed(of, folding, (id, *choice, lanes), (model, prices, timed), weights)
@@ -215,13 +228,13 @@ impl<'a> Pricer<'a> {
 
     /// Prices an operator, however long it takes.
     pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
-        let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.timed);
+        let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.times);
         if let Some(known) = self.memo.borrow().operators.get(&key) {
             return Ok(known.clone());
         }
         let (of, memo) = ((self.net, self.realizations, self.programs), self.memo);
         let stats = |m: &Matrix| *memo.borrow_mut().stats.entry((id, m.rows)).or_insert_with(|| WeightStats::of(m));
-        let by = (self.model, self.prices, self.timed);
+        let by = (self.model, self.prices, self.times);
         let priced = Shared::new(computed(of, &mut self.folding, (id, choice, lanes), by, stats)?);
         self.memo.borrow_mut().operators.insert(key, priced.clone());
         Ok(priced)

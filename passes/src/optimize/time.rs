@@ -5,7 +5,7 @@
 
 use crate::lower::Fragment;
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::bound::{Lags, Order};
+use netfold_ir::hw::bound::{self, Lags, Order, Rest};
 use netfold_ir::hw::{Kind, ModuleId};
 use std::collections::HashMap;
 
@@ -24,12 +24,14 @@ struct Step {
 pub(super) struct NodeTime {
     inputs: usize,
     steps: Vec<Step>,
+    /// Least cycles from the last beat of each input to the last result, with the work on everything that waits for it.
+    closing: Vec<i64>,
 }
 
 impl NodeTime {
     /// Of an operator that takes no time.
     pub fn through() -> NodeTime {
-        NodeTime { inputs: 1, steps: Vec::new() }
+        NodeTime { inputs: 1, steps: Vec::new(), closing: vec![0] }
     }
 
     /// Of a lowered operator.
@@ -46,14 +48,32 @@ impl NodeTime {
             slots.insert(m, slots.len());
         }
         let mut steps = Vec::with_capacity(rest.len());
+        // Of every tensor by input: the first beat that waits for the input's last one, and cycles to the tensor's last beat.
+        let inputs = fragment.inputs;
+        let last = Some((Rest { beats: 1, cycles: 0 }, 0));
+        let mut waiting: Vec<Vec<Option<(Rest, i64)>>> =
+            (0..inputs).map(|i| (0..inputs).map(|port| last.filter(|_| i == port)).collect()).collect();
         for m in rest {
-            let from = design.inputs_of(m).iter().map(|(f, _)| slots[f]).collect();
+            let from: Vec<usize> = design.inputs_of(m).iter().map(|(f, _)| slots[f]).collect();
             let free = matches!(&design.module(m).kind, Kind::Mvu(u) if u.early > 0);
-            let lags = Lags::of(design, m, if free { Order::Free } else { Order::Given });
+            let order = if free { Order::Free } else { Order::Given };
+            let closing = |input: usize| -> Option<(Rest, i64)> {
+                let through = from.iter().enumerate().filter_map(|(port, from)| {
+                    let (first, end) = waiting[*from][input]?;
+                    let last = Rest { beats: 1, cycles: end };
+                    let by_last = bound::waiting(design, m, order, port, last);
+                    let by_first = bound::waiting(design, m, order, port, first).or(by_last)?;
+                    Some((by_first.0, by_first.1.max(by_last.map_or(NEVER, |l| l.1))))
+                });
+                through.reduce(|a, b| (if b.0.beats > a.0.beats { b.0 } else { a.0 }, a.1.max(b.1)))
+            };
+            waiting.push((0..inputs).map(closing).collect());
+            let lags = Lags::of(design, m, order);
             steps.push(Step { from, lags });
             slots.insert(m, slots.len());
         }
-        Ok(NodeTime { inputs: fragment.inputs, steps })
+        let closing = (0..inputs).map(|i| waiting.last().and_then(|w| w[i]).map_or(NEVER, |(_, end)| end)).collect();
+        Ok(NodeTime { inputs, steps, closing })
     }
 
     /// When the result comes, given when the inputs come.
@@ -87,6 +107,12 @@ impl NodeTime {
         }
         let [first, last] = all.last().copied().unwrap_or([(NEVER, NEVER); 2]);
         let sure = |v: i64| if v > NEVER / 2 { v } else { NEVER };
-        Lag { first_first: sure(first.0), last_first: sure(first.1), first_last: sure(last.0), last_last: sure(last.1) }
+        let last_last = last.1.max(self.closing.get(port).copied().unwrap_or(NEVER));
+        Lag {
+            first_first: sure(first.0),
+            last_first: sure(first.1),
+            first_last: sure(last.0),
+            last_last: sure(last_last),
+        }
     }
 }

@@ -54,16 +54,25 @@ pub(super) struct Actor<'a> {
 enum Schedule<'a> {
     /// Firing `i` as `table[i % len]`.
     Table { table: Vec<Step>, at: usize },
+    /// One input and one output: the firings that take or give, in turn.
+    Moves { table: Vec<Move>, at: usize },
     /// Computed from the firing's number.
     Computed,
-    /// Matrix-vector unit: the next firing of the vector; firings that only compute are skipped.
-    Mvu { unit: &'a Mvu, at: usize },
     /// Matrix-vector unit of no order: when the beats of the vector can be taken, and the last firing for the vectors before it.
     Free { unit: &'a Mvu, arrived: Vec<u64>, done: Option<u64> },
     /// Sliding window: position of the window, when it moves, and which positions give.
     Window { window: Option<usize>, gives: Vec<bool> },
     /// Reorder unit.
     Reorder(Halves),
+}
+
+/// A firing of a module with one input and one output that takes or gives a beat.
+#[derive(Debug, Clone, Copy)]
+struct Move {
+    take: bool,
+    give: bool,
+    /// Firings behind it that only compute.
+    idle: u32,
 }
 
 /// The two halves of a reorder unit.
@@ -115,24 +124,58 @@ fn window_gives(swu: &Swu) -> Vec<bool> {
     gives
 }
 
+/// The firings of a schedule that move a beat. Every schedule ends with one and begins with one.
+fn moves(steps: impl Iterator<Item = Step>) -> Vec<Move> {
+    let mut table: Vec<Move> = Vec::new();
+    for step in steps {
+        let (take, give) = (step.take & 1 == 1, step.give & 1 == 1);
+        match table.last_mut() {
+            Some(last) if !take && !give => last.idle += 1,
+            _ => table.push(Move { take, give, idle: 0 }),
+        }
+    }
+    table
+}
+
+/// Those of a matrix-vector unit for one vector.
+fn moves_of(unit: &Mvu) -> Vec<Move> {
+    let (nf, sf, early) = (unit.neuron_fold(), unit.synapse_fold(), unit.early);
+    let (apart, rest) = (early * nf, sf - early);
+    let (mut table, mut at) = (Vec::new(), 0);
+    while at < nf * sf {
+        let (group, beat) = unit.tile(at);
+        // To the next beat that is taken early, or to the end of a row group after the first.
+        let next = at + 1;
+        let idle = match next.checked_sub(apart) {
+            None => (nf - next % nf) % nf,
+            Some(j) if j >= rest => rest - 1 - j % rest,
+            Some(_) => 0,
+        };
+        let idle = idle.min(nf * sf - next);
+        table.push(Move { take: group == 0, give: beat + 1 == sf, idle: idle as u32 });
+        at = next + idle;
+    }
+    table
+}
+
 impl<'a> Actor<'a> {
     /// Before the first cycle.
     pub fn new(module: &'a Module, latency: u64, mode: &Mode<'_>) -> Actor<'a> {
         let kind = &module.kind;
         let schedule = match kind {
             Kind::Mvu(unit) if mode.free => Schedule::Free { unit, arrived: Vec::new(), done: None },
-            Kind::Mvu(unit) => Schedule::Mvu { unit, at: 0 },
+            Kind::Mvu(unit) => Schedule::Moves { table: moves_of(unit), at: 0 },
             Kind::Swu(swu) => Schedule::Window { window: None, gives: window_gives(swu) },
             Kind::Reorder { .. } => Schedule::Reorder(Halves { banks: VecDeque::from([0, 0]), ..Halves::default() }),
             _ => match period(kind) {
+                Some(p) if kind.input_lanes().len() == 1 && kind.output_lanes().len() == 1 => {
+                    Schedule::Moves { table: moves((0..p).map(|i| kind.step(i))), at: 0 }
+                }
                 Some(p) => Schedule::Table { table: (0..p).map(|i| kind.step(i)).collect(), at: 0 },
                 None => Schedule::Computed,
             },
         };
-        // Two frames more than are counted, so that the last ones end in the steady state; for a bound none, for a window unit that has
-        // taken a beat of the next frame waits for the others.
-        let offered = mode.frames + if mode.free { 0 } else { 2 };
-        Actor {
+        let mut actor = Actor {
             module,
             inputs: vec![0; kind.input_lanes().len()],
             outputs: vec![0; kind.output_lanes().len()],
@@ -146,9 +189,24 @@ impl<'a> Actor<'a> {
             firings: kind.firings(),
             next: 0,
             schedule,
-            last_frame: if matches!(kind, Kind::Source { .. }) { offered } else { u64::MAX },
+            last_frame: u64::MAX,
             pace: mode.pace,
+        };
+        actor.extend(mode);
+        actor
+    }
+
+    /// Offers so many frames, and two more than are counted, so that the last ones end in the steady state; for a bound none more, for a
+    /// window unit that has taken a beat of the next frame waits for the others.
+    pub fn extend(&mut self, mode: &Mode<'_>) {
+        if matches!(self.module.kind, Kind::Source { .. }) {
+            self.last_frame = mode.frames + if mode.free { 0 } else { 2 };
         }
+    }
+
+    /// Whether it is a source that has offered all its frames.
+    pub fn is_done(&self) -> bool {
+        self.ends.len() as u64 >= self.last_frame
     }
 
     /// Fires up to about `most` times, as far as the streams are known. Returns the firings and whether there may be more.
@@ -160,11 +218,8 @@ impl<'a> Actor<'a> {
         match (&mut self.schedule, &self.module.kind) {
             (Schedule::Window { .. }, Kind::Swu(swu)) => self.advance_window(fifos, swu, horizon, most),
             (Schedule::Reorder(_), _) => self.advance_reorder(fifos, most),
-            (Schedule::Mvu { .. }, _) => self.advance_mvu(fifos, most),
             (Schedule::Free { .. }, _) => self.advance_free(fifos),
-            (Schedule::Table { .. }, _) if self.inputs.len() == 1 && self.outputs.len() == 1 => {
-                self.advance_single(fifos, most)
-            }
+            (Schedule::Moves { .. }, _) => self.advance_moves(fifos, most),
             _ => self.advance_static(fifos, most),
         }
     }
@@ -215,26 +270,25 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// As [`Actor::advance_static`], for modules with one input, one output and a tabulated schedule.
-    fn advance_single(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
+    /// As [`Actor::advance_static`], for modules with one input and one output: from one firing that moves a beat to the next.
+    fn advance_moves(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
         let (&[from], &[to]) = (&self.inputs[..], &self.outputs[..]) else { return (0, false) };
-        let (Schedule::Table { table, at }, Ok([input, output])) =
+        let (Schedule::Moves { table, at }, Ok([input, output])) =
             (&mut self.schedule, fifos.get_disjoint_mut([from, to]))
         else {
             return (0, false);
         };
-        let mut fired = 0;
-        while fired < most {
-            let Step { take, give, .. } = table[*at];
+        for fired in 0..most {
+            let Some(&Move { take, give, idle }) = table.get(*at) else { return (fired, false) };
             let mut t = self.ready;
-            if take & 1 == 1 {
+            if take {
                 let Some(arrived) = input.front() else {
                     self.wait = Wait::Beat(from);
                     return (fired, false);
                 };
                 t = t.max(arrived);
             }
-            if give & 1 == 1 {
+            if give {
                 let Some(space) = output.space() else {
                     self.wait = Wait::Space(to);
                     return (fired, false);
@@ -243,24 +297,24 @@ impl<'a> Actor<'a> {
                 t = t.max(space);
                 output.give(t, self.latency);
             }
-            if take & 1 == 1 {
+            if take {
                 input.take(t);
             }
             *at = if *at + 1 == table.len() { 0 } else { *at + 1 };
-            self.ready = t + 1;
-            self.next += 1;
+            self.ready = t + 1 + u64::from(idle);
+            self.next += 1 + idle as usize;
             if self.next == self.firings {
                 self.next = 0;
+                // Idle firings do not end a frame: the last one gives.
                 self.ends.push(t);
             }
-            fired += 1;
         }
         (most, true)
     }
 
     fn advance_static(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
         for fired in 0..most {
-            if self.ends.len() as u64 >= self.last_frame {
+            if self.is_done() {
                 return (fired, false);
             }
             let step = match &self.schedule {
@@ -287,45 +341,6 @@ impl<'a> Actor<'a> {
             }
         }
         (most, true)
-    }
-
-    fn advance_mvu(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
-        let Schedule::Mvu { unit, mut at } = self.schedule else { return (0, false) };
-        let (nf, sf, early) = (unit.neuron_fold(), unit.synapse_fold(), unit.early);
-        let (apart, rest) = (early * nf, sf - early);
-        let mut fired = 0;
-        let more = loop {
-            if fired >= most {
-                break true;
-            }
-            let (group, beat) = unit.tile(at);
-            let (take, give) = (u64::from(group == 0), u64::from(beat + 1 == sf));
-            let Some(t) = self.when(fifos, take, give) else { break false };
-            self.fire(fifos, t, take, give);
-            fired += 1;
-            self.next += 1;
-            self.ready = t + 1;
-            at += 1;
-            if at == nf * sf {
-                at = 0;
-            }
-            if self.next == self.firings {
-                self.next = 0;
-                self.ends.push(t);
-            }
-            // Firings that neither take nor give are passed over: to the next beat that is taken early, or to the end of a row
-            // group after the first.
-            let idle = match at.checked_sub(apart) {
-                None => (nf - at % nf) % nf,
-                Some(j) if j >= rest => rest - 1 - j % rest,
-                Some(_) => 0,
-            };
-            at += idle;
-            self.next += idle;
-            self.ready += idle as u64;
-        };
-        self.schedule = Schedule::Mvu { unit, at };
-        (fired, more)
     }
 
     /// A matrix-vector unit that gives every row group when, at one firing a cycle, the group and those before it can be done:
@@ -365,57 +380,67 @@ impl<'a> Actor<'a> {
 
     /// A sliding-window unit: steps of the delay line.
     fn advance_window(&mut self, fifos: &mut [Fifo], swu: &Swu, horizon: u64, most: usize) -> (usize, bool) {
-        let fill = swu.fill();
-        let Schedule::Window { mut window, gives } = std::mem::replace(&mut self.schedule, Schedule::Computed) else {
+        let (&[from], &[to]) = (&self.inputs[..], &self.outputs[..]) else { return (0, false) };
+        let (Schedule::Window { window, gives }, Ok([input, output])) =
+            (&mut self.schedule, fifos.get_disjoint_mut([from, to]))
+        else {
             return (0, false);
         };
+        let fill = swu.fill();
         let last = gives.len() - 1;
         let given = |window: Option<usize>| window.is_some_and(|p| gives[p]);
-        let mut fired = 0;
-        let more = loop {
-            if fired >= most {
-                break true;
-            }
-            let input = self.inputs[0];
-            let arriving = fifos[input].front();
+        for fired in 0..most {
+            let arriving = input.front();
             let flushing = self.next == 0 && window.is_some();
             let mut takes = true;
             if flushing {
                 // At the end of a frame it steps on without input when there is none.
-                let give = given(window);
-                let space = if give { fifos[self.outputs[0]].space() } else { Some(0) };
+                let space = if given(*window) { output.space() } else { Some(0) };
                 let Some(space) = space else {
-                    self.wait = Wait::Space(self.outputs[0]);
-                    break false;
+                    self.wait = Wait::Space(to);
+                    return (fired, false);
                 };
                 let at = self.ready.max(space);
                 match arriving {
                     Some(t) => takes = t <= at,
                     None if at < horizon => takes = false,
                     None => {
-                        self.wait = Wait::Beat(input);
+                        self.wait = Wait::Beat(from);
                         self.undecided = Some(at);
-                        break false;
+                        return (fired, false);
                     }
                 }
             }
-            let at = if takes && self.next == fill { Some(0) } else { window };
-            let (take, give) = (u64::from(takes), u64::from(given(at)));
-            let Some(t) = self.when(fifos, take, give) else { break false };
-            self.fire(fifos, t, take, give);
-            fired += 1;
-            window = at.filter(|p| *p < last).map(|p| p + 1);
+            let mut t = self.ready;
             if takes {
+                let Some(arrived) = arriving else {
+                    self.wait = Wait::Beat(from);
+                    return (fired, false);
+                };
+                t = t.max(arrived);
+            }
+            let at = if takes && self.next == fill { Some(0) } else { *window };
+            if given(at) {
+                let Some(space) = output.space() else {
+                    self.wait = Wait::Space(to);
+                    return (fired, false);
+                };
+                self.blocked += u64::from(space > t);
+                t = t.max(space);
+                output.give(t, self.latency);
+            }
+            if takes {
+                input.take(t);
                 self.next += 1;
                 if self.next == self.firings {
                     self.next = 0;
                     self.ends.push(t);
                 }
             }
+            *window = at.filter(|p| *p < last).map(|p| p + 1);
             self.ready = t + 1;
-        };
-        self.schedule = Schedule::Window { window, gives };
-        (fired, more)
+        }
+        (most, true)
     }
 
     /// A reorder unit: two halves that share banks.

@@ -36,6 +36,9 @@ pub struct Timing {
 /// Frames simulated at least and at most until the interval is steady.
 const FRAMES: [u64; 2] = [4, 64];
 
+/// Frames more that are simulated where the interval is not steady yet.
+const MORE_FRAMES: u64 = 2;
+
 /// Latency and interval of a design with its FIFO depths.
 ///
 /// The interval is steady when three consecutive frames are equally far apart and either as far as the slowest module dictates,
@@ -45,17 +48,22 @@ const FRAMES: [u64; 2] = [4, 64];
 /// # Errors
 /// A deadlock: a module that waits for space, and the module that does not take because it waits for another input.
 pub fn simulate(design: &Design) -> Result<Timing, Diag> {
-    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    Simulator::new(design).run(&depths, true)
+    Simulator::new(design).run(&depths(design), true)
 }
 
-/// As [`simulate`]; `None` when the first frame takes more than `latency` cycles, which is told from that frame alone.
+/// Depths of a design's FIFOs, in the order of [`Design::streams`].
+pub fn depths(design: &Design) -> Vec<usize> {
+    design.streams().iter().map(|(_, _, s)| s.depth).collect()
+}
+
+/// As [`simulate`] without [`Timing::peak`]; `None` when the first frame takes more than `latency` cycles, which is told from that frame
+/// alone.
 ///
 /// # Errors
 /// As [`simulate`].
 pub fn simulate_within(design: &Design, latency: u64) -> Result<Option<Timing>, Diag> {
-    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-    let mode = Mode { depths: Some(&depths), peaks: true, latest: Some(latency), ..Mode::of(FRAMES[0]) };
+    let depths = depths(design);
+    let mode = Mode { depths: Some(&depths), latest: Some(latency), ..Mode::of(FRAMES[0]) };
     let timing = Simulator::new(design).timing(mode)?;
     Ok(timing.filter(|t| t.latency_cycles <= latency))
 }
@@ -86,21 +94,24 @@ impl<'a> Simulator<'a> {
     }
 
     /// The timing when the first frame is not late ([`Mode::latest`]).
-    fn timing(&self, mut mode: Mode<'_>) -> Result<Option<Timing>, Diag> {
+    fn timing(&self, mode: Mode<'_>) -> Result<Option<Timing>, Diag> {
+        let mut frames = mode.frames;
+        let mut run = Run::new(self.design, &self.latencies, mode);
         loop {
-            let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
-            if outcome.late {
+            run.advance()?;
+            if run.is_late() {
                 return Ok(None);
             }
-            let ends = &outcome.ends;
+            let ends = run.ends();
             let gaps: Vec<u64> = ends.windows(2).map(|w| w[1] - w[0]).collect();
             let last = gaps.last().copied().unwrap_or(0);
             let even = gaps.len() >= 3 && gaps[gaps.len() - 3..].iter().all(|g| *g == last);
-            let steady = even && (last == self.least || outcome.uniform(last));
-            if steady || mode.frames >= FRAMES[1] {
+            let steady = even && (last == self.least || run.uniform(last));
+            if steady || frames >= FRAMES[1] {
                 let half = ends.len() / 2;
                 let span = ends[ends.len() - 1] - ends[half];
                 let interval = if steady { last } else { span.div_ceil((ends.len() - 1 - half) as u64) };
+                let outcome = run.outcome();
                 return Ok(Some(Timing {
                     latency_cycles: ends[0] - outcome.start,
                     interval_cycles: interval,
@@ -108,16 +119,17 @@ impl<'a> Simulator<'a> {
                     blocked: outcome.blocked,
                 }));
             }
-            mode.frames = (mode.frames * 2).min(FRAMES[1]);
+            frames = (frames + MORE_FRAMES).min(FRAMES[1]);
+            run.extend(&self.latencies, frames);
         }
     }
 
-    /// Whether a design with these depths runs at an interval of `interval` cycles or less, its first frame in at most `latency`.
-    /// As [`Simulator::run`] would tell, but a first frame that is late is told from that frame alone.
-    pub fn meets(&self, depths: &[usize], interval: u64, latency: u64) -> bool {
+    /// The timing of a design with these depths, without peaks, when it runs at an interval of `interval` cycles or less and its first
+    /// frame takes at most `latency`. As [`Simulator::run`] would tell, but a first frame that is late is told from that frame alone.
+    pub fn meets(&self, depths: &[usize], interval: u64, latency: u64) -> Option<Timing> {
         let mode = Mode { depths: Some(depths), latest: Some(latency), ..Mode::of(FRAMES[0]) };
         let timing = self.timing(mode).ok().flatten();
-        timing.is_some_and(|t| t.interval_cycles <= interval && t.latency_cycles <= latency)
+        timing.filter(|t| t.interval_cycles <= interval && t.latency_cycles <= latency)
     }
 
     /// See [`required_depths`].
@@ -161,7 +173,7 @@ pub fn least_latency(design: &Design) -> Result<u64, Diag> {
 /// # Errors
 /// As [`simulate`].
 pub fn frame_ends(design: &Design, frames: u64) -> Result<Vec<u64>, Diag> {
-    let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
+    let depths = depths(design);
     let mode = Mode { depths: Some(&depths), ..Mode::of(frames) };
     let outcome = Run::new(design, &Simulator::new(design).latencies, mode).finish()?;
     Ok(outcome.ends.iter().map(|end| end - outcome.start).collect())

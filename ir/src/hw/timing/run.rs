@@ -34,27 +34,12 @@ impl Mode<'_> {
 pub(super) struct Outcome {
     /// First firing of any source.
     pub start: u64,
-    /// Last beat of any output, by frame; those of the frames that were simulated.
+    /// Last beat of any output, by frame.
     pub ends: Vec<u64>,
-    /// Whether it was given up, because the first frame is late ([`Mode::latest`]).
-    pub late: bool,
     /// Peak occupation of each stream.
     pub peak: Vec<usize>,
     /// See [`super::Timing::blocked`].
     pub blocked: Vec<u64>,
-    /// Last firing of each frame, by actor.
-    module_ends: Vec<Vec<u64>>,
-    frames: usize,
-}
-
-impl Outcome {
-    /// Whether every module ended its last two complete frames `gap` cycles apart.
-    pub fn uniform(&self, gap: u64) -> bool {
-        self.module_ends.iter().all(|e| {
-            let e = &e[..e.len().min(self.frames)];
-            e.windows(2).rev().take(2).all(|w| w[1] - w[0] == gap)
-        })
-    }
 }
 
 /// Firings of an actor before another one gets its turn.
@@ -174,6 +159,14 @@ pub(super) struct Run<'a> {
     actors: Vec<Actor<'a>>,
     fifos: Vec<Fifo>,
     mode: Mode<'a>,
+    sinks: Vec<usize>,
+    /// Actors that may be able to fire, and whether each is among them.
+    queue: VecDeque<usize>,
+    queued: Vec<bool>,
+    /// Whether it is given up, because the first frame is late ([`Mode::latest`]).
+    late: bool,
+    /// Whether a window unit stepped on without input after a source had offered its last beat.
+    dry: bool,
 }
 
 impl<'a> Run<'a> {
@@ -201,28 +194,59 @@ impl<'a> Run<'a> {
                 occupation: mode.peaks.then(Occupation::default),
             });
         }
-        Run { design, ids, actors, fifos, mode }
+        let n = actors.len();
+        let sinks = (0..n).filter(|i| matches!(actors[*i].module.kind, Kind::Sink { .. })).collect();
+        Run {
+            design,
+            ids,
+            actors,
+            fifos,
+            mode,
+            sinks,
+            queue: (0..n).collect(),
+            queued: vec![true; n],
+            late: false,
+            dry: false,
+        }
     }
 
     /// Simulates all frames.
     pub fn finish(mut self) -> Result<Outcome, Diag> {
+        self.advance()?;
+        Ok(self.outcome())
+    }
+
+    /// Offers and counts more frames, `frames` in all. What happened so far is as with so many frames from the start, except where a
+    /// window unit went on because no more beats were offered: then it begins anew.
+    pub fn extend(&mut self, latencies: &[u64], frames: u64) {
+        self.mode.frames = frames;
+        if self.dry {
+            *self = Run::new(self.design, latencies, self.mode);
+            return;
+        }
+        self.actors.iter_mut().for_each(|a| a.extend(&self.mode));
+        self.queue = (0..self.actors.len()).collect();
+        self.queued.fill(true);
+    }
+
+    /// Simulates until all frames are counted, or the first one is late.
+    pub fn advance(&mut self) -> Result<(), Diag> {
         let n = self.actors.len();
-        let mut queue: VecDeque<usize> = (0..n).collect();
-        let mut queued = vec![true; n];
-        let sinks: Vec<usize> = (0..n).filter(|i| matches!(self.actors[*i].module.kind, Kind::Sink { .. })).collect();
         let goal = self.mode.frames as usize;
-        let mut late = false;
-        while !late && sinks.iter().any(|s| self.actors[*s].ends.len() < goal) {
-            let (i, forced) = match queue.pop_front() {
+        while !self.late && self.sinks.iter().any(|s| self.actors[*s].ends.len() < goal) {
+            let (i, forced) = match self.queue.pop_front() {
                 Some(i) => (i, false),
                 // Nobody can act: the earliest window unit that could step on without input does so, for no beat can reach
                 // it in that cycle any more (every cause takes at least a cycle).
                 None => match (0..n).filter_map(|i| self.actors[i].undecided.map(|t| (t, i))).min() {
-                    Some((_, i)) => (i, true),
+                    Some((_, i)) => {
+                        self.dry |= self.actors.iter().any(Actor::is_done);
+                        (i, true)
+                    }
                     None => return Err(self.deadlock()),
                 },
             };
-            queued[i] = false;
+            self.queued[i] = false;
             // The next beat of a window unit's input cannot arrive before the producer's next firing.
             let horizon = match &self.actors[i].module.kind {
                 Kind::Swu(_) if forced => u64::MAX,
@@ -234,38 +258,62 @@ impl<'a> Run<'a> {
                 _ => 0,
             };
             let (fired, more) = self.actors[i].advance(&mut self.fifos, horizon, if forced { 1 } else { TURN });
+            let (actors, queued, queue) = (&self.actors, &mut self.queued, &mut self.queue);
             let mut wake = |j: usize, wait: Wait| {
-                let other = &self.actors[j];
+                let other = &actors[j];
                 let halves = matches!(other.module.kind, Kind::Reorder { .. });
                 if (j == i || halves || other.wait == wait) && !std::mem::replace(&mut queued[j], true) {
                     queue.push_back(j);
                 }
             };
             if fired > 0 {
-                let actor = &self.actors[i];
+                let actor = &actors[i];
                 actor.inputs.iter().for_each(|f| wake(self.fifos[*f].producer, Wait::Space(*f)));
                 actor.outputs.iter().for_each(|f| wake(self.fifos[*f].consumer, Wait::Beat(*f)));
             }
             if more {
                 wake(i, Wait::None);
             }
-            if let (Some(latest), true, Some(end)) = (self.mode.latest, sinks.contains(&i), self.actors[i].ends.first())
+            if let (Some(latest), true, Some(end)) =
+                (self.mode.latest, self.sinks.contains(&i), self.actors[i].ends.first())
             {
-                late = end - self.start() > latest;
+                self.late = end - self.start() > latest;
             }
         }
-        let mut ends = vec![0; goal];
-        for s in sinks {
-            ends.iter_mut().zip(&self.actors[s].ends).for_each(|(e, s)| *e = (*e).max(*s));
+        Ok(())
+    }
+
+    /// Whether the first frame is late ([`Mode::latest`]).
+    pub fn is_late(&self) -> bool {
+        self.late
+    }
+
+    /// Last beat of any output, by frame.
+    pub fn ends(&self) -> Vec<u64> {
+        let mut ends = vec![0; self.mode.frames as usize];
+        for s in &self.sinks {
+            ends.iter_mut().zip(&self.actors[*s].ends).for_each(|(e, s)| *e = (*e).max(*s));
         }
+        ends
+    }
+
+    /// Whether every module ended its last two complete frames `gap` cycles apart.
+    pub fn uniform(&self, gap: u64) -> bool {
+        self.actors.iter().all(|a| {
+            let e = &a.ends[..a.ends.len().min(self.mode.frames as usize)];
+            e.windows(2).rev().take(2).all(|w| w[1] - w[0] == gap)
+        })
+    }
+
+    /// What it leaves.
+    pub fn outcome(self) -> Outcome {
+        let (start, ends) = (self.start(), self.ends());
         let mut blocked = vec![0; self.design.index_bound()];
         for (id, a) in self.ids.iter().zip(&self.actors) {
             blocked[id.index()] = a.blocked;
         }
-        let start = self.start();
         let peak = self.fifos.into_iter().filter_map(|f| f.occupation.map(Occupation::finish)).collect();
-        let module_ends = self.actors.into_iter().map(|a| a.ends).collect();
-        Ok(Outcome { start, ends, late, peak, blocked, module_ends, frames: goal })
+        Outcome { start, ends, peak, blocked }
     }
 
     /// First firing of any source so far.

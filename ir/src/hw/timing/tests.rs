@@ -322,3 +322,84 @@ fn required_depths_run_at_the_bottlenecks_rate() {
         assert!(timing.peak.iter().zip(&depths).all(|(p, d)| p <= d));
     }
 }
+
+#[test]
+fn further_frames_come_as_from_the_start() {
+    let mut rng = ChaCha8Rng::seed_from_u64(21);
+    let mut ran = 0;
+    for _ in 0..200 {
+        let design = residual(&mut rng);
+        let (depths, latencies) = (depths(&design), Simulator::new(&design).latencies);
+        let mode = |frames: u64| Mode { depths: Some(&depths), ..Mode::of(frames) };
+        let Ok(whole) = Run::new(&design, &latencies, mode(9)).finish() else { continue };
+        let mut run = Run::new(&design, &latencies, mode(2));
+        for frames in [2, 3, 6, 9] {
+            run.extend(&latencies, frames);
+            run.advance().unwrap();
+            assert_eq!(run.ends(), whole.ends[..frames as usize], "{depths:?}");
+        }
+        ran += 1;
+    }
+    assert!(ran > 30, "{ran} ran");
+}
+
+#[test]
+fn late_first_frames_are_told_to_the_cycle() {
+    let mut rng = ChaCha8Rng::seed_from_u64(22);
+    let mut ran = 0;
+    for _ in 0..100 {
+        let design = residual(&mut rng);
+        let Ok(exact) = simulate(&design) else { continue };
+        let cycles = |t: &Timing| (t.latency_cycles, t.interval_cycles, t.blocked.clone());
+        let within = simulate_within(&design, exact.latency_cycles).unwrap().expect("in time");
+        assert_eq!(cycles(&within), cycles(&exact));
+        assert_eq!(simulate_within(&design, exact.latency_cycles - 1).unwrap(), None);
+        let simulator = Simulator::new(&design);
+        let meets = |interval, latency| simulator.meets(&depths(&design), interval, latency).map(|t| cycles(&t));
+        let (latency, interval) = (exact.latency_cycles, exact.interval_cycles);
+        assert_eq!(meets(interval, latency), Some(cycles(&exact)));
+        assert_eq!((meets(interval - 1, latency), meets(interval, latency - 1)), (None, None));
+        ran += 1;
+    }
+    assert!(ran > 30, "{ran} ran");
+}
+
+#[test]
+fn what_waits_for_a_beat_is_no_later_in_the_bound() {
+    use super::super::bound::{Order, Rest, waiting};
+    let mut rng = ChaCha8Rng::seed_from_u64(23);
+    let mut windows = 0;
+    for _ in 0..300 {
+        // An input whose last beats come after everything else has been done.
+        let (size, kernel, stride) = (rng.random_range(3..8), rng.random_range(1..4), rng.random_range(1..3));
+        let (window, pixels) = swu(size, kernel, stride, rng.random_range(0..=(kernel - 1) / 2));
+        let [nf, sf] = [rng.random_range(1..5), if rng.random() { 1 } else { kernel * kernel }];
+        let early = rng.random_range(0..=Mvu::latest_early(nf, sf));
+        let mut n = Net { design: Design::new("t") };
+        let (beats, taps) = (size * size, kernel * kernel);
+        let source = n.add("x", Kind::Source { lanes: 1, beats });
+        let w = n.add("window", window);
+        let dwc = n.add("dwc", Kind::Dwc { from: taps, to: taps / sf, elements: taps * pixels });
+        let m = n.add("mvu", early_mvu([nf, taps], [1, taps / sf], pixels, early));
+        let sink = n.add("y", Kind::Sink { lanes: 1, beats: pixels * nf });
+        n.join((source, 0), (w, 0), beats, 2);
+        n.join((w, 0), (dwc, 0), pixels, 2);
+        n.join((dwc, 0), (m, 0), pixels * sf, 2);
+        n.join((m, 0), (sink, 0), pixels * nf, 2);
+        let d = &n.design;
+        // From the last beat along what waits for it; it can be taken a cycle after it is offered.
+        let through = |from: Rest| {
+            [w, dwc, m].iter().try_fold((from, from.cycles), |(first, _), id| waiting(d, *id, Order::Given, 0, first))
+        };
+        let Some((_, cycles)) = through(Rest { beats: 1, cycles: 0 }) else { continue };
+        let exact = Simulator::new(d).unbounded_latency().unwrap() as i64;
+        let last = beats as i64;
+        assert!(last + cycles <= exact, "{size} {kernel} {stride} {nf} {sf} {early}: {last} + {cycles} of {exact}");
+        // Where the unit does not hold the input back and every place of the window gives, this is all.
+        if nf * sf == 1 && stride == 1 {
+            assert_eq!(last + cycles, exact, "{size} {kernel} {stride}");
+            windows += 1;
+        }
+    }
+    assert!(windows > 10, "{windows}");
+}
