@@ -40,7 +40,7 @@ impl Folded<'_> {
             c.select += all * if input.bits == 1 { 0.35 * w } else { x * (w + 0.5 * (w - 2.0).max(0.0)) };
             c.ff += all * f64::from(product);
         }
-        let inside = blocks == 1 && rule.registers;
+        let inside = blocks == 1 && rule.sums;
         if blocks > 0 && !rule.registers {
             // The register of every product.
             c.ff += rows * self.simd as f64 * f64::from(product);

@@ -31,8 +31,10 @@ pub struct Fabric {
     pub least: u32,
     /// Fewest bits of a factor.
     pub factor: u32,
-    /// Whether Yosys packs registers and additions into blocks (`xilinx_dsp`).
+    /// Whether Yosys packs the registers around a product into its block (`xilinx_dsp`, `ice40_dsp`).
     pub registers: bool,
+    /// Whether it packs sums of products and accumulators into blocks too (`xilinx_dsp`).
+    pub sums: bool,
     /// Inputs of a LUT.
     pub lut: u32,
     /// Whether carry cells add by themselves, without a LUT beside them (CCU2C).
@@ -59,6 +61,7 @@ impl Fabric {
         least: 9,
         factor: 2,
         registers: true,
+        sums: true,
         lut: 6,
         adds: false,
         shifts: true,
@@ -70,6 +73,7 @@ impl Fabric {
     pub const ECP5: Fabric = Fabric {
         a: 18,
         registers: false,
+        sums: false,
         lut: 4,
         adds: true,
         shifts: false,
@@ -84,6 +88,7 @@ impl Fabric {
         part_b: 16,
         least: 11,
         adds: false,
+        registers: true,
         memory: LutMemory::None,
         ..Fabric::ECP5
     };
