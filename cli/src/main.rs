@@ -19,6 +19,9 @@ mod vitis;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Turns a trained neural network into an FPGA accelerator, and proves it bit for bit.
 #[derive(Debug, Parser)]
 #[command(name = "netfold", version, about, max_term_width = 110)]
