@@ -263,7 +263,7 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
             lut: Some(lut.round() as u64),
             ff: Some(ff.round() as u64),
             dsp: Some(part.count.dsp as u64),
-            bram36: Some(part.count.bram18 as f64 / 2.0),
+            bram36: Some(part.count.bram18 / 2.0),
             name: m.name.clone(),
             layer: m.layer.clone(),
             kind: m.kind.name().to_string(),
