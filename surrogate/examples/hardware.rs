@@ -40,7 +40,7 @@ fn run(args: &[String]) -> Result<(), Diags> {
         Diag::new(
             Code::Usage,
             "",
-            "hardware parts TABLE... | dump TABLE... | cv FAMILY TABLE... | blame FAMILY TABLE... | train FAMILY OUT TABLE...",
+            "hardware parts TABLE... | apart FAMILY TABLE... | dump TABLE... | cv FAMILY TABLE... | blame FAMILY TABLE... | train FAMILY OUT TABLE...",
         )
     };
     let (command, rest) = args.split_first().ok_or_else(usage)?;
@@ -60,7 +60,7 @@ fn run(args: &[String]) -> Result<(), Diags> {
                     truth(Target::Ff),
                     c.dsp as f64,
                     truth(Target::Dsp),
-                    c.bram18 as f64 / 2.0,
+                    c.bram18 / 2.0,
                     truth(Target::Bram36),
                     c.lutram,
                     truth(Target::Lutram),
