@@ -3,7 +3,7 @@
 use netfold_codegen::verilog::{generate, module_name};
 use netfold_ir::diag::{Diag, Diags};
 use netfold_ir::hw::{self, Design, ModuleId, latency};
-use netfold_surrogate::dataset::sweep::{Kind, inner};
+use netfold_surrogate::dataset::sweep::Kind;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
@@ -55,7 +55,7 @@ impl Sources {
             .map(|(path, text)| (path.rsplit('/').next().unwrap_or(path).to_string(), text.to_vec()))
             .collect();
         if kind == Kind::Network {
-            let parts = inner(design).into_iter().map(|id| module_name(design, id)).collect();
+            let parts = design.inner().into_iter().map(|id| module_name(design, id)).collect();
             return Ok(Sources { top: design.name.clone(), files, parts, ports: Vec::new() });
         }
         files.remove(&format!("{}.sv", design.name));
@@ -93,7 +93,7 @@ impl Sources {
 
 /// The only module of a design that is neither source nor sink.
 fn single(design: &Design) -> Result<ModuleId, Diag> {
-    let modules = inner(design);
+    let modules = design.inner();
     match modules[..] {
         [id] => Ok(id),
         _ => Err(Diag::internal(&design.name, format!("a module row with {} modules", modules.len()))),

@@ -11,7 +11,7 @@ mod top;
 
 use crate::files::Files;
 use netfold_ir::diag::{Diag, Diags};
-use netfold_ir::hw::{Design, Kind, ModuleId, Stream};
+use netfold_ir::hw::{Design, ModuleId, Stream};
 use netfold_ir::quant::IntType;
 
 /// Widest beat in bits, as far as Verilator and Vivado take it.
@@ -76,10 +76,7 @@ pub fn generate(design: &Design) -> Result<Files, Diags> {
     }
     let mut files = Files::new();
     let mut used = Vec::new();
-    for id in design.modules() {
-        if matches!(design.module(id).kind, Kind::Source { .. } | Kind::Sink { .. }) {
-            continue;
-        }
+    for id in design.inner() {
         let name = module_name(design, id);
         if let Some(source) = diags.take(modules::render(design, id, &name, &mut files)) {
             used.push(source.clone());

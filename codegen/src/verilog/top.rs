@@ -4,7 +4,7 @@ use super::{module_name, port_specs};
 use crate::text::plain;
 use askama::Template;
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, Kind, Memory, ModuleId, Stream, latency};
+use netfold_ir::hw::{Design, Memory, ModuleId, Stream, latency};
 use std::collections::HashMap;
 
 #[derive(Template)]
@@ -78,9 +78,8 @@ pub(super) fn render(design: &Design) -> Result<String, Diag> {
         design.outputs_of(id).iter().map(|(_, s)| stream_name(id, s.from_port)).collect()
     };
     let modules: Vec<Instance> = design
-        .modules()
+        .inner()
         .into_iter()
-        .filter(|id| !matches!(design.module(*id).kind, Kind::Source { .. } | Kind::Sink { .. }))
         .map(|id| {
             let module = design.module(id);
             Instance {
@@ -122,7 +121,7 @@ pub(super) fn render(design: &Design) -> Result<String, Diag> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use netfold_ir::hw::Module;
+    use netfold_ir::hw::{Kind, Module};
     use netfold_ir::quant::IntType;
 
     /// Width converters one behind the other.

@@ -147,6 +147,12 @@ impl Design {
         self.graph.node_indices().map(ModuleId).collect()
     }
 
+    /// The modules that are Verilog modules of their own, in the same order: all but the top level's ports.
+    pub fn inner(&self) -> Vec<ModuleId> {
+        let is_port = |id: &ModuleId| matches!(self.module(*id).kind, Kind::Source { .. } | Kind::Sink { .. });
+        self.modules().into_iter().filter(|id| !is_port(id)).collect()
+    }
+
     /// One more than the largest index.
     pub fn index_bound(&self) -> usize {
         self.graph.node_indices().map(|i| i.index() + 1).max().unwrap_or(0)

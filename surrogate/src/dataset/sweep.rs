@@ -15,7 +15,7 @@
 //! | `seconds` | wall-clock time of the synthesis; of a batch, its share |
 //! | `lut` ... `interval_cycles` | counts, named as in reports; empty when not measured |
 //! | `cells` | JSON: the count of every cell type |
-//! | `parts` | of networks, JSON: `[lut, ff]` of every module that synthesis kept apart, in the order of [`hw::Design::modules`] without sources and sinks, then of the top level around them |
+//! | `parts` | of networks, JSON: `[lut, ff]` of every module that synthesis kept apart, in the order of [`hw::Design::inner`], then of the top level around them |
 //! | `design` | JSON: the whole hardware design ([`netfold_ir::hw::file::DesignFile`]), so that features can be changed without synthesizing again |
 //!
 //! Columns whose names begin with `x_` are free for notes and are not read. Of several rows with one `id` the last one holds.
@@ -284,12 +284,6 @@ fn describe(design: &hw::Design) -> Vec<ModuleFeatures> {
     design.modules().into_iter().map(describe).collect()
 }
 
-/// The modules of a design that are Verilog modules of their own: all but sources and sinks.
-pub fn inner(design: &hw::Design) -> Vec<hw::ModuleId> {
-    let is_end = |id: &hw::ModuleId| matches!(design.module(*id).kind, hw::Kind::Source { .. } | hw::Kind::Sink { .. });
-    design.modules().into_iter().filter(|id| !is_end(id)).collect()
-}
-
 /// Reads a sweep's rows with counts. Superseded and failed rows are counted in [`Table::skipped`].
 pub(crate) fn parse(csv: &Csv) -> Result<Table, Diags> {
     let (rows, superseded) = read(csv)?;
@@ -320,7 +314,7 @@ pub(crate) fn parse(csv: &Csv) -> Result<Table, Diags> {
         }
         let group = if row.group.is_empty() { row.id() } else { row.group };
         let strata: BTreeMap<String, String> = strata.map(|(k, v)| (k.to_string(), v.to_string())).into();
-        let inner = inner(&design);
+        let inner = design.inner();
         if !row.parts.is_empty() && row.parts.len() != inner.len() + 1 {
             let cause = format!("`parts` has {} pairs, the design {} modules", row.parts.len(), inner.len());
             errors.push(csv.error(line, cause).help("give one pair a module and one for the top level"));

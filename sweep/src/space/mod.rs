@@ -86,8 +86,7 @@ fn module(seed: u64, index: u64) -> Result<Sample, Diag> {
         if design.verify().is_err() || luts(&design) > most || widest(&design) > 4096 {
             continue;
         }
-        let inner = |id: &ModuleId| !is_end(&design.module(*id).kind);
-        let kind = design.modules().into_iter().find(inner).map(|id| design.module(id).kind.name());
+        let kind = design.inner().first().map(|id| design.module(*id).kind.name());
         let unit = part.or(kind).unwrap_or(SINK).to_string();
         if netfold_codegen::verilog::generate(&design).is_err() {
             continue;
