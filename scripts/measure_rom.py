@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
-"""Measures what Yosys makes of netfold_sequence_rom in logic with registers behind it, beside what surrogate/src/hardware/rom.rs
+"""Measures what Yosys makes of netfold_weight_rom with registers behind it, beside what surrogate/src/hardware/rom.rs
 is based on: distinct contents of six-input LUTs, and of the multiplexers of two above 256 words.
 
     measure_rom.py [SECONDS] [SEED]      needs pyosys and numpy; SECONDS of synthesis (default 900)
 """
 
+import collections
 import json
 import os
 import random
@@ -42,7 +43,7 @@ def module(name, words, width):
     return f"""module {name}(input clk, input rst, input next, output reg [{width - 1}:0] q);
   wire [{width - 1}:0] d;
   always @(posedge clk) q <= d;
-  netfold_sequence_rom #(.WIDTH({width}), .DEPTH({depth}), .INIT_BITS({depth * width}), .INIT({depth * width}'b{init}))
+  netfold_weight_rom #(.WIDTH({width}), .DEPTH({depth}), .INIT_BITS({depth * width}), .INIT({depth * width}'b{init}))
     u (.clk(clk), .rst(rst), .next(next), .data(d));
 endmodule
 """
@@ -73,7 +74,17 @@ def synthesize(modules):
     with os.fdopen(read, "rb") as pipe:
         text = pipe.read()
     os.waitpid(child, 0)
-    return {n.lstrip("\\"): m["num_cells_by_type"] for n, m in json.loads(text)["modules"].items()}
+    modules = {n: m["num_cells_by_type"] for n, m in json.loads(text)["modules"].items()}
+
+    def within(cells):
+        """Cells with those of the modules that are kept apart within."""
+        total = collections.Counter()
+        for kind, count in cells.items():
+            for k, n in within(modules[kind]).items() if kind in modules else [(kind, 1)]:
+                total[k] += n * count
+        return total
+
+    return {n.lstrip("\\"): within(cells) for n, cells in modules.items()}
 
 
 def contents(weights, bits):
@@ -118,8 +129,8 @@ def main():
         for name, _, width, weights, bits in chosen:
             luts = sum(cells[name].get(f"LUT{k}", 0) for k in range(2, 7))
             address = (len(weights) - 1).bit_length()
-            # A counter that does not wrap by itself compares and clears.
-            counter = 0 if len(weights) == 1 << address else address + (1 if address <= 6 else 2)
+            # A counter that does not wrap by itself compares its number.
+            counter = 0 if len(weights) == 1 << address else 2 if address <= 6 else 5
             found, columns = contents(weights, bits)
             print(f"{len(weights)} words of {width} bits, {columns} columns: {luts - counter} LUTs, {found} contents", flush=True)
 

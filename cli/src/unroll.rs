@@ -143,8 +143,8 @@ fn area(job: &Job, design: &Design) -> u64 {
 /// Intervals of a layer's program that are offered to the folding optimizer, in cycles a beat.
 const OFFERED: [u32; 4] = [1, 2, 4, 8];
 
-/// The design in which those layers are programs that the folding optimizer takes as such; none where it takes none, and where the target
-/// is neither a rate nor a latency. `streams` is the folding without programs.
+/// The design in which those layers are programs that the folding optimizer takes as such: streams alone where it takes none. None where no
+/// layer can be a program, and where the target is neither a rate nor a latency. `streams` is the folding without programs.
 fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<(Design, Folding)>, Diag> {
     let asked = job.styles.any(Style::Stream) || job.config.unrolled.registers == Some(Registers::None);
     let (objective, cycles) = match (job.target, streams) {
@@ -173,11 +173,11 @@ fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<(Design, Folding
         return Ok(None);
     }
     let request = Request { objective, ..job.request() };
-    let chosen = mix::choose(&job.prepared, &request, &layers)?;
-    if chosen.is_empty() {
-        return Ok(None);
+    let Some(chosen) = mix::choose(&job.prepared, &request, &layers)? else { return Ok(None) };
+    if chosen.layers.is_empty() {
+        return Ok(Some((chosen.solution.design, chosen.solution.folding)));
     }
-    let styles = job.styles.with(int, &chosen)?;
+    let styles = job.styles.with(int, &chosen.layers)?;
     Ok(at_interval(job, &styles, Style::Stream, granularity, cycles, 1).ok())
 }
 

@@ -135,11 +135,11 @@ fn layers_of_both_styles_mix_where_that_is_smaller_and_the_configuration_says_wh
     let mut run = netfold();
     run.arg("gen").arg(&model).args([
         "--board",
-        "zcu104",
+        "pynq-z2",
         "--clock-mhz",
         "200",
         "--fps",
-        "2.5e7",
+        "1.2e7",
         "--style",
         "auto",
         "-o",

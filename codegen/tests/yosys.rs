@@ -86,6 +86,8 @@ fn synthesize(designs: &[Design], flow: &str) -> Option<Vec<impl Fn(&str) -> usi
     yosys.run(folder.path(), &script);
     let counts = |design: &Design| {
         let text = std::fs::read_to_string(folder.path().join(format!("{}.txt", design.name))).expect("written");
+        // Where modules were kept apart, their counts come first and the sum of all last.
+        let text = text.rsplit("=== design hierarchy ===").next().unwrap_or_default();
         // Lines are "<count> [area] <cell>" or "<cell> <count>", depending on the version.
         let cells: Vec<(String, usize)> = text
             .lines()

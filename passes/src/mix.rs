@@ -8,16 +8,26 @@ use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use std::sync::Arc;
 
-/// The layers that the optimizer takes as programs for the request's rate or latency, each with the interval that was asked of its
-/// program; none where streams alone are smaller, or where no design was found.
+/// The least area for the request's rate or latency where layers may be programs, and the layers that are, each with the interval that was
+/// asked of its program; none of these where streams alone are smaller. `None` where no design was found.
 ///
 /// # Errors
 /// None for a network that can be lowered.
-pub fn choose(prepared: &Prepared, request: &Request<'_>, layers: &[LayerProgram]) -> Result<Vec<(NodeId, u32)>, Diag> {
+pub fn choose(prepared: &Prepared, request: &Request<'_>, layers: &[LayerProgram]) -> Result<Option<Chosen>, Diag> {
     let programs: Vec<Arc<Unrolled>> = layers.iter().map(|l| l.unrolled.clone()).collect();
-    let Some(solution) = optimize::attempt_with(prepared, request, &programs, false)? else { return Ok(Vec::new()) };
+    let Some(solution) = optimize::attempt_with(prepared, request, &programs, false)? else { return Ok(None) };
     let taken = |l: &&LayerProgram| programs_of(&solution.folding).any(|p| Arc::ptr_eq(p, &l.unrolled));
-    Ok(layers.iter().filter(taken).map(|l| (l.layer, l.interval)).collect())
+    let layers = layers.iter().filter(taken).map(|l| (l.layer, l.interval)).collect();
+    Ok(Some(Chosen { layers, solution }))
+}
+
+/// What [`choose`] finds.
+#[derive(Debug)]
+pub struct Chosen {
+    /// Layers that are programs, with the interval asked of each.
+    pub layers: Vec<(NodeId, u32)>,
+    /// The design.
+    pub solution: Solution,
 }
 
 fn programs_of(folding: &Folding) -> impl Iterator<Item = &Arc<Unrolled>> {

@@ -86,7 +86,8 @@ fn random_networks_with_programs_on_offer() {
             (designs, with, mixed) =
                 (designs + 1, with + usize::from(n > 0), mixed + usize::from(n > 0 && !s.folding.layers.is_empty()));
             // The layers as the program text of the configuration has them: fused, and everything else folded again.
-            let chosen: HashMap<_, _> = mix::choose(&prepared, &request, &layers).unwrap().into_iter().collect();
+            let chosen: HashMap<_, _> =
+                mix::choose(&prepared, &request, &layers).unwrap().into_iter().flat_map(|c| c.layers).collect();
             let own = |id| {
                 let of = layers.iter().find(|l| chosen.contains_key(&l.layer) && l.unrolled.nodes().contains(&id));
                 of.map(|l| chosen[&l.layer])
@@ -147,7 +148,7 @@ fn both_styles_are_smaller_than_either() {
     let unrolled = [1, 2, 4, 8].map(whole).into_iter().min().unwrap();
     let offers = (&[1, 2, 4, 8][..], interval);
     let layers = unroll::layers(&prepared, Granularity::Frame, &unrolling(), offers, |_| true).unwrap();
-    let chosen = mix::choose(&prepared, &request, &layers).unwrap();
+    let chosen = mix::choose(&prepared, &request, &layers).unwrap().unwrap().layers;
     assert_eq!(chosen.len(), 1, "one of the two layers");
     let own = |id| chosen.iter().find(|c| c.0 == id).map(|c| c.1);
     let parts = unroll::run_each(&prepared, Granularity::Frame, &unrolling(), own).unwrap();

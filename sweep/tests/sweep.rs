@@ -43,6 +43,27 @@ fn rows_are_functions_of_seed_and_index() {
 }
 
 #[test]
+fn the_optimizer_chooses_rows_of_its_part() {
+    use netfold_ir::hw::Kind as Module;
+    let mut shared = 0;
+    for index in space::chosen::MODULES..space::chosen::MODULES + 12 {
+        let sample = space::draw(Kind::Module, 1, index).unwrap();
+        assert!(Sources::of(Kind::Module, &sample.unit, &sample.design).is_ok(), "module {index}");
+        let inner = sample.design.inner();
+        shared += inner
+            .iter()
+            .filter(|id| match &sample.design.module(**id).kind {
+                Module::Mvu(m) => m.built().is_packed() || m.early > 0,
+                _ => false,
+            })
+            .count();
+    }
+    assert!(shared > 0, "units that share blocks or start early are what this part is for");
+    let network = space::draw(Kind::Network, 1, space::chosen::NETWORKS).unwrap();
+    assert!(network.design.verify().is_ok() && network.design.inner().len() > 1);
+}
+
+#[test]
 fn stored_designs_give_the_same_sources() {
     for (kind, index) in [(Kind::Module, 0), (Kind::Module, 7), (Kind::Module, 11), (Kind::Network, 1)] {
         let sample = space::draw(kind, 2, index).unwrap();

@@ -50,6 +50,7 @@ primitives!(
     "netfold_upsample",
     "netfold_vector_reduce",
     "netfold_vvu",
+    "netfold_weight_rom",
     "netfold_window_reduce",
 );
 

@@ -1,6 +1,7 @@
 //! Contents of read-only memories: words of packed fields, as a parameter in the source or as a file for `$readmemh`.
 
 use crate::files::Files;
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// Bits of the largest memory that is written into the source; larger ones get a file.
@@ -77,6 +78,34 @@ impl Rom {
         Rom::new(bits, values.into_iter().map(word).collect())
     }
 
+    /// The memory without the columns (bits of the word) that are constant or repeat another one, and where those of the whole memory
+    /// come from, the lowest first.
+    pub fn distinct(&self) -> (Rom, Vec<Column>) {
+        let mut kept: Vec<usize> = Vec::new();
+        let mut seen: HashMap<Vec<bool>, usize> = HashMap::new();
+        let mut sources = Vec::with_capacity(self.width);
+        for b in 0..self.width {
+            let column: Vec<bool> = self.words.iter().map(|w| w.bits[b]).collect();
+            let first = column.first().copied().unwrap_or(false);
+            if column.iter().all(|bit| *bit == first) {
+                sources.push(Column::Constant(first));
+                continue;
+            }
+            let place = *seen.entry(column).or_insert_with(|| {
+                kept.push(b);
+                kept.len() - 1
+            });
+            sources.push(Column::Bit(place));
+        }
+        let words = self.words.iter().map(|w| Word { bits: kept.iter().map(|b| w.bits[*b]).collect() }).collect();
+        (Rom::new(kept.len(), words), sources)
+    }
+
+    /// Bits of a word.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
     /// Number of words.
     pub fn depth(&self) -> usize {
         self.words.len()
@@ -85,6 +114,9 @@ impl Rom {
     /// Text for a template. A large memory adds the file `rtl/<file>.mem`; a small one declares a parameter `<NAME>`.
     pub fn text(&self, name: &str, file: &str, files: &mut Files) -> RomText {
         let (depth, width) = (self.words.len(), self.width);
+        if width == 0 {
+            return RomText { depth, width, declaration: String::new(), parameters: String::new() };
+        }
         let size = format!(".WIDTH({width}),\n      .DEPTH({depth}),");
         if depth > 1 && depth * width > INLINE_BITS {
             let mut contents = String::with_capacity(depth * (width / 4 + 2));
@@ -108,6 +140,41 @@ impl Rom {
     }
 }
 
+/// Where a column of a memory comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Column {
+    /// The same in every word.
+    Constant(bool),
+    /// This column of the memory that is built.
+    Bit(usize),
+}
+
+/// Columns per line of a concatenation.
+const A_LINE: usize = 8;
+
+/// The concatenation of columns, the lowest first in `columns`, of the memory whose word is `wire`.
+pub fn concatenation(columns: &[Column], wire: &str) -> String {
+    let mut parts: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < columns.len() {
+        let follows = |a: Column, b: Column| match (a, b) {
+            (Column::Constant(a), Column::Constant(b)) => a == b,
+            (Column::Bit(a), Column::Bit(b)) => b == a + 1,
+            _ => false,
+        };
+        let run = 1 + columns[at..].windows(2).take_while(|w| follows(w[0], w[1])).count();
+        parts.push(match (columns[at], run) {
+            (Column::Constant(value), _) => format!("{{{run}{{1'b{}}}}}", u8::from(value)),
+            (Column::Bit(bit), 1) => format!("{wire}[{bit}]"),
+            (Column::Bit(bit), _) => format!("{wire}[{}:{bit}]", bit + run - 1),
+        });
+        at += run;
+    }
+    parts.reverse();
+    let lines: Vec<String> = parts.chunks(A_LINE).map(|line| line.join(", ")).collect();
+    format!("{{\n      {}\n  }}", lines.join(",\n      "))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +187,20 @@ mod tests {
         assert_eq!(word.hex(), "00f");
         assert_eq!(literal(-2, 8), "8'hfe");
         assert_eq!(literal(-1, 130), format!("130'h3{}", "f".repeat(32)));
+    }
+
+    #[test]
+    fn constant_and_repeated_columns_are_left_out() {
+        // Columns from the lowest: 0 1 1, 1 1 1, 0 1 1, 1 0 1, 0 0 0.
+        let rom = Rom::of_values([0b01010, 0b00111, 0b01111], 5);
+        let (built, columns) = rom.distinct();
+        use Column::{Bit, Constant};
+        assert_eq!(columns, [Bit(0), Constant(true), Bit(0), Bit(1), Constant(false)]);
+        assert_eq!((built.width, built.depth()), (2, 3));
+        let bits: Vec<_> = built.words.iter().map(|w| w.hex()).collect();
+        assert_eq!(bits, ["2", "1", "3"]);
+        let text = concatenation(&columns, "c");
+        assert_eq!(text.replace(['\n', ' '], ""), "{{1{1'b0}},c[1:0],{1{1'b1}},c[0]}");
     }
 
     #[test]

@@ -198,6 +198,17 @@ impl Count {
         }
     }
 
+    /// The same of weights in logic (netfold_weight_rom), whose last word, compared with, resets the counter.
+    pub fn address(&mut self, words: usize) {
+        if words > 1 {
+            let bits = levels(words);
+            self.ff += 2.0 * f64::from(bits);
+            if !words.is_power_of_two() {
+                self.control += if bits <= 6 { 2.0 } else { 5.0 };
+            }
+        }
+    }
+
     /// A pipeline of `stages` registers of `bits` bits (netfold_delay with reset).
     pub fn flags(&mut self, bits: usize, stages: usize) {
         self.ff += (bits * stages) as f64;

@@ -36,6 +36,8 @@ pub(super) struct Folded<'a> {
     pub(super) early: usize,
     /// Inputs a beat: `simd` of a matrix-vector unit, `simd * pe` of a depthwise one.
     pub(super) inputs: usize,
+    /// Of rows that share DSP blocks.
+    pub(super) packing: Option<Packing>,
 }
 
 /// The Booth digits of weights, digit `d` in bit `2 d`: where some weight has an odd digit (plus or minus one), an even one that is not
@@ -134,7 +136,7 @@ impl Folded<'_> {
     }
 
     /// Whether the weights are in block memory.
-    fn block(&self) -> bool {
+    pub(super) fn block(&self) -> bool {
         self.words() > 1 && matches!(self.memory, Memory::Block | Memory::Ultra)
     }
 
@@ -250,9 +252,14 @@ impl Folded<'_> {
                 c.ff += contents.rom.live;
             }
         } else {
-            c.sequence(words);
+            c.address(words);
             c.rom(&contents.rom, 1.0);
-            c.ff += contents.rom.columns;
+            // Constant and repeated columns are left out of logic units and of pairs of rows alone.
+            if !dsp || self.packing.is_some() && !rule.registers {
+                c.ff += contents.rom.columns;
+            } else if !rule.registers {
+                c.ff += (self.rows * self.simd) as f64 * f64::from(bits);
+            }
         }
 
         // Flags on their way to the accumulator.
@@ -269,8 +276,10 @@ impl Folded<'_> {
             c.ff += 1.0;
         }
 
-        if dsp {
-            self.blocks(&mut c, bits, input, acc, rule);
+        if let Some(packing) = self.packing {
+            self.packed(&mut c, packing, [input, output], &contents.rom, rule);
+        } else if dsp {
+            self.blocks(&mut c, self.rows, bits, input, acc, rule);
         } else {
             let operand = if bipolar { input.bits } else { input.bits + 1 };
             let sum_bits = (operand + levels(self.simd)).min(acc);
@@ -350,12 +359,9 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
         beats,
         early: m.early,
         inputs: m.simd,
+        packing: m.built().is_packed().then(|| Packing::new(&facts.range, m.sums_packed(), input)),
     };
     let mut c = folded.count(input, output, rule);
-    if m.built().is_packed() {
-        let packing = Packing::new(&facts.range, m.sums_packed(), input);
-        super::packed::share(&mut c, m, packing, [input, output], rule);
-    }
     let x = (folded.inputs * input.bits as usize) as f64;
     // Registers that feed multiplier blocks alone become part of them.
     let absorbed = m.multiplier.is_dsp() && c.dsp > 0 && rule.registers;
@@ -435,6 +441,7 @@ pub fn vvu(v: &Vvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
         beats,
         early: 0,
         inputs: v.simd * v.pe,
+        packing: None,
     };
     let mut c = folded.count(input, output, rule);
     c.counter(beats, true);

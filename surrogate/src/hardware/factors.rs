@@ -21,14 +21,27 @@ pub fn lut(c: &Count, factors: &[f64; TERMS]) -> f64 {
 /// Pull of each factor toward [`DEFAULT`], in rows whose LUTs consist of that block alone.
 const PULL: f64 = 0.3;
 
-/// Weighted least squares with relative errors, factors not negative, by coordinate descent (the problem is convex, so it
-/// converges to the only solution).
+/// How many times less than usual for its blocks a row has to take to say nothing about them: synthesis found most of it constant.
+const FAR: f64 = 3.0;
+
+/// As [`fit_near`], drawn to [`DEFAULT`], without the rows that take far less or far more than is usual for their blocks: there the blocks are
+/// not what was synthesized.
 pub fn fit(rows: &[(Count, f64)]) -> [f64; TERMS] {
     let rows: Vec<([f64; TERMS], f64)> = rows.iter().map(|(c, y)| (terms(c), *y)).collect();
+    let plain = |x: &[f64; TERMS]| x.iter().zip(&DEFAULT).map(|(t, f)| t * f).sum::<f64>();
+    let mut ratios: Vec<f64> = rows.iter().map(|(x, y)| y / plain(x)).collect();
+    ratios.sort_by(f64::total_cmp);
+    let usual = ratios.get(ratios.len() / 2).copied().unwrap_or(1.0);
+    let near = |(x, y): &&([f64; TERMS], f64)| {
+        let expected = usual * plain(x);
+        expected <= FAR * y + 16.0 && expected >= y / FAR
+    };
+    let rows: Vec<([f64; TERMS], f64)> = rows.iter().filter(near).copied().collect();
     fit_near(&rows, DEFAULT, PULL)
 }
 
-/// As [`fit`] for blocks in any unit, with each factor drawn to that of `near` by `pull`.
+/// Weighted least squares with relative errors, factors not negative and each drawn to that of `near` by `pull`, by coordinate descent (the
+/// problem is convex, so it converges to the only solution).
 pub fn fit_near(rows: &[([f64; TERMS], f64)], near: [f64; TERMS], pull: f64) -> [f64; TERMS] {
     let weighted: Vec<([f64; TERMS], f64)> = rows
         .iter()
@@ -63,5 +76,9 @@ mod tests {
         let rows: Vec<_> = (0..400).map(|i| row(50.0 + f64::from(i % 20) * 20.0, f64::from(i % 7) * 90.0)).collect();
         let f = fit(&rows);
         assert!((f[0] - 2.0).abs() < 0.05 && (f[3] - 0.25).abs() < 0.05, "{f:?}");
+        // One in five constant but for some LUTs: nothing changes.
+        let hollow = (0..100).map(|i| (Count { adder: 400.0, ..Count::default() }, f64::from(i % 4)));
+        let with: Vec<_> = rows.into_iter().chain(hollow).collect();
+        assert!((fit(&with)[0] - f[0]).abs() < 0.05, "{:?}", fit(&with));
     }
 }

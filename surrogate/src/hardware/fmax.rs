@@ -120,7 +120,7 @@ pub fn paths(part: &Part) -> Vec<Path> {
             out.push(logic(1.0, a.out_bits));
             out.push(memory(a.words, 0.0));
         }
-        "mvu_dsp" => {
+        "mvu_dsp" | "mvu_packed" => {
             out.push(if blocks { product } else { logic(4.0, a.in_bits + a.weight_bits) });
             out.push(logic(2.0, a.out_bits));
             out.push(memory(a.words, 0.0));

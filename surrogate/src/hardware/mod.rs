@@ -57,13 +57,11 @@ pub fn unit(kind: &Kind) -> &'static str {
         Kind::Vvu(v) if v.is_shift_add() => "mvu_constant",
         Kind::Mvu(m) if m.neuron_fold() * m.synapse_fold() == 1 => "mvu_factors",
         Kind::Vvu(v) if v.pe == v.channels() && v.simd == v.weights.cols => "mvu_factors",
-        Kind::Mvu(m) => {
-            if m.multiplier.is_dsp() {
-                "mvu_dsp"
-            } else {
-                "mvu_lut"
-            }
-        }
+        Kind::Mvu(m) => match m.built() {
+            Lut => "mvu_lut",
+            built if built.is_packed() => "mvu_packed",
+            _ => "mvu_dsp",
+        },
         Kind::Vvu(v) if v.multiplier == Lut => "mvu_lut",
         Kind::Vvu(_) => "mvu_dsp",
         other => other.name(),

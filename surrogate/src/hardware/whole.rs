@@ -80,7 +80,7 @@ pub fn alone(part: Part) -> Parts {
 /// Groups of modules whose share of the logic is a column.
 const SHARES: [(&str, &[&str]); 8] = [
     ("mvu_lut", &["mvu_lut"]),
-    ("mvu_dsp", &["mvu_dsp", "mvu_factors"]),
+    ("mvu_dsp", &["mvu_dsp", "mvu_packed", "mvu_factors"]),
     ("constant", &["mvu_constant", "program", "lincomb"]),
     ("activation", &["shift", "mul_shift", "two_slopes", "thresholds"]),
     ("table", &["table"]),

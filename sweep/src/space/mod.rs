@@ -6,6 +6,7 @@
 //! ([`networks`]) are folded as `netfold gen` does for a rate, by the balanced rule, or at random. Every row draws a limit on
 //! its own size, so that sizes are about uniform in their logarithm, whatever is drawn.
 
+pub mod chosen;
 mod draw;
 pub mod later;
 pub mod networks;
@@ -74,7 +75,11 @@ fn module(seed: u64, index: u64) -> Result<Sample, Diag> {
     let from_network = r.once_in(2);
     let name = format!("s{seed}_m{index}");
     for _ in 0..ATTEMPTS {
-        let added = if index >= later::MODULES { later::module(r, most) } else { None };
+        let added = match index {
+            chosen::MODULES.. => Some(chosen::module(r, most)),
+            later::MODULES.. => later::module(r, most),
+            _ => None,
+        };
         let found = match added {
             Some(unit) => unit.map(|u| (u, None)),
             None if from_network => picked(r, most),
@@ -210,7 +215,8 @@ fn network(seed: u64, index: u64) -> Result<Sample, Diag> {
     let name = format!("s{seed}_n{index}");
     for _ in 0..ATTEMPTS {
         if index >= later::NETWORKS {
-            let Some((family, mut design)) = later::network(r, most)? else { continue };
+            let found = if index < chosen::NETWORKS { later::network(r, most)? } else { chosen::network(r, most) };
+            let Some((family, mut design)) = found else { continue };
             design.name.clone_from(&name);
             if netfold_codegen::verilog::generate(&design).is_err() {
                 continue;

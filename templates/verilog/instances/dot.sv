@@ -1,15 +1,34 @@
   // {{ about }}
-{{ weights.declaration }}  wire [{{ weights.width - 1 }}:0] weights;
+{{ weights.rom.declaration }}  wire [{{ weights.width - 1 }}:0] weights;
   wire weights_next;
+{%- if weights.rom.width == 0 %}
+  assign weights = {% if let Some(wiring) = weights.wiring %}{{ wiring }}{% endif %};
+  wire unused_weights = weights_next;
+{%- else if weights.block || weights.rom.depth == 1 %}
   netfold_sequence_rom #(
-      {{ weights.parameters }},
-      .BLOCK({{ block }})
+      {{ weights.rom.parameters }},
+      .BLOCK({% if weights.block %}1{% else %}0{% endif %})
   ) u_weights (
       .clk(clk),
       .rst(rst),
       .next(weights_next),
       .data(weights)
   );
+{%- else %}
+{%- if let Some(wiring) = weights.wiring %}
+  // Without the columns that are constant or repeat another one.
+  wire [{{ weights.rom.width - 1 }}:0] columns;
+  assign weights = {{ wiring }};
+{%- endif %}
+  netfold_weight_rom #(
+      {{ weights.rom.parameters }}
+  ) u_weights (
+      .clk(clk),
+      .rst(rst),
+      .next(weights_next),
+      .data({% if weights.wiring.is_some() %}columns{% else %}weights{% endif %})
+  );
+{%- endif %}
   wire start_next;
   wire [{{ start_width - 1 }}:0] start;
 {%- match start %}

@@ -67,12 +67,13 @@ module netfold_dot #(
         assign result = acc;
         wire unused = BIPOLAR;
       end else if (ACCUMULATE) begin : g_accumulate_sums
-        // As signed numbers, the copies of a narrower sum's sign fall away, which makes it the operand that the carry chain passes on.
+        // As a difference with a position below, of which a carry chain passes on the first operand: a lookup table a bit.
         reg [ACC_BITS-1:0] acc;
         wire [ACC_BITS-1:0] from = acc_first ? acc_start : acc;
-        always @(posedge clk) if (acc_valid) acc <= $signed(from) + $signed(sum);
+        wire [ACC_BITS:0] following = {sum, 1'b0} - ~{from, 1'b0};
+        always @(posedge clk) if (acc_valid) acc <= following[ACC_BITS:1];
         assign result = acc;
-        wire unused = BIPOLAR;
+        wire unused = &{1'b0, BIPOLAR, following[0]};
       end else begin : g_direct
         assign result = sum;
         wire unused = &{1'b0, acc_valid, acc_first, acc_start, BIPOLAR};

@@ -108,18 +108,20 @@ module netfold_dot_packed #(
           .result(high_sum),
           .carry(carry)
       );
+      // As differences with a position below, of which a carry chain passes on the first operand: a lookup table a bit.
       reg [ACC_BITS-1:0] low_acc, high_acc;
       wire [ACC_BITS-1:0] low_begin = acc_first ? start_low : low_acc;
       wire [ACC_BITS-1:0] high_begin = acc_first ? start_high : high_acc;
-      wire [ACC_BITS:0] high_next = {high_begin, 1'b1} + {high_sum, carry};
+      wire [ACC_BITS:0] low_next = {low_sum, 1'b0} - ~{low_begin, 1'b0};
+      wire [ACC_BITS:0] high_next = {high_sum, carry} - ~{high_begin, 1'b0};
       always @(posedge clk)
         if (acc_valid) begin
-          low_acc  <= low_begin + low_sum;
+          low_acc  <= low_next[ACC_BITS:1];
           high_acc <= high_next[ACC_BITS:1];
         end
       assign low  = low_acc;
       assign high = high_acc;
-      wire unused = high_next[0];
+      wire unused = &{1'b0, low_next[0], high_next[0]};
     end
   endgenerate
 endmodule

@@ -2,7 +2,7 @@
 
 use super::{Context, is_block, packed, slice};
 use crate::verilog::linear::linear;
-use crate::verilog::rom::{Rom, RomText, Word};
+use crate::verilog::rom::{Rom, RomText, Word, concatenation};
 use askama::Template;
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
@@ -15,8 +15,7 @@ pub(super) struct Dot {
     pub short: &'static str,
     /// What a word of the weights is.
     pub about: String,
-    pub weights: RomText,
-    pub block: u8,
+    pub weights: Weights,
     pub start: Option<RomText>,
     pub start_width: usize,
     /// Units side by side that share weights, and bits of each one's part of the input and output beats.
@@ -24,6 +23,32 @@ pub(super) struct Dot {
     pub in_width: usize,
     pub out_width: usize,
     pub parameters: Vec<(&'static str, usize)>,
+}
+
+/// The memory of a unit's weights.
+pub(super) struct Weights {
+    /// Contents; without columns: all of them are constant, and there is no memory.
+    pub rom: RomText,
+    /// Bits of the word that the unit takes.
+    pub width: usize,
+    /// Whether it is block memory.
+    pub block: bool,
+    /// Of a memory in logic, the unit's word as a concatenation of the columns that are built, where some are not.
+    pub wiring: Option<String>,
+}
+
+impl Weights {
+    /// `whole`: every column is built. Blocks that take the operand register gain nothing by less, and a product of which synthesis
+    /// knows the lowest bits would no longer be added up in its block.
+    pub(super) fn new(c: &mut Context, all: &Rom, memory: Memory, whole: bool) -> Weights {
+        let (width, block) = (all.width(), all.depth() > 1 && matches!(memory, Memory::Block | Memory::Ultra));
+        if block || whole || all.depth() < 2 {
+            return Weights { rom: c.rom("weights", all), width, block, wiring: None };
+        }
+        let (built, columns) = all.distinct();
+        let wiring = (built.width() < width).then(|| concatenation(&columns, "columns"));
+        Weights { rom: c.rom("weights", &built), width, block, wiring }
+    }
 }
 
 /// What a folded unit of either kind is.
@@ -74,11 +99,6 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu) -> Result<String, Diag> {
 /// Whether the beats of a vector that later row groups use are kept in block memory.
 pub(super) fn vector_in_block(m: &Mvu, input: IntType) -> bool {
     is_block(m.synapse_fold() - m.early, m.simd * input.bits as usize)
-}
-
-/// Whether the weights are in block memory.
-pub(super) fn weights_in_block(weights: &Rom, memory: Memory) -> bool {
-    weights.depth() > 1 && matches!(memory, Memory::Block | Memory::Ultra)
 }
 
 pub(super) fn vvu(c: &mut Context, v: &Vvu) -> Result<String, Diag> {
@@ -140,7 +160,6 @@ fn dot(
         };
         Rom::new(rows_a_group * out_bits, folded.groups.iter().map(word).collect())
     });
-    let block = weights_in_block(&weights, folded.memory);
     parameters.extend([
         ("IN_BITS", input.bits as usize),
         ("IN_SIGNED", usize::from(input.signed)),
@@ -149,7 +168,7 @@ fn dot(
         ("DSP", usize::from(dsp)),
         ("OUT_BITS", out_bits),
     ]);
-    let weights = c.rom("weights", &weights);
+    let weights = Weights::new(c, &weights, folded.memory, dsp);
     let start = start.map(|rom| c.rom("start", &rom));
     c.text(&Dot {
         primitive,
@@ -159,7 +178,6 @@ fn dot(
             if bipolar { " (1: -1, 0: +1)" } else { "" }
         ),
         weights,
-        block: u8::from(block),
         start,
         start_width: rows_a_group * out_bits,
         pixels,

@@ -1,7 +1,7 @@
 //! Matrix-vector units of which two rows share a DSP block.
 
 use super::Context;
-use super::dot::{Dot, vector_in_block, weights_in_block};
+use super::dot::{Dot, Weights, vector_in_block};
 use crate::verilog::rom::{Rom, Word};
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::Mvu;
@@ -28,7 +28,6 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu, packing: Packing) -> Result<String, 
     });
     let width = m.simd * (pairs * (low_bits + high_bits) + m.pe % 2 * weight_bits);
     let weights = Rom::new(width, words.collect());
-    let block = weights_in_block(&weights, m.memory);
     let parameters = vec![
         ("PE", m.pe),
         ("SIMD", m.simd),
@@ -45,7 +44,7 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu, packing: Packing) -> Result<String, 
         ("SUM", usize::from(m.sums_packed())),
         ("OUT_BITS", output.bits as usize),
     ];
-    let weights = c.rom("weights", &weights);
+    let weights = Weights::new(c, &weights, m.memory, m.sums_packed());
     c.text(&Dot {
         primitive: "netfold_mvu_packed",
         short: "mvu",
@@ -53,7 +52,6 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu, packing: Packing) -> Result<String, 
             "Weights: of every pair of rows the lower ones, {low_bits} bits each, then the upper ones, {high_bits} bits each."
         ),
         weights,
-        block: u8::from(block),
         start: None,
         start_width: m.pe * output.bits as usize,
         pixels: m.pixels,
