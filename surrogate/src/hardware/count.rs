@@ -72,8 +72,8 @@ pub struct Count {
     pub select: f64,
     /// LUTs of read-only memories.
     pub rom: f64,
-    /// The same of LUTs of four inputs.
-    pub rom4: f64,
+    /// The same of LUTs of four inputs: with multiplexers beside the LUTs that combine them, and without.
+    pub rom4: [f64; 2],
     /// Bits of two-way multiplexers, in halves of a LUT.
     pub mux: f64,
     /// Bits of comparators.
@@ -244,7 +244,7 @@ impl Count {
             self.plain = [0.0; 2];
         }
         if fabric.lut < 6 {
-            self.rom = self.rom4;
+            self.rom = self.rom4[usize::from(!fabric.combines)];
         }
         self
     }
@@ -282,6 +282,6 @@ impl Count {
     /// `times` read-only memories of the given contents in logic.
     pub fn rom(&mut self, contents: &super::rom::RomStats, times: f64) {
         self.rom += times * contents.luts;
-        self.rom4 += times * contents.luts4;
+        self.rom4.iter_mut().zip(contents.luts4).for_each(|(sum, luts)| *sum += times * luts);
     }
 }

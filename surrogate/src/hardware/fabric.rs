@@ -37,6 +37,8 @@ pub struct Fabric {
     pub sums: bool,
     /// Inputs of a LUT.
     pub lut: u32,
+    /// Whether multiplexers beside the LUTs combine them (F7, F8, PFUMX, L6MUX21).
+    pub combines: bool,
     /// Whether carry cells add by themselves, without a LUT beside them (CCU2C).
     pub adds: bool,
     /// Whether LUTs are shift registers.
@@ -63,6 +65,7 @@ impl Fabric {
         registers: true,
         sums: true,
         lut: 6,
+        combines: true,
         adds: false,
         shifts: true,
         memory: LutMemory::Ram32m,
@@ -89,6 +92,7 @@ impl Fabric {
         least: 11,
         adds: false,
         registers: true,
+        combines: false,
         memory: LutMemory::None,
         ..Fabric::ECP5
     };

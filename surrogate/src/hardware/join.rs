@@ -177,7 +177,7 @@ pub fn count(kind: &Kind, inputs: &[IntType], outputs: &[IntType], latency: usiz
             if value.len() > 1 && *chunks > 1 {
                 c.counter(*chunks, false);
                 c.rom += beat;
-                c.rom4 += beat;
+                c.rom4.iter_mut().for_each(|luts| *luts += beat);
             }
             c.about.lanes = *lanes as f64;
             c.about.width = beat;

@@ -145,7 +145,7 @@ pub fn window(s: &Swu, in_bits: u32, fabric: &Fabric) -> Count {
     if s.pad.len() > 1 && chunks > 1 {
         c.sequence(chunks);
         c.rom += beat as f64;
-        c.rom4 += beat as f64;
+        c.rom4.iter_mut().for_each(|luts| *luts += beat as f64);
     }
     let across = dw * chunks;
     let down = dh * s.size[1] * chunks;
