@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 
 csv.field_size_limit(1 << 30)
-FOLDS, HIDDEN, STEPS, BATCH, RATE = 5, 32, 3000, 64, 3e-3
+FOLDS, HIDDEN, STEPS, BATCH, RATE = 5, 32, 1500, 64, 3e-3
 
 
 def graphs(table, dump):
