@@ -29,9 +29,15 @@ const FAR: f64 = 3.0;
 pub fn fit(rows: &[(Count, f64)]) -> [f64; TERMS] {
     let rows: Vec<([f64; TERMS], f64)> = rows.iter().map(|(c, y)| (terms(c), *y)).collect();
     let plain = |x: &[f64; TERMS]| x.iter().zip(&DEFAULT).map(|(t, f)| t * f).sum::<f64>();
-    let mut ratios: Vec<f64> = rows.iter().map(|(x, y)| y / plain(x)).collect();
-    ratios.sort_by(f64::total_cmp);
-    let usual = ratios.get(ratios.len() / 2).copied().unwrap_or(1.0);
+    // The usual ratio: half of all LUTs are in rows above it.
+    let mut ratios: Vec<(f64, f64)> = rows.iter().map(|(x, y)| (y / plain(x), *y)).collect();
+    ratios.sort_by(|a, b| b.0.total_cmp(&a.0));
+    let mut left = ratios.iter().map(|r| r.1).sum::<f64>() / 2.0;
+    let passed = |(_, luts): &&(f64, f64)| {
+        left -= luts;
+        left <= 0.0
+    };
+    let usual = ratios.iter().find(passed).map_or(1.0, |r| r.0);
     let near = |(x, y): &&([f64; TERMS], f64)| {
         let expected = usual * plain(x);
         expected <= FAR * y + 16.0 && expected >= y / FAR
