@@ -1,7 +1,7 @@
 """Message passing over the hardware graph beside a sum of modules, on networks held out: the LUTs and flip-flops of whole designs.
 
 Every module and FIFO is a node with the features that training sees (`hardware dump`); streams are the edges. A node's state is a
-small network of its features, updated `ROUNDS` times from the mean of its predecessors' and of its successors' states; it gives the
+small network of its features, updated a number of rounds from the mean of its predecessors' and of its successors' states; it gives the
 factor by which the node's count from structure is corrected, and the design is the sum of its nodes. With no rounds the same network
 sees every module alone. Modules that were synthesized alone are graphs of one node. Trained on relative errors with Adam; five folds by
 network, modules out of held-out networks left out as well.
@@ -26,7 +26,7 @@ FOLDS, HIDDEN, STEPS, BATCH, RATE = 5, 32, 1500, 64, 3e-3
 
 
 def graphs(table, dump):
-    """features [n, f], edges [e, 2], structural counts [n, 2], truths [2], group, whether a network."""
+    """A graph a row: features [n, f], edges [e, 2], structural counts [n, 2], truths [2], group, whether a network."""
     with gzip.open(table, "rt") as file:
         designs = {row["group"]: row["design"] for row in csv.DictReader(file) if row["kind"] == "network"}
     with open(dump) as file:
@@ -38,7 +38,7 @@ def graphs(table, dump):
         # A bare row is one node; parts of networks (synthesized as modules of it) follow it as bare rows of the same number.
         bare = line["bare"] == "true"
         if bare or last != (line["row"], False) or not rows:
-            rows.append({"row": int(line["row"]), "bare": bare, "group": line["group"], "nodes": [], "line": line})
+            rows.append({"bare": bare, "group": line["group"], "nodes": [], "line": line})
         last = (line["row"], bare)
         rows[-1]["nodes"].append(line)
     found = []

@@ -36,8 +36,8 @@ pub(super) struct Folded<'a> {
     pub(super) early: usize,
     /// Inputs a beat: `simd` of a matrix-vector unit, `simd * pe` of a depthwise one.
     pub(super) inputs: usize,
-    /// Of rows that share DSP blocks.
-    pub(super) packing: Option<Packing>,
+    /// Of rows that share DSP blocks; whether their sums stay together.
+    pub(super) packing: Option<(Packing, bool)>,
 }
 
 /// The Booth digits of weights, digit `d` in bit `2 d`: where some weight has an odd digit (plus or minus one), an even one that is not
@@ -359,7 +359,10 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
         beats,
         early: m.early,
         inputs: m.simd,
-        packing: m.built().is_packed().then(|| Packing::new(&facts.range, m.sums_packed(), input)),
+        packing: m.built().is_packed().then(|| {
+            let sums = m.sums_packed();
+            (Packing::new(&facts.range, sums, input), sums)
+        }),
     };
     let mut c = folded.count(input, output, rule);
     let x = (folded.inputs * input.bits as usize) as f64;

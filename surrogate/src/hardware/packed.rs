@@ -4,16 +4,15 @@ use super::count::Count;
 use super::dot::Folded;
 use super::fabric::Fabric;
 use super::rom::RomStats;
-use netfold_ir::hw::Multiplier;
 use netfold_ir::hw::packing::Packing;
 use netfold_ir::quant::IntType;
 
 impl Folded<'_> {
-    /// The rows of a unit in pairs, and the one without a partner of an odd number of rows.
+    /// The rows of a unit in pairs, whose sums may stay together (`sums`), and the one without a partner of an odd number of rows.
     pub(super) fn packed(
         &self,
         c: &mut Count,
-        packing: Packing,
+        (packing, sums): (Packing, bool),
         [input, output]: [IntType; 2],
         rom: &RomStats,
         rule: &Fabric,
@@ -35,7 +34,7 @@ impl Folded<'_> {
             c.ff += (pairs * self.simd) as f64 * f64::from(x + packing.factor_bits());
         }
         let pairs = pairs as f64;
-        if self.multiplier == Multiplier::PackedSum && self.simd == 1 && self.early == 0 && self.beats > 1 {
+        if sums {
             if !(shared == 1 && rule.sums) {
                 c.adder += pairs * f64::from(packing.shift + acc);
                 c.ff += pairs * f64::from(packing.shift + acc);

@@ -5,9 +5,8 @@
 
 use super::networks;
 use super::units::Unit;
-use super::{is_end, log_between, luts};
-use netfold_ir::hw::{Design, Kind, ModuleId, Stream};
-use netfold_ir::quant::IntType;
+use super::{log_between, luts, unit_of};
+use netfold_ir::hw::{Design, Kind, ModuleId};
 use netfold_passes::fit;
 use netfold_passes::fold;
 use netfold_passes::optimize::{Analytic, Objective, Request, Resources};
@@ -32,14 +31,11 @@ pub(super) fn module(r: &mut Random, most: u64) -> Option<Unit> {
     let of = |id: &ModuleId| match &design.module(*id).kind {
         Kind::Mvu(m) if m.built().is_packed() || m.early > 0 => 12,
         Kind::Mvu(_) | Kind::Vvu(_) => 6,
-        kind if is_end(kind) => 0,
         _ => 1,
     };
-    let modules: Vec<ModuleId> = design.modules().into_iter().flat_map(|id| std::iter::repeat_n(id, of(&id))).collect();
+    let modules: Vec<ModuleId> = design.inner().into_iter().flat_map(|id| std::iter::repeat_n(id, of(&id))).collect();
     let id = r.pick(&modules);
-    let types = |list: Vec<(ModuleId, &Stream)>| -> Vec<IntType> { list.iter().map(|(_, s)| s.ty).collect() };
-    let (inputs, outputs) = (types(design.inputs_of(id)), types(design.outputs_of(id)));
-    Some(Unit { kind: design.module(id).kind.clone(), inputs, outputs })
+    Some(unit_of(&design, id))
 }
 
 /// A design of at most about `most` LUTs for a rate, a latency, or as fast as fits; its family.

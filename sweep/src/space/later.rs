@@ -6,10 +6,9 @@
 
 use super::networks::{self, Drawn};
 use super::units::{self, Unit};
-use super::{folded, luts};
+use super::{folded, luts, unit_of};
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::{Design, Kind, ModuleId, Mvu, Stream};
-use netfold_ir::quant::IntType;
+use netfold_ir::hw::{Design, Kind, ModuleId, Mvu};
 use netfold_passes::fold::Budget;
 use netfold_passes::pipeline::{self, Prepared};
 use netfold_passes::random::Random;
@@ -50,15 +49,13 @@ fn early(r: &mut Random) -> Option<Unit> {
 fn program(r: &mut Random, most: u64) -> Option<Unit> {
     let drawn = if r.once_in(2) { networks::draw(r, false).ok()? } else { networks::known(r, false).ok()? };
     let design = unrolled(r, &prepare(drawn)?)?;
-    let types = |list: Vec<(ModuleId, &Stream)>| -> Vec<IntType> { list.iter().map(|(_, s)| s.ty).collect() };
     let programs: Vec<ModuleId> =
         design.modules().into_iter().filter(|id| matches!(design.module(*id).kind, Kind::Program(_))).collect();
     if programs.is_empty() || luts(&design) > 2 * most {
         return None;
     }
     let id = r.pick(&programs);
-    let (inputs, outputs) = (types(design.inputs_of(id)), types(design.outputs_of(id)));
-    Some(Unit { kind: design.module(id).kind.clone(), inputs, outputs })
+    Some(unit_of(&design, id))
 }
 
 fn prepare(drawn: Drawn) -> Option<Prepared> {

@@ -157,7 +157,6 @@ fn picked(r: &mut Random, most: u64) -> Option<(Unit, Option<&'static str>)> {
     let prepared = pipeline::prepare(&mut net, &drawn.formats, None).ok()?;
     let folding = any_folding(r, &prepared, most as usize / 8 + 1);
     let design = lower::run(&prepared.int, &prepared.realizations, &folding).ok()?;
-    let types = |list: Vec<(ModuleId, &Stream)>| -> Vec<IntType> { list.iter().map(|(_, s)| s.ty).collect() };
     // Units with weights and functions matter most; what joins them is the same in all networks.
     let of = |id: &ModuleId| match &design.module(*id).kind {
         hw::Kind::Mvu(_) | hw::Kind::Vvu(_) => 8,
@@ -177,8 +176,14 @@ fn picked(r: &mut Random, most: u64) -> Option<(Unit, Option<&'static str>)> {
         let part = if matches!(design.module(id).kind, hw::Kind::Sink { .. }) { SINK } else { FIFO };
         return Some((Unit { kind, inputs: vec![s.ty], outputs: Vec::new() }, Some(part)));
     }
+    Some((unit_of(&design, id), None))
+}
+
+/// A module of a design by itself, with the types of its streams.
+fn unit_of(design: &Design, id: ModuleId) -> Unit {
+    let types = |list: Vec<(ModuleId, &Stream)>| -> Vec<IntType> { list.iter().map(|(_, s)| s.ty).collect() };
     let (inputs, outputs) = (types(design.inputs_of(id)), types(design.outputs_of(id)));
-    Some((Unit { kind: kind.clone(), inputs, outputs }, None))
+    Unit { kind: design.module(id).kind.clone(), inputs, outputs }
 }
 
 /// A folding: balanced for some interval, or a random one of at most so many multipliers a layer.
