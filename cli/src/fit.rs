@@ -1,14 +1,16 @@
 //! The board as the folding optimizer sees it: what there is, what may be used, what things cost.
 
 use crate::flow::Job;
+use crate::folded::Folded;
 use netfold_boards::Board;
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::hw::{Design, timing::Timing};
 use netfold_passes::explore::{self, NextStep, Report};
 use netfold_passes::fit;
-use netfold_passes::fold::{Budget, Folding};
+use netfold_passes::fold::Budget;
 use netfold_passes::optimize::{self, Objective, Refused, Request, Resources};
 use netfold_passes::pipeline::LATENCY_SHARE;
+use std::time::Instant;
 
 /// What a board has.
 pub fn device(board: &Board) -> Resources {
@@ -38,6 +40,7 @@ impl Job {
             pins: &self.pins,
             model: &self.prices,
             latency_share: LATENCY_SHARE,
+            known: Some(&self.known),
         }
     }
 
@@ -64,9 +67,11 @@ impl Job {
 ///
 /// # Errors
 /// [`Code::DoesNotFit`]: what is short, in which layer, and the arguments nearest to those given that work.
-pub fn streams(job: &Job) -> Result<(Design, Folding), Diag> {
+pub fn streams(job: &Job) -> Result<Folded, Diag> {
+    let start = Instant::now();
     let solved = fit::target(&job.prepared, job.target, &job.request());
-    solved.map(|s| (s.design, s.folding)).map_err(|Refused { diag, nearest }| match nearest {
+    let folded = |s| Folded::of(s, job.target, start.elapsed().as_secs_f64());
+    solved.map(folded).map_err(|Refused { diag, nearest }| match nearest {
         Some(objective) => {
             let works = format!("{} works at {} MHz on {}", job.as_arguments(objective), job.clock_mhz, job.board.name);
             let help = if diag.help.is_empty() { works } else { format!("{}: {works}", diag.help) };

@@ -2,15 +2,16 @@
 
 use crate::args::{DesignArgs, FASTEST, LOWEST, Method};
 use crate::example;
+use crate::folded::Folded;
 use crate::formats::{ConfigFormats, check_pins, pins};
 use crate::models::{self, Model};
 use crate::unroll::Styles;
 use netfold_boards::Board;
 use netfold_frontend::config::{CalibrationMethod, Config};
 use netfold_ir::diag::{Code, Diag, Diags};
-use netfold_ir::hw::Design;
 use netfold_ir::net::{Network, eval};
-use netfold_passes::fold::{Folding, Pin};
+use netfold_passes::fold::Pin;
+use netfold_passes::optimize::Known;
 use netfold_passes::pipeline::{self, Prepared, Target};
 use netfold_passes::precision::{Calibration, RangeMethod};
 use netfold_sim::npy::Array;
@@ -43,6 +44,8 @@ pub struct Job {
     pub surrogate: Option<Model>,
     /// What things cost, by the model of netfold's own hardware.
     pub prices: PriceList,
+    /// Prices of the network's operators that are known already.
+    pub known: Known,
 }
 
 /// Prints a note for the user.
@@ -112,7 +115,8 @@ pub fn job_with(args: &DesignArgs, surrogate: Option<Model>) -> Result<Job, Diag
     check_pins(&pins, &prepared.int)?;
     let styles = Styles::new(args.style, &config, &net, &prepared.int)?;
     let prices = PriceList::new(models::of_board(surrogate.as_ref(), &board)?);
-    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, styles, surrogate, prices })
+    let known = Known::default();
+    Ok(Job { config, board, clock_mhz, net, prepared, pins, target, styles, surrogate, prices, known })
 }
 
 /// Normalizes, calibrates and converts a network in place.
@@ -317,7 +321,7 @@ impl Job {
     ///
     /// # Errors
     /// [`Code::DoesNotFit`] when the target cannot be reached, with the nearest one that can.
-    pub fn build(&self) -> Result<(Design, Folding), Diag> {
+    pub fn build(&self) -> Result<Folded, Diag> {
         crate::unroll::build(self)
     }
 
@@ -325,7 +329,7 @@ impl Job {
     ///
     /// # Errors
     /// As [`Job::build`].
-    pub fn build_streams(&self) -> Result<(Design, Folding), Diag> {
+    pub fn build_streams(&self) -> Result<Folded, Diag> {
         crate::fit::streams(self)
     }
 }

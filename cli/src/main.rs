@@ -8,6 +8,7 @@ mod cmd;
 mod example;
 mod fit;
 mod flow;
+mod folded;
 mod formats;
 mod hls;
 mod models;

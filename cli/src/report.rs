@@ -1,6 +1,7 @@
 //! What a design will be: cycles exactly, resources by estimate.
 
 use crate::flow::Job;
+use crate::folded::{Folded, Solve};
 use crate::models::{self, Model};
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
@@ -222,13 +223,17 @@ pub struct Report {
     /// How busy multipliers are, and what the next faster step costs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub utilization: Option<utilization::Report>,
+    /// What the folding optimizer proved, where it was asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub solve: Option<Solve>,
 }
 
 /// Computes the figures, resources by the job's model.
 ///
 /// # Errors
 /// When the user's model is not of netfold's own hardware.
-pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Diag> {
+pub fn report(job: &Job, folded: &Folded) -> Result<(Report, timing::Timing), Diag> {
+    let design = &folded.design;
     job.surrogate.as_ref().map(Model::hardware).transpose()?;
     let (t, least) = rayon::join(|| cycles(design), || timing::least_latency(design));
     let (t, least) = (t?, least?);
@@ -293,6 +298,7 @@ pub fn report(job: &Job, design: &Design) -> Result<(Report, timing::Timing), Di
         fits,
         layers: layers.collect(),
         utilization: Some(utilization?),
+        solve: folded.solve.clone(),
     };
     Ok((report, t))
 }
@@ -326,6 +332,13 @@ fn folding(kind: &Kind) -> String {
 }
 
 impl Report {
+    /// Without what differs from one run to the next.
+    pub fn lasting(&self) -> Report {
+        let mut report = self.clone();
+        report.solve = report.solve.map(|s| Solve { seconds: None, ..s });
+        report
+    }
+
     /// The report as a table.
     pub fn table(&self) -> String {
         use std::fmt::Write;
@@ -364,6 +377,9 @@ impl Report {
         ] {
             let range = if a.low < a.high { format!(" ({} to {})", a.low, a.high) } else { String::new() };
             let _ = writeln!(out, "{name:<11} about {}{range} of {}", a.value, a.available);
+        }
+        if let Some(s) = &self.solve {
+            let _ = writeln!(out, "folding     {}", s.describe());
         }
         if let Some(m) = &self.model {
             let adapted =

@@ -2,6 +2,7 @@
 
 use crate::args::Style as Flag;
 use crate::fit;
+use crate::folded::Folded;
 use crate::flow::{Job, note};
 use netfold_boards::Family;
 use netfold_frontend::config::{Beat, Config, MOST_INTERVAL, Registers, Style};
@@ -17,6 +18,7 @@ use netfold_passes::optimize::{Objective, Prices, Request, design_cost};
 use netfold_passes::pipeline::{self, Target};
 use netfold_passes::unroll::{self, Granularity, MOST_DIGITS, Unrolling};
 use netfold_shiftadd::DelayModel;
+use std::time::Instant;
 use std::collections::{HashMap, HashSet};
 
 /// Styles of a network.
@@ -116,19 +118,19 @@ fn delays(family: Family) -> (DelayModel, f64) {
 /// # Errors
 /// [`Code::DoesNotFit`] when the target or the clock cannot be reached, with what can; [`Code::Unsupported`] for sums that are too
 /// wide for a program.
-pub fn build(job: &Job) -> Result<(Design, Folding), Diag> {
+pub fn build(job: &Job) -> Result<Folded, Diag> {
     match job.styles.whole {
         Style::Auto => {
             let streams =
                 if job.styles.any(Style::Stream) { unrolled(job, Style::Stream) } else { job.build_streams() };
-            let mut others: Vec<_> = mixed(job, streams.as_ref().ok().map(|s| &s.1))?.into_iter().collect();
+            let mut others: Vec<_> = mixed(job, streams.as_ref().ok().map(|s| &s.folding))?.into_iter().collect();
             // A network of many weights is never smaller unrolled as a whole.
             if unroll::granularity(&job.prepared.int) == Granularity::Frame {
                 others.extend(unrolled(job, Style::Unrolled));
             }
-            let Some(other) = others.into_iter().min_by_key(|d| area(job, &d.0)) else { return streams };
+            let Some(other) = others.into_iter().min_by_key(|d| area(job, &d.design)) else { return streams };
             let Ok(streams) = streams else { return Ok(other) };
-            Ok(if area(job, &other.0) < area(job, &streams.0) { other } else { streams })
+            Ok(if area(job, &other.design) < area(job, &streams.design) { other } else { streams })
         }
         whole if job.styles.any(whole) => unrolled(job, whole),
         _ => job.build_streams(),
@@ -145,7 +147,7 @@ const OFFERED: [u32; 4] = [1, 2, 4, 8];
 
 /// The design in which those layers are programs that the folding optimizer takes as such: streams alone where it takes none. None where no
 /// layer can be a program, and where the target is neither a rate nor a latency. `streams` is the folding without programs.
-fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<(Design, Folding)>, Diag> {
+fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<Folded>, Diag> {
     let asked = job.styles.any(Style::Stream) || job.config.unrolled.registers == Some(Registers::None);
     let (objective, cycles) = match (job.target, streams) {
         (Target::Interval(n), _) => (Objective::Interval(n.max(1)), n.max(1)),
@@ -172,10 +174,11 @@ fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<(Design, Folding
     if layers.is_empty() {
         return Ok(None);
     }
+    let start = Instant::now();
     let request = Request { objective, ..job.request() };
     let Some(chosen) = mix::choose(&job.prepared, &request, &layers)? else { return Ok(None) };
     if chosen.layers.is_empty() {
-        return Ok(Some((chosen.solution.design, chosen.solution.folding)));
+        return Ok(Some(Folded::of(chosen.solution, job.target, start.elapsed().as_secs_f64())));
     }
     let styles = job.styles.with(int, &chosen.layers)?;
     Ok(at_interval(job, &styles, Style::Stream, granularity, cycles, 1).ok())
@@ -199,7 +202,7 @@ fn most_pixels(int: &IntNetwork) -> u64 {
 
 /// The design with unrolled parts; `whole` is the style of operators without one of their own. Where neither the configuration nor the
 /// target decides the interval of its programs, the smallest design that reaches the target.
-fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
+fn unrolled(job: &Job, whole: Style) -> Result<Folded, Diag> {
     let int = &job.prepared.int;
     let cycles = match job.target {
         Target::Interval(n) | Target::Near(n) => n,
@@ -209,13 +212,13 @@ fn unrolled(job: &Job, whole: Style) -> Result<(Design, Folding), Diag> {
     let granularity = granularity(job, cycles);
     let beats = if granularity == Granularity::Pixel { most_pixels(int) } else { 1 };
     possible(job, whole, granularity)?;
-    let mut best: Option<(u64, (Design, Folding))> = None;
+    let mut best: Option<(u64, Folded)> = None;
     let mut failed = None;
     for interval in intervals(job, cycles / beats)? {
         match at_interval(job, &job.styles, whole, granularity, cycles, interval) {
             Ok(found) => {
-                let area = area(job, &found.0);
-                let digits = longest_interval(&found.0) > 1;
+                let area = area(job, &found.design);
+                let digits = longest_interval(&found.design) > 1;
                 if best.as_ref().is_none_or(|b| area < b.0) {
                     best = Some((area, found));
                 }
@@ -298,7 +301,7 @@ pub fn offers(job: &Job) -> Result<Vec<Offer>, Diag> {
         return Ok(offers);
     }
     for interval in [1, 2, 4, 8] {
-        let Ok((design, _)) =
+        let Ok(Folded { design, .. }) =
             at_interval(job, &job.styles, Style::Unrolled, Granularity::Frame, u64::from(interval), interval)
         else {
             continue;
@@ -349,7 +352,8 @@ fn at_interval(
     granularity: Granularity,
     cycles: u64,
     interval: u32,
-) -> Result<(Design, Folding), Diag> {
+) -> Result<Folded, Diag> {
+    let start = Instant::now();
     let unrolling = unrolling(job, interval)?;
     let own = |id: NodeId| styles.intervals.get(&id).copied().unwrap_or(interval);
     let parts =
@@ -362,11 +366,11 @@ fn at_interval(
         && let Some(s) = mix::around(&job.prepared, &Request { objective, ..job.request() }, &parts)?
     {
         reaches(job, &s.design)?;
-        return Ok((s.design, s.folding));
+        return Ok(Folded::of(s, job.target, start.elapsed().as_secs_f64()));
     }
     let (design, folding) = pipeline::with_programs(&job.prepared, &parts, cycles, &job.pins, fit::budget(&job.board))?;
     reaches(job, &design)?;
-    Ok((design, folding))
+    Ok(Folded { design, folding, solve: None })
 }
 
 /// Layers that are programs of a folding of both styles, with their programs' cycles a beat.

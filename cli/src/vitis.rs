@@ -124,6 +124,7 @@ pub fn report(job: &Job, design: &Design, own: Option<&Surrogate>) -> Result<Rep
         backend: "vitis",
         latency_cycles,
         utilization: None,
+        solve: None,
         latency_bound_cycles: None,
         latency_ratio: None,
         interval_cycles,

@@ -1,6 +1,6 @@
 //! Designs for a device: [`crate::optimize`] with what the device has, for every kind of target.
 
-use crate::fold::{self, Budget};
+use crate::fold::{self, Budget, Folding};
 use crate::optimize::{self, Objective, Refused, Request, Resources, Solution, design_cost};
 use crate::pipeline::{Prepared, Target};
 use crate::{fifo, lower};
@@ -39,20 +39,22 @@ pub fn target(prepared: &Prepared, target: Target, request: &Request<'_>) -> Res
     }
 }
 
-/// As [`optimize::solve_or_nearest`]; for a rate, where the balanced rule is known to reach it within the limits, first within what
-/// that rule uses of each resource, with some LUTs to spare where that works, so that none is traded for more of another one. Only where
-/// the latency stays more than a tenth above the bound of the foldings may orders of work that lower it go beyond that.
+/// As [`optimize::solve_or_nearest`]; for a rate, where the balanced rule is known to reach it within the limits, only within what
+/// that rule uses of each resource, with some LUTs to spare where that works, so that none is traded for more of another one: at the worst
+/// the rule's own foldings. Only where the latency stays more than a tenth above the bound of the foldings may orders of work that lower
+/// it go beyond that.
 ///
 /// # Errors
 /// As [`optimize::solve_or_nearest`].
 pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
     if let Objective::Interval(cycles) = request.objective
-        && let Some(limits) = rule(prepared, cycles, request)?
+        && let Some(rule) = rule(prepared, cycles, request)?
     {
         for free in FREE_LUTS {
-            let limits = Resources { lut: (limits.lut as f64 * (1.0 - free)) as u64, ..limits };
+            let limits = Resources { lut: (rule.used.lut as f64 * (1.0 - free)) as u64, ..rule.used };
             let within = Request { limits, latency_share: 0.0, ..*request };
-            let Some(solution) = optimize::attempt(prepared, &within, cycles)? else { continue };
+            let last = (free == 0.0).then_some(&rule.folding);
+            let Some(solution) = optimize::attempt_or(prepared, &within, cycles, rule.fifos, last)? else { continue };
             let solution = optimize::quicker(prepared, &Request { limits, ..*request }, solution)?;
             let least = timing::least_latency(&solution.design)?;
             let near = solution.timing.latency_cycles as f64 <= least as f64 * NEAR_LATENCY;
@@ -70,16 +72,25 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
 pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
     let Some(shorter) = optimize::shorter(prepared, request, interval)? else { return Ok(None) };
     let unlimited = Request { limits: Resources::UNLIMITED, ..*request };
-    if let Some(limits) = rule(prepared, shorter, &Request { limits: request.device, ..*request })?
-        && let Some(step) = optimize::step(prepared, &Request { limits, ..*request }, shorter)?
+    if let Some(rule) = rule(prepared, shorter, &Request { limits: request.device, ..*request })?
+        && let Some(step) = optimize::step(prepared, &Request { limits: rule.used, ..*request }, shorter, rule.fifos)?
     {
         return Ok(Some(step));
     }
-    optimize::step(prepared, &unlimited, shorter)
+    optimize::step(prepared, &unlimited, shorter, Resources::default())
 }
 
-/// What the balanced rule uses, when it reaches the interval within the limits.
-fn rule(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<Option<Resources>, Diag> {
+/// The balanced rule's design for an interval.
+struct Rule {
+    folding: Folding,
+    /// What it uses, FIFOs not trimmed.
+    used: Resources,
+    /// What of that the search does not see: FIFOs deeper than at first, and what parts do to each other.
+    fifos: Resources,
+}
+
+/// The balanced rule's design, when it reaches the interval within the limits.
+fn rule(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<Option<Rule>, Diag> {
     let folding = fold::balanced(&prepared.int, cycles, request.pins, budget(&request.limits));
     let mut design = lower::run(&prepared.int, &prepared.realizations, &folding)?;
     if timing::bottleneck(&design).0 > cycles {
@@ -87,7 +98,12 @@ fn rule(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<Optio
     }
     fifo::run_with(&mut design, 0)?;
     let used = design_cost(&design, request.model);
-    Ok(used.within(&request.limits).then_some(used))
+    if !used.within(&request.limits) {
+        return Ok(None);
+    }
+    let seen = optimize::modelled(prepared, request, &folding)?.unwrap_or_default();
+    let fifos = if seen == Resources::default() { seen } else { used.zip(&seen, u64::saturating_sub) };
+    Ok(Some(Rule { folding, used, fifos }))
 }
 
 /// The interval, or the shortest one above it that the network's structure and the pins allow.

@@ -48,6 +48,7 @@ fn optimal_and_no_larger_than_the_balanced_rule() {
                 pins: &pins,
                 model: &model,
                 latency_share: 0.0,
+                known: None,
             };
             let start = Instant::now();
             let s = optimize::solve(&p, &request(device)).unwrap_or_else(|d| panic!("{name}: {d}"));
@@ -87,6 +88,7 @@ fn latencies_hold_exactly() {
             pins: &pins,
             model: &model,
             latency_share: pipeline::LATENCY_SHARE,
+            known: None,
         };
         let start = Instant::now();
         let s = optimize::solve(&p, &request).unwrap_or_else(|d| panic!("{name}: {d}"));

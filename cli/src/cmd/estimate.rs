@@ -124,10 +124,10 @@ impl Estimate {
         if matches!(backend, Backend::Vitis) {
             job.for_hls();
         }
-        let (design, _) = job.build()?;
+        let folded = job.build()?;
         match backend {
-            Backend::Verilog => Ok(report::report(&job, &design)?.0),
-            Backend::Vitis => vitis::report(&job, &design, model.map(Model::columns).transpose()?),
+            Backend::Verilog => Ok(report::report(&job, &folded)?.0),
+            Backend::Vitis => vitis::report(&job, &folded.design, model.map(Model::columns).transpose()?),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `netfold gen`: a hardware project in a folder.
 
 use crate::args::DesignArgs;
+use crate::folded::Folded;
 use crate::{fit, flow, hls, report, store, unroll};
 use clap::{Args, ValueEnum};
 use netfold_codegen::hls::Vectors;
@@ -55,17 +56,18 @@ impl Gen {
         if backend != Backend::Verilog {
             job.for_hls();
         }
-        let (design, folding) = job.build()?;
-        fit::check(&job, &design)?;
-        let (report, timing) = report::report(&job, &design)?;
+        let folded = job.build()?;
+        let Folded { design, folding, .. } = &folded;
+        fit::check(&job, design)?;
+        let (report, timing) = report::report(&job, &folded)?;
         let mut files = Files::new();
         let mut backends = Vec::new();
         let vectors = vectors(&job)?;
-        let config_yaml = resolved(&job, &design, &folding).to_yaml()?;
-        let report_json = store::to_json(&report, true)?;
+        let config_yaml = resolved(&job, design, folding).to_yaml()?;
+        let report_json = store::to_json(&report.lasting(), true)?;
         if matches!(backend, Backend::Verilog | Backend::All) {
-            files.extend(netfold_codegen::verilog::generate(&design)?);
-            let interface = store::interface(&design);
+            files.extend(netfold_codegen::verilog::generate(design)?);
+            let interface = store::interface(design);
             for (path, text) in netfold_sim::testbench(&interface, &vectors.inputs, &vectors.outputs, vectors.frames)? {
                 files.insert(format!("tb/{}", path.display()), text);
             }
@@ -81,19 +83,19 @@ impl Gen {
                 config_yaml: config_yaml.clone(),
                 report_json: report_json.clone(),
             };
-            let around = project::files(&design, &files, &project)?;
+            let around = project::files(design, &files, &project)?;
             files.extend(around);
             backends.push("verilog");
         }
         if matches!(backend, Backend::Vitis | Backend::All) {
-            let made = hls::generate(&job, &design, vectors)?;
+            let made = hls::generate(&job, design, vectors)?;
             let folder = if backend == Backend::All { format!("{}/", hls::FOLDER) } else { String::new() };
             for (path, contents) in made.iter() {
                 files.insert(format!("{folder}{path}"), contents);
             }
             backends.push("vitis");
         }
-        let manifest = store::manifest(&design, &files, &timing, job.clock_mhz, &backends);
+        let manifest = store::manifest(design, &files, &timing, job.clock_mhz, &backends);
         files.insert(store::MANIFEST, store::to_json(&manifest, true)?);
         files.insert(store::NETWORK, store::network(&job.prepared.int)?);
         files.insert("report.json", report_json);

@@ -64,7 +64,7 @@ impl Inspect {
             }
             return self.print(&text, None);
         }
-        let (design, _) = job.build()?;
+        let design = job.build()?.design;
         let mut text = if self.dump_ir { job.net.dump() + &job.prepared.int.dump() } else { summary(&job) };
         text += &modules(&design);
         self.print(&text, Some(&design))

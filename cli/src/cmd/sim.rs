@@ -228,7 +228,7 @@ impl Sim {
                 (spec, manifest.interval_cycles)
             }
             Made::Fresh(job) => {
-                let (design, _) = job.build()?;
+                let design = job.build()?.design;
                 let files = netfold_codegen::verilog::generate(&design)?;
                 let (sources, data) = store::sources(&files);
                 let load = |names: &[String]| {
@@ -284,7 +284,7 @@ impl Sim {
         let spec = match &subject.source {
             Made::Folder(dir, _) => hls::spec_of_folder(dir)?,
             Made::Fresh(job) => {
-                let (design, _) = job.build()?;
+                let design = job.build()?.design;
                 let vectors = Vectors::example(&design, 1)?;
                 hls::spec_of_files(&hls::generate(job, &design, vectors)?)?
             }

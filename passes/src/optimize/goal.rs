@@ -3,12 +3,12 @@
 use super::choice::Offer;
 use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, design_cost, weights_of};
 use super::order;
-use super::plan::{Answer, Context, Plan, Shortage, plan};
+use super::plan::{self, Answer, Context, Owned, Plan, Shortage, plan};
 use super::programs::Programs;
 use super::search::Effort;
-use super::space::Memo;
+use super::space::Known;
 use super::{Objective, Refused, Request, Solution};
-use crate::fold::{self, Budget, divisors};
+use crate::fold::{self, Budget, Folding, divisors};
 use crate::pipeline::Prepared;
 use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
@@ -34,6 +34,8 @@ pub(super) struct Solver<'a> {
     pub prepared: &'a Prepared,
     pub request: &'a Request<'a>,
     pub ctx: Context<'a>,
+    /// What is set aside of the limits for FIFOs before the first search.
+    reserve: Resources,
     answers: HashMap<Question, Answer>,
     /// Labels that searches extended.
     pub labels: usize,
@@ -61,10 +63,12 @@ pub(super) struct Built {
     pub used: Resources,
     /// Whether its FIFOs have depths that suffice, none of them trimmed.
     pub untrimmed: bool,
-    /// Bound of the area of every plan within the limits.
+    /// Bound of the area of every plan within `within`.
     pub bound: u64,
+    /// The limits of the search that found it.
+    pub within: Resources,
     /// Its exact cycles, once they are known.
-    timing: OnceLock<Timing>,
+    pub timing: OnceLock<Timing>,
 }
 
 impl Built {
@@ -103,12 +107,49 @@ pub(super) fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64)
     solver(prepared, request).attempt(interval)
 }
 
+/// See [`super::attempt_or`].
+pub(super) fn attempt_or(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    interval: u64,
+    reserve: Resources,
+    otherwise: Option<&Folding>,
+) -> Result<Option<Solution>, Diag> {
+    let mut solver = solver(prepared, request);
+    solver.reserve = reserve;
+    if let Some(found) = solver.attempt(interval)? {
+        return Ok(Some(found));
+    }
+    let Some(folding) = otherwise else { return Ok(None) };
+    let Some(plan) = plan::of_folding(&solver.ctx, folding, false)? else { return Ok(None) };
+    let within = solver.first_limits();
+    let bound = solver.plan(interval, &within, None, u64::MAX)?.bound.min(plan.area);
+    let built = Built { within, ..solver.lower(plan, Orders::Kept, bound)? };
+    if !built.used.within(&request.limits) {
+        return Ok(None);
+    }
+    let gap = gap(built.plan.area, bound);
+    let built = solver.quicker(built)?;
+    solver.finish(built, gap).map(Some)
+}
+
+/// See [`super::modelled`].
+pub(super) fn modelled(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    folding: &Folding,
+) -> Result<Option<Resources>, Diag> {
+    Ok(plan::of_folding(&solver(prepared, request).ctx, folding, false)?.map(|plan| plan.used))
+}
+
 /// See [`super::attempt_with`].
 pub(super) fn attempt_with(
     prepared: &Prepared,
     request: &Request<'_>,
     programs: Programs<'_>,
 ) -> Result<Option<Solution>, Diag> {
+    // What programs are numbered by is known here only.
+    let request = &Request { known: None, ..*request };
     let mut solver = solver(prepared, request);
     solver.ctx.programs = programs;
     match request.objective {
@@ -142,6 +183,7 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
         used: s.used,
         untrimmed: false,
         bound: 0,
+        within: s.within,
         timing: OnceLock::from(s.timing.clone()),
     })?;
     let built = solver.sooner(interval, built)?;
@@ -153,8 +195,10 @@ pub(super) fn step(
     prepared: &Prepared,
     request: &Request<'_>,
     interval: u64,
+    reserve: Resources,
 ) -> Result<Option<(u64, Resources)>, Diag> {
     let mut solver = solver(prepared, request);
+    solver.reserve = reserve;
     Ok(solver.built(interval, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
 }
 
@@ -184,10 +228,12 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
         prices,
         pins: request.pins,
         offer,
-        memo: RefCell::new(Memo::new(matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency))),
+        known: request.known.map_or_else(|| Owned::Own(Known::default()), Owned::Shared),
+        times: matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency),
         programs: Programs::default(),
     };
-    Solver { prepared, request, ctx, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
+    let reserve = Resources::default();
+    Solver { prepared, request, ctx, reserve, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
 }
 
 impl Solver<'_> {
@@ -254,7 +300,13 @@ impl Solver<'_> {
             fifo::trim_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
-        Ok(Built { plan, design, used, untrimmed, bound, timing: OnceLock::new() })
+        let within = self.request.limits;
+        Ok(Built { plan, design, used, untrimmed, bound, within, timing: OnceLock::new() })
+    }
+
+    /// The limits of the first search.
+    fn first_limits(&self) -> Resources {
+        self.request.limits.zip(&self.reserve, u64::saturating_sub)
     }
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
@@ -270,11 +322,10 @@ impl Solver<'_> {
         cycles: u64,
     ) -> Result<Result<Built, Shortage>, Diag> {
         let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
-        let mut limits = self.request.limits;
-        let mut first_bound = None;
+        let mut limits = self.first_limits();
         for _ in 0..REFINEMENTS {
             let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
-            let bound = *first_bound.get_or_insert(answer.bound);
+            let bound = answer.bound;
             let mut plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
@@ -294,7 +345,7 @@ impl Solver<'_> {
                     return Ok(Err(Shortage::Deadline(least)));
                 }
             }
-            let built = self.sized(plan, design, bound)?;
+            let built = Built { within: limits, ..self.sized(plan, design, bound)? };
             let used = built.used;
             if used.within(&self.request.limits) {
                 return Ok(Ok(built));
@@ -404,7 +455,7 @@ impl Solver<'_> {
         let other = rayon::in_place_scope(|scope| {
             // What is compared with, on another core.
             scope.spawn(|_| drop(built.timing()));
-            let other = self.sized(plan, design, built.bound)?;
+            let other = Built { within: built.within, ..self.sized(plan, design, built.bound)? };
             if other.used.within(&self.request.limits) {
                 cycles(&other)?;
             }
@@ -430,6 +481,7 @@ impl Solver<'_> {
             used: built.used,
             area: built.plan.area,
             gap,
+            within: built.within,
             latency_excluded: self.excluded.map(|(_, deadline)| deadline),
             labels: self.labels,
         })

@@ -167,7 +167,7 @@ impl Solver<'_> {
         let mut deadline = lo + lo / 50;
         let spent = self.labels;
         // A deadline that these foldings meet by the bound leads to them again.
-        if plan::latency(&self.ctx, &built.plan.folding)?.is_some_and(|bound| bound <= deadline) {
+        if plan::of_folding(&self.ctx, &built.plan.folding, true)?.is_some_and(|plan| plan.latency <= deadline) {
             return Ok(built);
         }
         let mut best = built;
@@ -184,9 +184,7 @@ impl Solver<'_> {
                         break;
                     }
                     hi = timing.latency_cycles;
-                    let bound = best.bound;
-                    best = found;
-                    best.bound = bound;
+                    best = Built { bound: best.bound, within: best.within, ..found };
                 }
                 None => lo = deadline,
             }
@@ -205,8 +203,8 @@ impl Solver<'_> {
         // The slowest unit fires once a cycle.
         let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
         let mut lo = proved - 1;
-        let bound = plan::latency(&self.ctx, &best.plan.folding)?;
-        let telling = bound.is_some_and(|bound| bound as f64 >= hi as f64 * TELLING);
+        let plan = plan::of_folding(&self.ctx, &best.plan.folding, true)?;
+        let telling = plan.is_some_and(|plan| plan.latency as f64 >= hi as f64 * TELLING);
         let design = &best.design;
         let windows = design.modules().into_iter().any(|id| matches!(design.module(id).kind, Kind::Swu(_)));
         let most = self.labels + PROBE_EFFORTS[usize::from(windows)];

@@ -26,6 +26,7 @@ mod tests;
 mod time;
 
 pub use analytic::{Analytic, bram18};
+pub use space::Known;
 pub use cost::{
     CostModel, ModuleSpec, Prices, RESOURCE_NAMES, RESOURCES, Resources, WeightStats, design_cost, module_cost,
     weights_of,
@@ -68,6 +69,8 @@ pub struct Request<'a> {
     /// Share of the device that a design may take on top of the least area where another order of work lowers its latency, though
     /// beyond a fifth of it no more than half of what the design takes itself; 0: none.
     pub latency_share: f64,
+    /// Prices that are shared with other requests for the same network, device and model.
+    pub known: Option<&'a Known>,
 }
 
 /// A folding with its design.
@@ -87,6 +90,8 @@ pub struct Solution {
     /// Proven gap: no folding has less than `(1 - gap)` times the objective's value (area; for [`Objective::LowestLatency`]
     /// cycles; for [`Objective::Fastest`] the larger of area's and the interval's). 0: proved optimal.
     pub gap: f64,
+    /// The limits that the gap is of, before FIFOs are sized: those of the request, less what was set aside for FIFOs.
+    pub within: Resources,
     /// For [`Objective::Fastest`] and [`Objective::LowestLatency`]: a latency in cycles that was proved out of reach within the limits at
     /// the shortest interval that fits, where it was looked into (see `docs/folding.md`).
     pub latency_excluded: Option<u64>,
@@ -191,12 +196,40 @@ pub fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Res
     goal::shorter(prepared, request, interval)
 }
 
-/// As [`attempt`], in short: the interval that the least area has, and what it uses, FIFOs not trimmed.
+/// As [`attempt`], with what is set aside of the limits for FIFOs from the start; where nothing is found, the given folding, which finishes a
+/// frame in `interval` cycles, when it fits.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn attempt_or(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    interval: u64,
+    reserve: Resources,
+    otherwise: Option<&Folding>,
+) -> Result<Option<Solution>, Diag> {
+    goal::attempt_or(prepared, request, interval.max(1), reserve, otherwise)
+}
+
+/// What a folding uses by what the search adds up, with FIFOs of provisional depth; `None` where a module would take longer than the folding's interval.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn modelled(prepared: &Prepared, request: &Request<'_>, folding: &Folding) -> Result<Option<Resources>, Diag> {
+    goal::modelled(prepared, request, folding)
+}
+
+/// As [`attempt_or`], in short: the interval that the least area has, and what it uses, FIFOs not trimmed.
 ///
 /// # Errors
 /// As [`attempt`].
-pub fn step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
-    goal::step(prepared, request, interval)
+pub fn step(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    interval: u64,
+    reserve: Resources,
+) -> Result<Option<(u64, Resources)>, Diag> {
+    goal::step(prepared, request, interval, reserve)
 }
 
 /// Refuses a design that uses more than `limits`, before anything is written.

@@ -5,12 +5,11 @@ use super::choice::{Candidate, Choice, Offer, all};
 use super::cost::{CostModel, Prices, RESOURCES, Resources};
 use super::programs::{self, Programs};
 use super::search::{self, Outcome};
-use super::space::{Blocked, Layered, Memo, Pricer};
+use super::space::{Blocked, Known, Layered, Pricer};
 use crate::fold::{Folding, Pin};
 use crate::pipeline::Prepared;
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
-use std::cell::RefCell;
 use std::collections::{HashMap, HashSet};
 
 /// Arcs of a layered graph at most.
@@ -26,8 +25,27 @@ pub(super) struct Context<'a> {
     pub prices: Prices,
     pub pins: &'a HashMap<String, Pin>,
     pub offer: Offer,
-    pub memo: RefCell<Memo>,
+    pub known: Owned<'a>,
+    /// Whether times will be asked for.
+    pub times: bool,
     pub programs: Programs<'a>,
+}
+
+/// Prices of this request, or shared ones.
+pub(super) enum Owned<'a> {
+    Own(Known),
+    Shared(&'a Known),
+}
+
+impl Context<'_> {
+    fn pricer(&self, interval: u64, timed: bool) -> Pricer<'_> {
+        let (net, of) = (&self.prepared.int, &self.prepared.realizations);
+        let known = match &self.known {
+            Owned::Own(known) => known,
+            Owned::Shared(known) => known,
+        };
+        Pricer::new(net, of, self.model, self.prices, known, (interval, timed, self.times))
+    }
 }
 
 /// A folding with its price.
@@ -73,9 +91,8 @@ pub(super) fn plan(
     ceiling: u64,
     effort: search::Effort,
 ) -> Result<Answer, Diag> {
-    let prepared = ctx.prepared;
-    let (net, timed) = (&prepared.int, deadline.is_some());
-    let mut pricer = Pricer::new(net, &prepared.realizations, ctx.model, ctx.prices, &ctx.memo, (interval, timed));
+    let timed = deadline.is_some();
+    let mut pricer = ctx.pricer(interval, timed);
     pricer.programs = ctx.programs;
     // Nothing within the limits has more area than all of them together.
     let ceiling = ceiling.min(ctx.prices.area(limits).saturating_add(1));
@@ -126,7 +143,8 @@ pub(super) fn plan(
     let plan = match best {
         Some((area, choices)) => {
             bound = bound.min(area);
-            Ok(finish(&mut pricer, area, choices, timed)?)
+            let plan = finish(&mut pricer, area, choices, timed)?;
+            Ok(plan.ok_or_else(|| Diag::internal(&ctx.prepared.int.name, "a chosen folding cannot be built"))?)
         }
         None => {
             if bound >= ceiling {
@@ -138,8 +156,13 @@ pub(super) fn plan(
     Ok(Answer { plan, bound, labels })
 }
 
-/// The folding of a set of choices, with its price and latency bound.
-fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>, timed: bool) -> Result<Plan, Diag> {
+/// The folding of a set of choices, with its price and latency bound; `None` when a module would take longer than the interval.
+fn finish(
+    pricer: &mut Pricer<'_>,
+    area: u64,
+    choices: Vec<(NodeId, Choice)>,
+    timed: bool,
+) -> Result<Option<Plan>, Diag> {
     let mut folding = Folding::undecided(pricer.net, pricer.interval());
     let single: HashMap<NodeId, Vec<Choice>> = choices.iter().map(|(id, c)| (*id, vec![*c])).collect();
     choices.iter().for_each(|(id, c)| c.apply(&mut folding, *id));
@@ -153,29 +176,31 @@ fn finish(pricer: &mut Pricer<'_>, area: u64, choices: Vec<(NodeId, Choice)>, ti
     let graph = match Layered::build(pricer, &single, MOST_ARCS) {
         Ok(g) => g,
         Err(Blocked::Error(d)) => return Err(d),
-        Err(_) => return Err(Diag::internal(&pricer.net.name, "a chosen folding cannot be built")),
+        Err(_) => return Ok(None),
     };
     let path: Vec<_> = graph.stages.iter().filter_map(|s| s.arcs.first().and_then(|a| a.first()).copied()).collect();
     let problem = Problem { graph: &graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: Some(0) };
     let latency = if timed { search::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
-    Ok(Plan { folding, used, area, latency })
+    Ok(Some(Plan { folding, used, area, latency }))
 }
 
-/// Latency of a folding by the bound of [`super::time`]; `None` with programs, which are not decided operator by operator.
-pub(super) fn latency(ctx: &Context<'_>, folding: &Folding) -> Result<Option<u64>, Diag> {
+/// A folding as a plan, `timed`: with its latency by the bound of [`super::time`]; `None` with programs, which are not decided operator by
+/// operator, and where a module would take longer than the folding's interval.
+pub(super) fn of_folding(ctx: &Context<'_>, folding: &Folding, timed: bool) -> Result<Option<Plan>, Diag> {
     if !folding.programs.0.is_empty() {
         return Ok(None);
     }
-    let (net, of) = (&ctx.prepared.int, &ctx.prepared.realizations);
-    let mut pricer = Pricer::new(net, of, ctx.model, ctx.prices, &ctx.memo, (folding.interval, true));
+    let net = &ctx.prepared.int;
+    let mut pricer = ctx.pricer(folding.interval, timed);
     let choice = |id: NodeId| match (folding.layers.get(&id), folding.lanes.get(&id)) {
         (Some(compute), _) => (id, Choice::Compute(*compute)),
         (None, Some(lanes)) => (id, Choice::Lanes(*lanes)),
         (None, None) => (id, Choice::Follow),
     };
     let choices = net.graph.ids().into_iter().map(choice).collect();
-    finish(&mut pricer, 0, choices, true).map(|plan| Some(plan.latency))
+    let plan = finish(&mut pricer, 0, choices, timed)?;
+    Ok(plan.map(|plan| Plan { area: ctx.prices.area(&plan.used), ..plan }))
 }
 
 /// What one search gave.

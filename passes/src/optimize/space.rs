@@ -16,10 +16,9 @@ use netfold_ir::hw::{Kind, Matrix};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
 use rayon::prelude::*;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
-use std::sync::Arc as Shared;
+use std::sync::{Arc as Shared, Mutex, MutexGuard, PoisonError};
 
 /// An operator with one choice, at given widths.
 #[derive(Debug, Clone)]
@@ -87,20 +86,28 @@ impl Hasher for Mixed {
     }
 }
 
-/// Prices that hold for all intervals and requests of a network and a model, each computed once.
-#[derive(Default)]
-pub(super) struct Memo {
+/// Prices of a network's operators on a device by a model, each computed once: they hold for all intervals and limits, so that requests
+/// that share them ([`super::Request::known`]), also from several threads, are solved faster. What they are of must not change.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<Memo>);
+
+impl Known {
+    fn open(&self) -> MutexGuard<'_, Memo> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Memo {
     operators: HashMap<Setting, Shared<Priced>, Quick>,
     units: HashMap<(NodeId, Compute), Resources, Quick>,
     stats: HashMap<(NodeId, usize), WeightStats>,
-    /// Whether operators are priced with their times from the start.
-    times: bool,
 }
 
 impl Memo {
-    /// Of a request that asks for a latency (`times`) or does not.
-    pub fn new(times: bool) -> Memo {
-        Memo { times, ..Memo::default() }
+    /// Counts of a node's weights, also when their rows are repeated.
+    fn stats(&mut self, id: NodeId, weights: &Matrix) -> WeightStats {
+        *self.stats.entry((id, weights.rows)).or_insert_with(|| WeightStats::of(weights))
     }
 }
 
@@ -117,23 +124,24 @@ pub(super) struct Pricer<'a> {
     /// Programs that [`Choice::Program`] numbers.
     pub programs: Programs<'a>,
     folding: Folding,
-    memo: &'a RefCell<Memo>,
+    memo: &'a Known,
     known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>, Quick>,
     /// Priced operators, by the number that arcs hold.
     pub all: Vec<Shared<Priced>>,
 }
 
 impl<'a> Pricer<'a> {
-    /// Prices for designs in which every module finishes a frame in `interval` cycles.
+    /// Prices for designs in which every module finishes a frame in `interval` cycles, whether time is part of the choice, and whether times
+    /// will be asked for.
     pub fn new(
         net: &'a IntNetwork,
         realizations: &'a Realizations,
         model: &'a dyn CostModel,
         prices: Prices,
-        memo: &'a RefCell<Memo>,
-        (interval, timed): (u64, bool),
+        memo: &'a Known,
+        (interval, timed, times): (u64, bool, bool),
     ) -> Pricer<'a> {
-        let times = timed || memo.borrow().times;
+        let times = timed || times;
         let folding = Folding::undecided(net, interval);
         let programs = Programs::default();
         Pricer {
@@ -158,25 +166,27 @@ impl<'a> Pricer<'a> {
 
     /// Counts of a node's weights, also when their rows are repeated.
     pub fn stats(&self, id: NodeId, weights: &Matrix) -> WeightStats {
-        *self.memo.borrow_mut().stats.entry((id, weights.rows)).or_insert_with(|| WeightStats::of(weights))
+        self.memo.open().stats(id, weights)
     }
 
     /// Price of a multiplying unit alone, computed by `price` the first time.
     pub fn unit(&self, id: NodeId, c: &Compute, price: impl FnOnce() -> Resources) -> Resources {
-        let known = self.memo.borrow().units.get(&(id, *c)).copied();
+        let known = self.memo.open().units.get(&(id, *c)).copied();
         known.unwrap_or_else(|| {
             let used = price();
-            self.memo.borrow_mut().units.insert((id, *c), used);
+            self.memo.open().units.insert((id, *c), used);
             used
         })
     }
 
     /// Computes the prices of those of a node's units that have none, on all cores.
     pub fn units(&self, id: NodeId, wanted: &[Compute], price: impl Fn(&Compute) -> Resources + Sync + Send) {
-        let mut memo = self.memo.borrow_mut();
-        let missing: Vec<Compute> = wanted.iter().filter(|c| !memo.units.contains_key(&(id, **c))).copied().collect();
+        let missing: Vec<Compute> = {
+            let memo = self.memo.open();
+            wanted.iter().filter(|c| !memo.units.contains_key(&(id, **c))).copied().collect()
+        };
         let priced: Vec<Resources> = missing.par_iter().with_max_len(1).map(price).collect();
-        memo.units.extend(missing.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
+        self.memo.open().units.extend(missing.into_iter().zip(priced).map(|(c, used)| ((id, c), used)));
     }
 
     /// Prices an operator; `None` when a module would take longer than the interval, or where the choice is not one at these widths.
@@ -202,17 +212,17 @@ impl<'a> Pricer<'a> {
     fn prefetch(&mut self, id: NodeId, choices: &[Choice], lanes: &[usize]) -> Result<(), Diag> {
         let needed = self.folding.needed(id);
         let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.times);
-        let mut memo = self.memo.borrow_mut();
-        let missing: Vec<Choice> = choices
-            .iter()
-            .filter(|c| programs::matches(**c, lanes) && !memo.operators.contains_key(&key(**c)))
-            .copied()
-            .collect();
-        if missing.len() < MANY {
-            return Ok(());
-        }
-        let stats = &memo.stats;
-        let known = |rows: usize| stats.get(&(id, rows)).copied();
+        let (missing, stats) = {
+            let memo = self.memo.open();
+            let fresh = |c: &&Choice| programs::matches(**c, lanes) && !memo.operators.contains_key(&key(**c));
+            let missing: Vec<Choice> = choices.iter().filter(fresh).copied().collect();
+            if missing.len() < MANY {
+                return Ok(());
+            }
+            let stats: Vec<WeightStats> = memo.stats.iter().filter(|(k, _)| k.0 == id).map(|(_, s)| *s).collect();
+            (missing, stats)
+        };
+        let known = |rows: usize| stats.iter().find(|s| s.rows == rows).copied();
         let (of, model, prices, timed) =
             ((self.net, self.realizations, self.programs), self.model, self.prices, self.times);
         let one = |folding: &mut Folding, choice: &Choice| {
@@ -222,21 +232,22 @@ impl<'a> Pricer<'a> {
         let priced: Result<Vec<Priced>, Diag> =
             missing.par_iter().with_min_len(MANY / 4).map_init(|| self.folding.clone(), one).collect();
         let keys: Vec<Setting> = missing.into_iter().map(key).collect();
-        memo.operators.extend(keys.into_iter().zip(priced?.into_iter().map(Shared::new)));
+        self.memo.open().operators.extend(keys.into_iter().zip(priced?.into_iter().map(Shared::new)));
         Ok(())
     }
 
     /// Prices an operator, however long it takes.
     pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
         let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.times);
-        if let Some(known) = self.memo.borrow().operators.get(&key) {
-            return Ok(known.clone());
+        let known = self.memo.open().operators.get(&key).cloned();
+        if let Some(known) = known {
+            return Ok(known);
         }
         let (of, memo) = ((self.net, self.realizations, self.programs), self.memo);
-        let stats = |m: &Matrix| *memo.borrow_mut().stats.entry((id, m.rows)).or_insert_with(|| WeightStats::of(m));
+        let stats = |m: &Matrix| memo.open().stats(id, m);
         let by = (self.model, self.prices, self.times);
         let priced = Shared::new(computed(of, &mut self.folding, (id, choice, lanes), by, stats)?);
-        self.memo.borrow_mut().operators.insert(key, priced.clone());
+        self.memo.open().operators.insert(key, priced.clone());
         Ok(priced)
     }
 }

@@ -157,6 +157,7 @@ fn a_hundred_layers() {
         pins: &pins,
         model: &model,
         latency_share: 0.0,
+        known: None,
     };
     let s = solve(&net, &request).unwrap();
     assert_eq!(s.gap, 0.0);
@@ -166,7 +167,7 @@ fn a_hundred_layers() {
 /// A request on a small device.
 fn request<'a>(pins: &'a HashMap<String, crate::fold::Pin>, model: &'a Analytic, objective: Objective) -> Request<'a> {
     let device = Resources { lut: 5_000, ff: 10_000, dsp: 24, bram18: 20, uram: 0 };
-    Request { objective, device, limits: device, pins, model, latency_share: 0.0 }
+    Request { objective, device, limits: device, pins, model, latency_share: 0.0, known: None }
 }
 
 #[test]
