@@ -2,8 +2,8 @@
 
 use crate::args::Style as Flag;
 use crate::fit;
-use crate::folded::Folded;
 use crate::flow::{Job, note};
+use crate::folded::Folded;
 use netfold_boards::Family;
 use netfold_frontend::config::{Beat, Config, MOST_INTERVAL, Registers, Style};
 use netfold_ir::diag::{Code, Diag};
@@ -18,8 +18,8 @@ use netfold_passes::optimize::{Objective, Prices, Request, design_cost};
 use netfold_passes::pipeline::{self, Target};
 use netfold_passes::unroll::{self, Granularity, MOST_DIGITS, Unrolling};
 use netfold_shiftadd::DelayModel;
-use std::time::Instant;
 use std::collections::{HashMap, HashSet};
+use std::time::Instant;
 
 /// Styles of a network.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,7 +5,7 @@ use crate::optimize::{self, Objective, Refused, Request, Resources, Solution, de
 use crate::pipeline::{Prepared, Target};
 use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
-use netfold_ir::hw::timing;
+use netfold_ir::hw::{Design, timing};
 
 /// Ratio of latency to the bound of the foldings up to which nothing more is spent on latency than the balanced rule uses.
 const NEAR_LATENCY: f64 = 1.1;
@@ -50,16 +50,45 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
     if let Objective::Interval(cycles) = request.objective
         && let Some(rule) = rule(prepared, cycles, request)?
     {
+        let saving = Request { latency_share: 0.0, ..*request };
+        let attempt = |first: Resources| optimize::attempt_within(prepared, &saving, cycles, &first);
+        let seen = |free: f64| Resources { lut: less(rule.seen.lut, free), ..rule.seen };
+        let (first, used) = rayon::join(|| attempt(seen(FREE_LUTS[0])), || trimmed(&rule.design, request));
+        let (mut first, used) = (Some(first), used?);
+        // Flip-flops are there in plenty.
+        let limits = |free: f64| Resources { lut: less(used.lut, free), ff: request.limits.ff, ..used };
+        let mut found: Option<(Solution, f64)> = None;
+        let mut beyond = None;
         for free in FREE_LUTS {
-            let limits = Resources { lut: (rule.used.lut as f64 * (1.0 - free)) as u64, ..rule.used };
-            let within = Request { limits, latency_share: 0.0, ..*request };
-            let last = (free == 0.0).then_some(&rule.folding);
-            let Some(solution) = optimize::attempt_or(prepared, &within, cycles, rule.fifos, last)? else { continue };
-            let solution = optimize::quicker(prepared, &Request { limits, ..*request }, solution)?;
-            let least = timing::least_latency(&solution.design)?;
-            let near = solution.timing.latency_cycles as f64 <= least as f64 * NEAR_LATENCY;
-            return if near { Ok(solution) } else { Ok(optimize::quicker(prepared, request, solution)?) };
+            let Some(solution) = first.take().unwrap_or_else(|| attempt(seen(free)))? else { continue };
+            if solution.used.within(&limits(free)) {
+                found = Some((solution, free));
+                break;
+            }
+            if solution.used.within(&limits(0.0)) {
+                found.get_or_insert((solution, 0.0));
+            } else {
+                beyond = Some(solution);
+            }
         }
+        // What FIFOs took beyond that is set aside.
+        if let (None, Some(over)) = (&found, &beyond) {
+            let excess = over.used.zip(&limits(0.0), u64::saturating_sub);
+            let solution = attempt(rule.seen.zip(&excess, u64::saturating_sub))?;
+            found = solution.filter(|s| s.used.within(&limits(0.0))).map(|s| (s, 0.0));
+        }
+        let (solution, free) = match (found, beyond) {
+            (Some(found), _) => found,
+            // The rule's own foldings, which are among those of that search.
+            (None, over) => {
+                let bound = over.map_or(0, |s| s.bound);
+                (optimize::given(prepared, &saving, &rule.folding, (bound, rule.seen))?, 0.0)
+            }
+        };
+        let solution = optimize::quicker(prepared, &Request { limits: limits(free), ..*request }, solution)?;
+        let least = timing::least_latency(&solution.design)?;
+        let near = solution.timing.latency_cycles as f64 <= least as f64 * NEAR_LATENCY;
+        return if near { Ok(solution) } else { Ok(optimize::quicker(prepared, request, solution)?) };
     }
     optimize::solve_or_nearest(prepared, request)
 }
@@ -72,21 +101,34 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
 pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
     let Some(shorter) = optimize::shorter(prepared, request, interval)? else { return Ok(None) };
     let unlimited = Request { limits: Resources::UNLIMITED, ..*request };
+    let step = |first: &Resources| optimize::step(prepared, &unlimited, shorter, first);
     if let Some(rule) = rule(prepared, shorter, &Request { limits: request.device, ..*request })?
-        && let Some(step) = optimize::step(prepared, &Request { limits: rule.used, ..*request }, shorter, rule.fifos)?
+        && let Some(step) = step(&rule.seen)?
     {
         return Ok(Some(step));
     }
-    optimize::step(prepared, &unlimited, shorter, Resources::default())
+    step(&Resources::UNLIMITED)
 }
 
 /// The balanced rule's design for an interval.
 struct Rule {
     folding: Folding,
-    /// What it uses, FIFOs not trimmed.
-    used: Resources,
-    /// What of that the search does not see: FIFOs deeper than at first, and what parts do to each other.
-    fifos: Resources,
+    /// FIFOs not trimmed.
+    design: Design,
+    /// What the search sees of it: with FIFOs of provisional depth, and without what parts do to each other.
+    seen: Resources,
+}
+
+/// A share less.
+fn less(luts: u64, share: f64) -> u64 {
+    luts - (luts as f64 * share) as u64
+}
+
+/// What a design uses with its FIFOs trimmed.
+fn trimmed(design: &Design, request: &Request<'_>) -> Result<Resources, Diag> {
+    let mut design = design.clone();
+    fifo::trim(&mut design)?;
+    Ok(design_cost(&design, request.model))
 }
 
 /// The balanced rule's design, when it reaches the interval within the limits.
@@ -101,9 +143,8 @@ fn rule(prepared: &Prepared, cycles: u64, request: &Request<'_>) -> Result<Optio
     if !used.within(&request.limits) {
         return Ok(None);
     }
-    let seen = optimize::modelled(prepared, request, &folding)?.unwrap_or_default();
-    let fifos = if seen == Resources::default() { seen } else { used.zip(&seen, u64::saturating_sub) };
-    Ok(Some(Rule { folding, used, fifos }))
+    let seen = optimize::modelled(prepared, request, &folding)?.unwrap_or(used);
+    Ok(Some(Rule { folding, design, seen }))
 }
 
 /// The interval, or the shortest one above it that the network's structure and the pins allow.

@@ -232,6 +232,10 @@ pub(super) struct Lagrange {
     pub left: Vec<Vec<f64>>,
     /// Bound on the whole.
     pub bound: f64,
+    /// Area of every priced operator with the priced use.
+    pub prices: Vec<f64>,
+    /// What the limits are worth in all.
+    pub paid: f64,
 }
 
 /// Steps of the subgradient method.
@@ -273,7 +277,8 @@ pub(super) fn lagrange(
         let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
             arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
         });
-        let bound = left[0][0] - (0..=RESOURCES).map(|r| factors[r] * limit[r]).sum::<f64>();
+        let worth: f64 = (0..=RESOURCES).map(|r| factors[r] * limit[r]).sum();
+        let bound = left[0][0] - worth;
         if !bound.is_finite() {
             break;
         }
@@ -287,7 +292,7 @@ pub(super) fn lagrange(
             state = a.to as usize;
         }
         if bound > ceiling as f64 {
-            return Lagrange { factors, left, bound };
+            return Lagrange { factors, left, bound, prices, paid: worth };
         }
         if let Some(area) = inspect(&path) {
             target = target.min(area as f64);
@@ -303,7 +308,7 @@ pub(super) fn lagrange(
                 })
                 .collect();
         if best.as_ref().is_none_or(|b| bound > b.bound) {
-            best = Some(Lagrange { factors, left, bound });
+            best = Some(Lagrange { factors, left, bound, prices, paid: worth });
             stalled = 0;
         } else {
             stalled += 1;
@@ -325,10 +330,12 @@ pub(super) fn lagrange(
             factors[r] = (factors[r] + step * excess[r] / (size * size)).max(0.0);
         }
     }
-    best.unwrap_or(Lagrange {
+    best.unwrap_or_else(|| Lagrange {
         factors: [0.0; RESOURCES + 1],
         left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
         bound: bounds.area[0][0] as f64,
+        prices: p.priced.iter().map(|priced| priced.area as f64).collect(),
+        paid: 0.0,
     })
 }
 

@@ -34,8 +34,8 @@ pub(super) struct Solver<'a> {
     pub prepared: &'a Prepared,
     pub request: &'a Request<'a>,
     pub ctx: Context<'a>,
-    /// What is set aside of the limits for FIFOs before the first search.
-    reserve: Resources,
+    /// Limits of the first search, before FIFOs.
+    first: Resources,
     answers: HashMap<Question, Answer>,
     /// Labels that searches extended.
     pub labels: usize,
@@ -107,30 +107,32 @@ pub(super) fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64)
     solver(prepared, request).attempt(interval)
 }
 
-/// See [`super::attempt_or`].
-pub(super) fn attempt_or(
+/// See [`super::attempt_within`].
+pub(super) fn attempt_within(
     prepared: &Prepared,
     request: &Request<'_>,
     interval: u64,
-    reserve: Resources,
-    otherwise: Option<&Folding>,
+    first: &Resources,
 ) -> Result<Option<Solution>, Diag> {
     let mut solver = solver(prepared, request);
-    solver.reserve = reserve;
-    if let Some(found) = solver.attempt(interval)? {
-        return Ok(Some(found));
-    }
-    let Some(folding) = otherwise else { return Ok(None) };
-    let Some(plan) = plan::of_folding(&solver.ctx, folding, false)? else { return Ok(None) };
-    let within = solver.first_limits();
-    let bound = solver.plan(interval, &within, None, u64::MAX)?.bound.min(plan.area);
+    solver.first = first.zip(&request.limits, u64::min);
+    solver.attempt(interval)
+}
+
+/// See [`super::given`].
+pub(super) fn given(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    folding: &Folding,
+    (bound, within): (u64, Resources),
+) -> Result<Solution, Diag> {
+    let solver = solver(prepared, request);
+    let Some(plan) = plan::of_folding(&solver.ctx, folding, false)? else {
+        return Err(Diag::internal(&prepared.int.name, "a given folding cannot be built"));
+    };
     let built = Built { within, ..solver.lower(plan, Orders::Kept, bound)? };
-    if !built.used.within(&request.limits) {
-        return Ok(None);
-    }
     let gap = gap(built.plan.area, bound);
-    let built = solver.quicker(built)?;
-    solver.finish(built, gap).map(Some)
+    solver.finish(built, gap)
 }
 
 /// See [`super::modelled`].
@@ -182,7 +184,7 @@ pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -
         design: s.design.clone(),
         used: s.used,
         untrimmed: false,
-        bound: 0,
+        bound: s.bound,
         within: s.within,
         timing: OnceLock::from(s.timing.clone()),
     })?;
@@ -195,10 +197,10 @@ pub(super) fn step(
     prepared: &Prepared,
     request: &Request<'_>,
     interval: u64,
-    reserve: Resources,
+    first: &Resources,
 ) -> Result<Option<(u64, Resources)>, Diag> {
     let mut solver = solver(prepared, request);
-    solver.reserve = reserve;
+    solver.first = first.zip(&request.limits, u64::min);
     Ok(solver.built(interval, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
 }
 
@@ -232,8 +234,8 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
         times: matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency),
         programs: Programs::default(),
     };
-    let reserve = Resources::default();
-    Solver { prepared, request, ctx, reserve, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
+    let first = request.limits;
+    Solver { prepared, request, ctx, first, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
 }
 
 impl Solver<'_> {
@@ -304,11 +306,6 @@ impl Solver<'_> {
         Ok(Built { plan, design, used, untrimmed, bound, within, timing: OnceLock::new() })
     }
 
-    /// The limits of the first search.
-    fn first_limits(&self) -> Resources {
-        self.request.limits.zip(&self.reserve, u64::saturating_sub)
-    }
-
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
     pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
         self.built_within(interval, deadline, u64::MAX)
@@ -322,7 +319,7 @@ impl Solver<'_> {
         cycles: u64,
     ) -> Result<Result<Built, Shortage>, Diag> {
         let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
-        let mut limits = self.first_limits();
+        let mut limits = self.first;
         for _ in 0..REFINEMENTS {
             let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
             let bound = answer.bound;
@@ -354,9 +351,10 @@ impl Solver<'_> {
             let extra = used.zip(&built.plan.used, u64::saturating_sub);
             let over = used.zip(&self.request.limits, |u, l| u64::from(u > l));
             let reserve = extra.zip(&over, |e, o| e * o);
+            let before = limits;
             limits = limits.zip(&self.request.limits.zip(&reserve, u64::saturating_sub), u64::min);
             let more = used.zip(&self.request.limits, u64::saturating_sub);
-            if limits == self.request.limits {
+            if limits == before {
                 limits = limits.zip(&more, u64::saturating_sub);
             }
         }
@@ -481,6 +479,7 @@ impl Solver<'_> {
             used: built.used,
             area: built.plan.area,
             gap,
+            bound: built.bound,
             within: built.within,
             latency_excluded: self.excluded.map(|(_, deadline)| deadline),
             labels: self.labels,

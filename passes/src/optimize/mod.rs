@@ -9,6 +9,7 @@
 
 mod analytic;
 mod bounds;
+mod branch;
 mod choice;
 mod cost;
 mod goal;
@@ -26,11 +27,11 @@ mod tests;
 mod time;
 
 pub use analytic::{Analytic, bram18};
-pub use space::Known;
 pub use cost::{
     CostModel, ModuleSpec, Prices, RESOURCE_NAMES, RESOURCES, Resources, WeightStats, design_cost, module_cost,
     weights_of,
 };
+pub use space::Known;
 
 use crate::fold::{Folding, Pin};
 use crate::pipeline::Prepared;
@@ -90,6 +91,8 @@ pub struct Solution {
     /// Proven gap: no folding has less than `(1 - gap)` times the objective's value (area; for [`Objective::LowestLatency`]
     /// cycles; for [`Objective::Fastest`] the larger of area's and the interval's). 0: proved optimal.
     pub gap: f64,
+    /// Area that no folding within `within` is below.
+    pub bound: u64,
     /// The limits that the gap is of, before FIFOs are sized: those of the request, less what was set aside for FIFOs.
     pub within: Resources,
     /// For [`Objective::Fastest`] and [`Objective::LowestLatency`]: a latency in cycles that was proved out of reach within the limits at
@@ -196,19 +199,30 @@ pub fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Res
     goal::shorter(prepared, request, interval)
 }
 
-/// As [`attempt`], with what is set aside of the limits for FIFOs from the start; where nothing is found, the given folding, which finishes a
-/// frame in `interval` cycles, when it fits.
+/// As [`attempt`], where what the search adds up (FIFOs of provisional depth) is limited by `first` too.
 ///
 /// # Errors
 /// None for a network that can be lowered.
-pub fn attempt_or(
+pub fn attempt_within(
     prepared: &Prepared,
     request: &Request<'_>,
     interval: u64,
-    reserve: Resources,
-    otherwise: Option<&Folding>,
+    first: &Resources,
 ) -> Result<Option<Solution>, Diag> {
-    goal::attempt_or(prepared, request, interval.max(1), reserve, otherwise)
+    goal::attempt_within(prepared, request, interval.max(1), first)
+}
+
+/// A given folding as a solution for its interval, FIFOs sized. `bound`: an area that no folding is below, within these limits.
+///
+/// # Errors
+/// Internal, for a folding with programs or one that does not finish a frame within its interval.
+pub fn given(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    folding: &Folding,
+    bound: (u64, Resources),
+) -> Result<Solution, Diag> {
+    goal::given(prepared, request, folding, bound)
 }
 
 /// What a folding uses by what the search adds up, with FIFOs of provisional depth; `None` where a module would take longer than the folding's interval.
@@ -219,7 +233,7 @@ pub fn modelled(prepared: &Prepared, request: &Request<'_>, folding: &Folding) -
     goal::modelled(prepared, request, folding)
 }
 
-/// As [`attempt_or`], in short: the interval that the least area has, and what it uses, FIFOs not trimmed.
+/// As [`attempt_within`], in short: the interval that the least area has, and what it uses, FIFOs not trimmed.
 ///
 /// # Errors
 /// As [`attempt`].
@@ -227,9 +241,9 @@ pub fn step(
     prepared: &Prepared,
     request: &Request<'_>,
     interval: u64,
-    reserve: Resources,
+    first: &Resources,
 ) -> Result<Option<(u64, Resources)>, Diag> {
-    goal::step(prepared, request, interval, reserve)
+    goal::step(prepared, request, interval, first)
 }
 
 /// Refuses a design that uses more than `limits`, before anything is written.

@@ -91,8 +91,15 @@ fn no_design_is_better_than_what_is_stated() {
                     Objective::Fastest => fit.iter().map(|d| d.interval).min(),
                     Objective::LowestLatency => fit.iter().map(|d| d.latency).min(),
                 };
-                let request =
-                    Request { objective, device: DEVICE, limits, pins: &pins, model: &model, latency_share: 0.0, known: None };
+                let request = Request {
+                    objective,
+                    device: DEVICE,
+                    limits,
+                    pins: &pins,
+                    model: &model,
+                    latency_share: 0.0,
+                    known: None,
+                };
                 let by_rate = matches!(objective, Objective::Interval(_) | Objective::Fastest);
                 match (solve(&prepared, &request), best) {
                     (Ok(s), Some(best)) => {

@@ -7,6 +7,7 @@
 //! bound among what was dropped states the gap.
 
 use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, MainPath, Problem, exclusion, lagrange};
+use super::branch;
 use super::cost::RESOURCES;
 use super::space::Arc;
 use super::time::Span;
@@ -14,7 +15,7 @@ use rayon::prelude::*;
 use std::collections::HashMap;
 
 /// Labels a stage, in successive attempts.
-const WIDTHS: [usize; 4] = [50, 500, 5_000, 50_000];
+const WIDTHS: [usize; 1] = [50];
 
 /// Labels after which no wider attempt is made.
 const EFFORT: usize = 100_000;
@@ -94,17 +95,21 @@ struct Label {
     arc: Arc,
 }
 
-struct Search<'a> {
-    p: &'a Problem<'a>,
+/// A search of one problem.
+pub(super) struct Search<'a> {
+    pub p: &'a Problem<'a>,
     bounds: Bounds,
     main: Option<MainPath>,
-    lagrange: Lagrange,
+    /// Prices of the limits.
+    pub lagrange: Lagrange,
     /// Prices by which partial designs without a completion within the limits are told, when no design is known.
     exclusion: Option<Exclusion>,
-    best: Option<Found>,
+    /// The best design so far.
+    pub best: Option<Found>,
     /// Area that a design must stay below to be of interest.
     ceiling: u64,
-    labels: usize,
+    /// Labels extended.
+    pub labels: usize,
 }
 
 /// How far a search goes.
@@ -117,32 +122,14 @@ pub(super) enum Effort {
 }
 
 /// Widths of a quick search.
-const QUICK: usize = 2;
+const QUICK: usize = 1;
 
 /// Solves a problem. Designs of `ceiling` area or more are of no interest.
 pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
-    let bounds = Bounds::of(p);
-    let main = p.deadline.and_then(|_| MainPath::of(p.graph, p.priced));
-    let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
-    if (0..RESOURCES).any(hopeless) {
-        return Outcome { found: None, bound: u64::MAX, labels: 0, factors: [0.0; RESOURCES + 1] };
-    }
-    let mut best: Option<Found> = None;
-    let lagrange = lagrange(p, &bounds, main.as_ref(), ceiling, |path| {
-        let area = feasible(p, path)?;
-        if best.as_ref().is_none_or(|b| area < b.area) {
-            best = Some(Found { path: path.to_vec(), area });
-        }
-        Some(area)
-    });
-    if best.is_none() && lagrange.bound > ceiling as f64 {
-        return Outcome { found: None, bound: u64::MAX, labels: 0, factors: lagrange.factors };
-    }
-    let exclusion = if best.is_none() { exclusion(p, &bounds, main.as_ref()) } else { None };
-    if exclusion.as_ref().is_some_and(|x| x.excess > EXCESS) {
-        return Outcome { found: None, bound: u64::MAX, labels: 0, factors: lagrange.factors };
-    }
-    let mut s = Search { p, bounds, main, lagrange, exclusion, best, ceiling, labels: 0 };
+    let mut s = match Search::begin(p, ceiling) {
+        Ok(s) => s,
+        Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors },
+    };
     let mut bound = 0;
     let (widths, effort) = if p.deadline.is_some() { (&TIMED_WIDTHS[..], TIMED_EFFORT) } else { (&WIDTHS[..], EFFORT) };
     let widths = if how == Effort::Quick { &widths[..QUICK] } else { widths };
@@ -152,9 +139,17 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
             break;
         }
     }
-    let bound = s.best.as_ref().map_or(bound, |b| bound.min(b.area));
-    let found = s.best.filter(|b| b.area < ceiling);
-    Outcome { found, bound, labels: s.labels, factors: s.lagrange.factors }
+    let (mut labels, factors) = (s.labels, s.lagrange.factors);
+    let mut best = s.best.take();
+    if how == Effort::Full && p.deadline.is_none() && best.as_ref().map_or(ceiling, |b| b.area.min(ceiling)) > bound {
+        s.best = best;
+        let closed = branch::close(s, bound, ceiling);
+        (best, bound) = (closed.best, closed.bound);
+        labels += closed.labels;
+    }
+    let bound = best.as_ref().map_or(bound, |b| bound.min(b.area));
+    let found = best.filter(|b| b.area < ceiling);
+    Outcome { found, bound, labels, factors }
 }
 
 /// Area of a whole path when it meets every limit.
@@ -194,7 +189,33 @@ fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &Times) -> Times {
     next
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    /// Bounds and prices of a problem; what the limits are worth where it is proved that nothing below `ceiling` meets them.
+    pub fn begin(p: &'a Problem<'a>, ceiling: u64) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
+        let bounds = Bounds::of(p);
+        let main = p.deadline.and_then(|_| MainPath::of(p.graph, p.priced));
+        let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
+        if (0..RESOURCES).any(hopeless) {
+            return Err([0.0; RESOURCES + 1]);
+        }
+        let mut best: Option<Found> = None;
+        let lagrange = lagrange(p, &bounds, main.as_ref(), ceiling, |path| {
+            let area = feasible(p, path)?;
+            if best.as_ref().is_none_or(|b| area < b.area) {
+                best = Some(Found { path: path.to_vec(), area });
+            }
+            Some(area)
+        });
+        if best.is_none() && lagrange.bound > ceiling as f64 {
+            return Err(lagrange.factors);
+        }
+        let exclusion = if best.is_none() { exclusion(p, &bounds, main.as_ref()) } else { None };
+        if exclusion.as_ref().is_some_and(|x| x.excess > EXCESS) {
+            return Err(lagrange.factors);
+        }
+        Ok(Search { p, bounds, main, lagrange, exclusion, best, ceiling, labels: 0 })
+    }
+
     /// Least area of any completion of a label; infinite when there is none in time.
     fn bound(&self, k: usize, state: usize, used: &[u64; RESOURCES], area: u64, times: &Times) -> f64 {
         let p = self.p;
@@ -257,7 +278,7 @@ impl Search<'_> {
     }
 
     /// One pass with at most `width` labels a stage. Returns the proved bound.
-    fn attempt(&mut self, width: usize) -> u64 {
+    pub fn attempt(&mut self, width: usize) -> u64 {
         let p = self.p;
         let none = Arc { to: 0, choice: 0, priced: 0 };
         let first = Label {
