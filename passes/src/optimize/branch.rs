@@ -48,7 +48,7 @@ pub(super) fn close(search: Search<'_>, mut bound: u64, ceiling: u64) -> Closed 
     let first = bound as f64;
     for step in STEPS {
         let known = best.as_ref().map_or(ceiling, |b| b.area.min(ceiling));
-        let goal = (first * (1.0 + step)).min(known as f64) as u64;
+        let goal = ((first * (1.0 + step)) as u64).min(known);
         let graph = alive(p, &search.lagrange, goal);
         let root = Case { graph, factors: search.lagrange.factors, bound, depth: 0 };
         let closed = below(p, root, goal, EFFORT.saturating_sub(labels));
@@ -79,16 +79,18 @@ fn below(p: &Problem<'_>, root: Case, ceiling: u64, effort: usize) -> Closed {
             break;
         }
         let case = open.swap_remove(next);
-        let Some(halves) = split(p, &case) else {
-            open.push(case);
-            break;
-        };
         let goal = limit(&best);
-        let look = |graph: Layered| examine(&Problem { graph: &graph, ..*p }, goal, case.bound);
-        let [a, b] = halves;
-        let (a, b) = rayon::join(|| look(a), || look(b));
-        cases += 2;
-        for (closed, rest) in [a, b] {
+        let look = |graph: &Layered, widths| examine(&Problem { graph, ..*p }, goal, case.bound, widths);
+        let looked = match split(p, &case) {
+            Some([a, b]) => {
+                let (a, b) = rayon::join(|| look(&a, &WIDTHS), || look(&b, &WIDTHS));
+                vec![a, b]
+            }
+            // All of an operator's choices use the same: a label a state is all there is.
+            None => vec![look(&case.graph, &[(usize::MAX, 1.0)])],
+        };
+        cases += looked.len();
+        for (closed, rest) in looked {
             labels += closed.labels;
             if let Some(found) = closed.best.filter(|f| f.area < limit(&best)) {
                 best = Some(found);
@@ -100,12 +102,13 @@ fn below(p: &Problem<'_>, root: Case, ceiling: u64, effort: usize) -> Closed {
     Closed { bound: left.min(limit(&best)), best, labels }
 }
 
-/// Searches a case: what it found below `ceiling`, and what is left of it. `bound` is that of the case that it is part of.
-fn examine(p: &Problem<'_>, ceiling: u64, bound: u64) -> (Closed, Option<Case>) {
+/// Searches a case: what it found below `ceiling`, and what is left of it. `bound` is that of the case that it is part of, `widths` are as
+/// [`WIDTHS`].
+fn examine(p: &Problem<'_>, ceiling: u64, bound: u64, widths: &[(usize, f64)]) -> (Closed, Option<Case>) {
     let nothing = |labels| (Closed { best: None, bound: ceiling, labels }, None);
     let Ok(mut search) = Search::begin(p, ceiling) else { return nothing(0) };
-    let mut reached = bound.max(search.lagrange.bound.max(0.0).ceil() as u64);
-    for (width, most) in WIDTHS {
+    let mut reached = bound.max((search.lagrange.bound - 1e-3).max(0.0).ceil() as u64);
+    for (width, most) in widths.iter().copied() {
         let goal = search.best.as_ref().map_or(ceiling, |b| b.area.min(ceiling));
         if reached as f64 >= goal as f64 * (1.0 - most) && reached < goal {
             reached = reached.max(search.attempt(width));
@@ -149,6 +152,9 @@ fn alive(p: &Problem<'_>, lagrange: &Lagrange, goal: u64) -> Layered {
     Layered { stages: kept, ends: *ends }
 }
 
+/// The least that all of a resource is worth when cases are split.
+const LITTLE: f64 = 1e-6;
+
 /// Two cases in which the operator whose priced use of a resource can differ most takes at most, and more than, half of the way between the
 /// least and the most; `None` where nothing differs.
 fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
@@ -157,7 +163,8 @@ fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
     for (k, r) in (0..stages.len()).flat_map(|k| (0..RESOURCES).map(move |r| (k, r))) {
         let used = || stages[k].arcs.iter().flatten().map(|a| p.priced[a.priced as usize].used[r]);
         let (Some(least), Some(most)) = (used().min(), used().max()) else { continue };
-        let spread = (most - least) as f64 * case.factors[r];
+        // What is worth nothing at these prices is split last.
+        let spread = (most - least) as f64 * (case.factors[r] + LITTLE / p.limits[r].max(1) as f64);
         if spread > 0.0 && widest.is_none_or(|w| spread > w.0) {
             widest = Some((spread, k, r, least + (most - least) / 2));
         }
@@ -171,4 +178,75 @@ fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
         });
         Layered { stages: stages.collect(), ends: case.graph.ends }
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::space::Priced;
+    use super::*;
+    use crate::random::Random;
+    use netfold_ir::hw::bound::NEVER;
+    use std::sync::Arc as Shared;
+
+    #[test]
+    fn cases_find_the_optimum_that_looking_at_all_designs_finds() {
+        const STAGES: usize = 6;
+        const CHOICES: usize = 7;
+        let mut net = netfold_ir::int::IntNetwork::default();
+        let ty = netfold_ir::quant::IntType::new(true, 4);
+        let id = net.add_input("x", vec![1], ty, netfold_ir::net::Affine::identity()).unwrap();
+        let mut r = Random::new(3);
+        let (mut gaps, mut none) = (0, 0);
+        for round in 0..400 {
+            // Choices that trade one resource for another one, with one stage that decides over most of it.
+            let mut priced = Vec::new();
+            for k in 0..STAGES {
+                let size = if k == 2 { 400 } else { 60 };
+                for _ in 0..CHOICES {
+                    let (a, b) = (r.between(0, size) as u64, r.between(0, size / 4) as u64);
+                    let used = [a, 0, (size as u64 - a) / 4 + b, 0, 0];
+                    let area = used[0] * 3 + used[2] * 10 + r.between(0, 40) as u64;
+                    priced.push(Shared::new(Priced {
+                        lanes: 1,
+                        used,
+                        area,
+                        work: 1,
+                        alone: (NEVER, NEVER),
+                        lags: vec![],
+                    }));
+                }
+            }
+            let stages = (0..STAGES).map(|k| {
+                let arcs = (0..CHOICES).map(|c| Arc { to: 0, choice: c as u32, priced: (k * CHOICES + c) as u32 });
+                Stage { id, inputs: vec![], kept: vec![], opens: false, arcs: vec![arcs.collect()] }
+            });
+            let graph = Layered { stages: stages.collect(), ends: 1 };
+            let limits = [r.between(150, 450) as u64, 9, r.between(60, 200) as u64, 9, 9];
+            let p = Problem { graph: &graph, priced: &priced, limits, deadline: None };
+            let mut wanted: Option<u64> = None;
+            for mut code in 0..CHOICES.pow(STAGES as u32) {
+                let (mut used, mut area) = ([0; RESOURCES], 0);
+                for k in 0..STAGES {
+                    let one = &priced[k * CHOICES + code % CHOICES];
+                    (0..RESOURCES).for_each(|r| used[r] += one.used[r]);
+                    area += one.area;
+                    code /= CHOICES;
+                }
+                if (0..RESOURCES).all(|r| used[r] <= limits[r]) && wanted.is_none_or(|w| area < w) {
+                    wanted = Some(area);
+                }
+            }
+            let Ok(search) = Search::begin(&p, u64::MAX / 8) else {
+                assert_eq!(wanted, None, "round {round}");
+                none += 1;
+                continue;
+            };
+            let bound = (search.lagrange.bound - 1e-3).max(0.0).ceil() as u64;
+            gaps += usize::from(wanted.is_some_and(|w| w > bound + bound / 50));
+            let closed = close(search, bound, u64::MAX / 8);
+            assert_eq!(closed.best.map(|b| b.area), wanted, "round {round}");
+            assert_eq!(closed.bound, wanted.unwrap_or(u64::MAX / 8), "round {round}");
+        }
+        assert!(gaps > 20 && none > 5, "{gaps} gaps, {none} without a design");
+    }
 }

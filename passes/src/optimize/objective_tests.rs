@@ -26,7 +26,7 @@ fn designs(prepared: &Prepared, slowest: u64) -> Vec<Built> {
     let (model, pins, memo) = (Analytic::default(), HashMap::new(), Default::default());
     let prices = Prices::of_device(&DEVICE);
     let net = &prepared.int;
-    let mut pricer = Pricer::new(net, &prepared.realizations, &model, prices, &memo, (slowest, true));
+    let mut pricer = Pricer::new(net, &prepared.realizations, &model, prices, &memo, (slowest, true, true));
     let choices: HashMap<_, Vec<Choice>> =
         all(&mut pricer, &pins, Offer::new(&Resources::UNLIMITED, &Resources::UNLIMITED))
             .unwrap()

@@ -77,7 +77,8 @@ fn the_optimum_every_time() {
         let offer = Offer::new(&Resources::UNLIMITED, &Resources::UNLIMITED);
         let interval = r.pick(&[2, 4, 8, 16, 32]);
         let memo = Default::default();
-        let mut pricer = Pricer::new(&prepared.int, &prepared.realizations, &model, prices, &memo, (interval, false));
+        let mut pricer =
+            Pricer::new(&prepared.int, &prepared.realizations, &model, prices, &memo, (interval, false, false));
         let choices: HashMap<_, Vec<Choice>> = all(&mut pricer, &pins, offer)
             .unwrap()
             .into_iter()
@@ -90,7 +91,8 @@ fn the_optimum_every_time() {
             prices,
             pins: &pins,
             offer,
-            memo: Default::default(),
+            known: super::plan::Owned::Own(Default::default()),
+            times: false,
             programs: Default::default(),
         };
         let least = match &graph {
