@@ -76,6 +76,16 @@ fn gen_and_estimate_agree_and_gen_refuses_what_does_not_fit() {
     for part in ["resources", "layers", "utilization", "latency_cycles", "fits", "outside"] {
         assert_eq!(report[part], estimate[part], "{part}");
     }
+    // What was proved is said, with the time that it took where that may differ from run to run.
+    for solve in [&report["solve"], &estimate["solve"]] {
+        assert_eq!(solve["gap"], 0.0, "{solve}");
+        assert!(solve["objective"].as_str().unwrap().contains("200 cycles"), "{solve}");
+        assert!(number(&solve["within"], "lut") > 0, "{solve}");
+    }
+    assert!(report["solve"]["seconds"].is_null() && estimate["solve"]["seconds"].as_f64().unwrap() > 0.0);
+    let table = netfold().arg("estimate").arg(&model).args(["--fps", "1e6"]).output().unwrap();
+    let table = String::from_utf8_lossy(&table.stdout).into_owned();
+    assert!(table.contains("proved optimal within") && table.contains("solved in"), "{table}");
     // The prices of the folding optimizer are the estimate's own.
     let (r, used) = (&estimate["resources"], &estimate["utilization"]["used"]);
     let value = |name: &str| r[name]["value"].as_f64().unwrap();

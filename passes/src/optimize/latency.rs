@@ -97,9 +97,15 @@ impl Solver<'_> {
         }
         let mut bound = u64::MAX;
         let mut interval = cycles.max(1);
-        for attempt in 0..if quick.is_some() { 1 } else { ATTEMPTS } {
+        // Where the bound does not tell, the first search is for what it proves only.
+        let telling = match &best {
+            Some(best) if quick.is_none() => self.telling(best)?,
+            _ => true,
+        };
+        let attempts = if quick.is_some() || !telling { 1 } else { ATTEMPTS };
+        for attempt in 0..attempts {
             let mut deadline = cycles;
-            for _ in 0..TIGHTENINGS {
+            for _ in 0..if telling { TIGHTENINGS } else { 1 } {
                 let limits = self.request.limits;
                 let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
                 let effort = if quick.is_some() { Effort::Quick } else { Effort::Full };
@@ -139,6 +145,13 @@ impl Solver<'_> {
             interval = interval * 2 / 3;
         }
         Ok((best, bound, reason))
+    }
+
+    /// Whether the bound of a design's foldings is near to its exact latency.
+    fn telling(&self, built: &Built) -> Result<bool, Diag> {
+        let exact = built.timing()?.latency_cycles as f64;
+        let plan = plan::of_folding(&self.ctx, &built.plan.folding, true)?;
+        Ok(plan.is_some_and(|plan| plan.latency as f64 >= exact * TELLING))
     }
 
     /// A design with an exact latency of at most `cycles`, in another order of work where it takes that, of foldings that may allow it.
@@ -203,8 +216,7 @@ impl Solver<'_> {
         // The slowest unit fires once a cycle.
         let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
         let mut lo = proved - 1;
-        let plan = plan::of_folding(&self.ctx, &best.plan.folding, true)?;
-        let telling = plan.is_some_and(|plan| plan.latency as f64 >= hi as f64 * TELLING);
+        let telling = self.telling(&best)?;
         let design = &best.design;
         let windows = design.modules().into_iter().any(|id| matches!(design.module(id).kind, Kind::Swu(_)));
         let most = self.labels + PROBE_EFFORTS[usize::from(windows)];
