@@ -75,10 +75,13 @@ pub struct Lags {
 impl Lags {
     /// Of a module of a design. Streams are taken as shallow.
     pub fn of(design: &Design, id: ModuleId, order: Order) -> Lags {
+        Lags::with(design, id, order, depth_of(design, id))
+    }
+
+    /// As [`Lags::of`], with the module's [`depth_of`].
+    pub fn with(design: &Design, id: ModuleId, order: Order, depth: i64) -> Lags {
         let module = design.module(id);
         let n = module.kind.firings() as i64;
-        // A shallow FIFO is read one cycle after it was written.
-        let depth = module.latency() as i64 + 1;
         let all = (0, n - 1);
         let both = |take: (i64, i64), give: (i64, i64)| ([take; 2], give);
         let (take, give) = match &module.kind {
@@ -130,11 +133,24 @@ pub struct Rest {
 /// Firings of a frame that are looked through for a beat.
 const LOOKED_THROUGH: usize = 1 << 14;
 
+/// Cycles from a firing of a module to when its result can be taken: its pipeline's, and one, since a shallow FIFO is read one cycle after it
+/// was written.
+pub fn depth_of(design: &Design, id: ModuleId) -> i64 {
+    design.module(id).latency() as i64 + 1
+}
+
 /// Of the results that cannot come before a beat of an input, the first one, and the least cycles to the last one. A unit that fires once
-/// a cycle has all its firings from that one on left. `None` where no result waits for the beat, or none was found.
-pub fn waiting(design: &Design, id: ModuleId, order: Order, port: usize, beat: Rest) -> Option<(Rest, i64)> {
+/// a cycle has all its firings from that one on left. `None` where no result waits for the beat, or none was found. `depth`: the module's
+/// [`depth_of`].
+pub fn waiting(
+    design: &Design,
+    id: ModuleId,
+    order: Order,
+    port: usize,
+    beat: Rest,
+    depth: i64,
+) -> Option<(Rest, i64)> {
     let module = design.module(id);
-    let depth = module.latency() as i64 + 1;
     let n = module.kind.firings();
     let stream = design.inputs_of(id).get(port).map(|(_, s)| s.beats)?;
     let at = stream.checked_sub(beat.beats)?;

@@ -115,7 +115,7 @@ pub(super) fn attempt_within(
     first: &Resources,
 ) -> Result<Option<Solution>, Diag> {
     let mut solver = solver(prepared, request);
-    solver.first = first.zip(&request.limits, u64::min);
+    solver.limited(first);
     solver.attempt(interval)
 }
 
@@ -200,7 +200,7 @@ pub(super) fn step(
     first: &Resources,
 ) -> Result<Option<(u64, Resources)>, Diag> {
     let mut solver = solver(prepared, request);
-    solver.first = first.zip(&request.limits, u64::min);
+    solver.limited(first);
     Ok(solver.built(interval, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
 }
 
@@ -239,6 +239,12 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
 }
 
 impl Solver<'_> {
+    /// Limits what the search adds up further than the request does.
+    fn limited(&mut self, first: &Resources) {
+        self.first = first.zip(&self.request.limits, u64::min);
+        self.ctx.offer = Offer::new(&self.first, &self.request.device);
+    }
+
     fn attempt(&mut self, interval: u64) -> Result<Option<Solution>, Diag> {
         match self.built(interval, None)? {
             Ok(b) => {

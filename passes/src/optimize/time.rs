@@ -57,18 +57,19 @@ impl NodeTime {
             let from: Vec<usize> = design.inputs_of(m).iter().map(|(f, _)| slots[f]).collect();
             let free = matches!(&design.module(m).kind, Kind::Mvu(u) if u.early > 0);
             let order = if free { Order::Free } else { Order::Given };
+            let depth = bound::depth_of(design, m);
             let closing = |input: usize| -> Option<(Rest, i64)> {
                 let through = from.iter().enumerate().filter_map(|(port, from)| {
                     let (first, end) = waiting[*from][input]?;
                     let last = Rest { beats: 1, cycles: end };
-                    let by_last = bound::waiting(design, m, order, port, last);
-                    let by_first = bound::waiting(design, m, order, port, first).or(by_last)?;
+                    let by_last = bound::waiting(design, m, order, port, last, depth);
+                    let by_first = bound::waiting(design, m, order, port, first, depth).or(by_last)?;
                     Some((by_first.0, by_first.1.max(by_last.map_or(NEVER, |l| l.1))))
                 });
                 through.reduce(|a, b| (if b.0.beats > a.0.beats { b.0 } else { a.0 }, a.1.max(b.1)))
             };
             waiting.push((0..inputs).map(closing).collect());
-            let lags = Lags::of(design, m, order);
+            let lags = Lags::with(design, m, order, depth);
             steps.push(Step { from, lags });
             slots.insert(m, slots.len());
         }
