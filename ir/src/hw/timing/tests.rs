@@ -389,7 +389,9 @@ fn what_waits_for_a_beat_is_no_later_in_the_bound() {
         let d = &n.design;
         // From the last beat along what waits for it; it can be taken a cycle after it is offered.
         let through = |from: Rest| {
-            [w, dwc, m].iter().try_fold((from, from.cycles), |(first, _), id| waiting(d, *id, Order::Given, 0, first, depth_of(d, *id)))
+            [w, dwc, m].iter().try_fold((from, from.cycles), |(first, _), id| {
+                waiting(d, *id, Order::Given, 0, first, depth_of(d, *id))
+            })
         };
         let Some((_, cycles)) = through(Rest { beats: 1, cycles: 0 }) else { continue };
         let exact = Simulator::new(d).unbounded_latency().unwrap() as i64;
