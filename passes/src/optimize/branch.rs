@@ -11,7 +11,7 @@ use super::search::{Found, Search};
 use super::space::{Arc, Layered, Stage};
 
 /// Labels a stage in a case, in successive attempts, and the gap up to which one is worth it.
-const WIDTHS: [(usize, f64); 2] = [(100, 1.0), (6000, 0.012)];
+const WIDTHS: [(usize, f64); 2] = [(100, 1.0), (2000, 0.012)];
 
 /// Cases at most.
 const MOST: usize = 600;
