@@ -70,7 +70,7 @@ impl Job {
 pub fn streams(job: &Job) -> Result<Folded, Diag> {
     let start = Instant::now();
     let solved = fit::target(&job.prepared, job.target, &job.request());
-    let folded = |s| Folded::of(s, job.target, start.elapsed().as_secs_f64());
+    let folded = |s| Folded::of(s, job.target, start);
     solved.map(folded).map_err(|Refused { diag, nearest }| match nearest {
         Some(objective) => {
             let works = format!("{} works at {} MHz on {}", job.as_arguments(objective), job.clock_mhz, job.board.name);

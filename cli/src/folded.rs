@@ -5,6 +5,7 @@ use netfold_passes::fold::Folding;
 use netfold_passes::optimize::{Resources, Solution};
 use netfold_passes::pipeline::Target;
 use serde::Serialize;
+use std::time::Instant;
 
 /// A design with its folding.
 pub struct Folded {
@@ -33,8 +34,8 @@ pub struct Solve {
 }
 
 impl Folded {
-    /// What was found for a target in so many seconds.
-    pub fn of(solution: Solution, target: Target, seconds: f64) -> Folded {
+    /// What was found for a target, by a solve that began at `start`.
+    pub fn of(solution: Solution, target: Target, start: Instant) -> Folded {
         let Solution { folding, design, gap, within, labels, .. } = solution;
         let objective = match target {
             Target::Interval(_) | Target::Near(_) | Target::Multipliers(_) => {
@@ -44,7 +45,7 @@ impl Folded {
             Target::Fastest => "the shortest interval that fits".to_string(),
             Target::LowestLatency => "the lowest latency that fits".to_string(),
         };
-        let solve = Some(Solve { objective, gap, within, labels, seconds: Some(seconds) });
+        let solve = Some(Solve { objective, gap, within, labels, seconds: Some(start.elapsed().as_secs_f64()) });
         Folded { design, folding, solve }
     }
 }

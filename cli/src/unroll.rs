@@ -178,7 +178,7 @@ fn mixed(job: &Job, streams: Option<&Folding>) -> Result<Option<Folded>, Diag> {
     let request = Request { objective, ..job.request() };
     let Some(chosen) = mix::choose(&job.prepared, &request, &layers)? else { return Ok(None) };
     if chosen.layers.is_empty() {
-        return Ok(Some(Folded::of(chosen.solution, job.target, start.elapsed().as_secs_f64())));
+        return Ok(Some(Folded::of(chosen.solution, job.target, start)));
     }
     let styles = job.styles.with(int, &chosen.layers)?;
     Ok(at_interval(job, &styles, Style::Stream, granularity, cycles, 1).ok())
@@ -366,7 +366,7 @@ fn at_interval(
         && let Some(s) = mix::around(&job.prepared, &Request { objective, ..job.request() }, &parts)?
     {
         reaches(job, &s.design)?;
-        return Ok(Folded::of(s, job.target, start.elapsed().as_secs_f64()));
+        return Ok(Folded::of(s, job.target, start));
     }
     let (design, folding) = pipeline::with_programs(&job.prepared, &parts, cycles, &job.pins, fit::budget(&job.board))?;
     reaches(job, &design)?;

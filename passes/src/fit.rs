@@ -50,47 +50,49 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
     if let Objective::Interval(cycles) = request.objective
         && let Some(rule) = rule(prepared, cycles, request)?
     {
-        let saving = Request { latency_share: 0.0, ..*request };
-        let attempt = |first: Resources| optimize::attempt_within(prepared, &saving, cycles, &first);
-        let seen = |free: f64| Resources { lut: less(rule.seen.lut, free), ..rule.seen };
-        let (first, used) = rayon::join(|| attempt(seen(FREE_LUTS[0])), || trimmed(&rule.design, request));
-        let (mut first, used) = (Some(first), used?);
-        // Flip-flops are there in plenty.
-        let limits = |free: f64| Resources { lut: less(used.lut, free), ff: request.limits.ff, ..used };
-        let mut found: Option<(Solution, f64)> = None;
-        let mut beyond = None;
-        for free in FREE_LUTS {
-            let Some(solution) = first.take().unwrap_or_else(|| attempt(seen(free)))? else { continue };
-            if solution.used.within(&limits(free)) {
-                found = Some((solution, free));
-                break;
-            }
-            if solution.used.within(&limits(0.0)) {
-                found.get_or_insert((solution, 0.0));
-            } else {
-                beyond = Some(solution);
-            }
-        }
-        // What FIFOs took beyond that is set aside.
-        if let (None, Some(over)) = (&found, &beyond) {
-            let excess = over.used.zip(&limits(0.0), u64::saturating_sub);
-            let solution = attempt(rule.seen.zip(&excess, u64::saturating_sub))?;
-            found = solution.filter(|s| s.used.within(&limits(0.0))).map(|s| (s, 0.0));
-        }
-        let (solution, free) = match (found, beyond) {
-            (Some(found), _) => found,
-            // The rule's own foldings, which are among those of that search.
-            (None, over) => {
-                let bound = over.map_or(0, |s| s.bound);
-                (optimize::given(prepared, &saving, &rule.folding, (bound, rule.seen))?, 0.0)
-            }
-        };
-        let solution = optimize::quicker(prepared, &Request { limits: limits(free), ..*request }, solution)?;
+        let (solution, limits) = within(prepared, &Request { latency_share: 0.0, ..*request }, cycles, &rule)?;
+        let solution = optimize::quicker(prepared, &Request { limits, ..*request }, solution)?;
         let least = timing::least_latency(&solution.design)?;
         let near = solution.timing.latency_cycles as f64 <= least as f64 * NEAR_LATENCY;
         return if near { Ok(solution) } else { Ok(optimize::quicker(prepared, request, solution)?) };
     }
     optimize::solve_or_nearest(prepared, request)
+}
+
+/// The least area for an interval within what the balanced rule uses, and the limits that are left for orders of work: the rule's with the LUTs
+/// that it leaves free, but for flip-flops, which are there in plenty.
+fn within(prepared: &Prepared, request: &Request<'_>, cycles: u64, rule: &Rule) -> Result<(Solution, Resources), Diag> {
+    let attempt = |first: Resources| optimize::attempt_within(prepared, request, cycles, &first);
+    let seen = |free: f64| Resources { lut: less(rule.seen.lut, free), ..rule.seen };
+    let (first, used) = rayon::join(|| attempt(seen(FREE_LUTS[0])), || trimmed(&rule.design, request));
+    let (mut first, used) = (Some(first), used?);
+    let limits = |free: f64| Resources { lut: less(used.lut, free), ff: request.limits.ff, ..used };
+    let all = limits(0.0);
+    let (mut found, mut beyond) = (None, None);
+    for free in FREE_LUTS {
+        let Some(solution) = first.take().unwrap_or_else(|| attempt(seen(free)))? else { continue };
+        if solution.used.within(&limits(free)) {
+            return Ok((solution, limits(free)));
+        }
+        if solution.used.within(&all) {
+            found.get_or_insert(solution);
+        } else {
+            beyond = Some(solution);
+        }
+    }
+    if let Some(found) = found {
+        return Ok((found, all));
+    }
+    let Some(over) = beyond else {
+        return Ok((optimize::given(prepared, request, &rule.folding, (0, rule.seen))?, all));
+    };
+    // What FIFOs took beyond the rule's is set aside; where nothing is found then, the rule's own foldings.
+    let excess = over.used.zip(&all, u64::saturating_sub);
+    let solution = match attempt(rule.seen.zip(&excess, u64::saturating_sub))?.filter(|s| s.used.within(&all)) {
+        Some(solution) => solution,
+        None => optimize::given(prepared, request, &rule.folding, (over.bound, over.within))?,
+    };
+    Ok((solution, all))
 }
 
 /// What the next interval below `interval` costs, whether it fits or not: that interval, and what the design of least area uses that takes

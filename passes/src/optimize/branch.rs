@@ -3,12 +3,12 @@
 //! Prices of the limits leave a gap where one operator decides over a large part of a resource: a mixture of two of its choices would
 //! meet the limits exactly, no single one does. With its use bounded from either side each case has prices of its own, which leave less,
 //! and the arcs whose bound reaches the best design known are left out (reduced cost fixing), so that labels of either case are few.
-//! Cases are taken by their bound, the lowest first, until none is below the best design: then that one is the optimum.
+//! Cases are taken until none has a bound below the best design: then that one is the optimum.
 
 use super::bounds::{Lagrange, Problem};
 use super::cost::RESOURCES;
-use super::search::{Found, Search};
-use super::space::{Arc, Layered, Stage};
+use super::search::{Found, Search, goal};
+use super::space::{Arc, Layered};
 
 /// Labels a stage in a case, in successive attempts, and the gap up to which one is worth it.
 const WIDTHS: [(usize, f64); 2] = [(100, 1.0), (2000, 0.012)];
@@ -47,7 +47,7 @@ pub(super) fn close(search: Search<'_>, mut bound: u64, ceiling: u64) -> Closed 
     let (mut best, mut labels) = (search.best, 0);
     let first = bound as f64;
     for step in STEPS {
-        let known = best.as_ref().map_or(ceiling, |b| b.area.min(ceiling));
+        let known = goal(best.as_ref(), ceiling);
         let goal = ((first * (1.0 + step)) as u64).min(known);
         let graph = alive(p, &search.lagrange, goal);
         let root = Case { graph, factors: search.lagrange.factors, bound, depth: 0 };
@@ -66,11 +66,11 @@ pub(super) fn close(search: Search<'_>, mut bound: u64, ceiling: u64) -> Closed 
 /// The best design below `ceiling` in a case, within an effort in labels.
 fn below(p: &Problem<'_>, root: Case, ceiling: u64, effort: usize) -> Closed {
     let mut best: Option<Found> = None;
-    let limit = |best: &Option<Found>| best.as_ref().map_or(ceiling, |b| b.area.min(ceiling));
     let mut open = vec![root];
     let (mut labels, mut cases) = (0, 0);
     loop {
-        open.retain(|c| c.bound < limit(&best));
+        let below = goal(best.as_ref(), ceiling);
+        open.retain(|c| c.bound < below);
         // In turn the one of lowest bound, which raises what is proved, and the deepest, which leads to designs.
         let deepest = if cases % 4 == 0 { 0 } else { 1 };
         let key = |i: &usize| (std::cmp::Reverse(open[*i].depth * deepest), open[*i].bound);
@@ -79,8 +79,7 @@ fn below(p: &Problem<'_>, root: Case, ceiling: u64, effort: usize) -> Closed {
             break;
         }
         let case = open.swap_remove(next);
-        let goal = limit(&best);
-        let look = |graph: &Layered, widths| examine(&Problem { graph, ..*p }, goal, case.bound, widths);
+        let look = |graph: &Layered, widths| examine(&Problem { graph, ..*p }, below, case.bound, widths);
         let looked = match split(p, &case) {
             Some([a, b]) => {
                 let (a, b) = rayon::join(|| look(&a, &WIDTHS), || look(&b, &WIDTHS));
@@ -92,30 +91,31 @@ fn below(p: &Problem<'_>, root: Case, ceiling: u64, effort: usize) -> Closed {
         cases += looked.len();
         for (closed, rest) in looked {
             labels += closed.labels;
-            if let Some(found) = closed.best.filter(|f| f.area < limit(&best)) {
+            if let Some(found) = closed.best.filter(|f| f.area < goal(best.as_ref(), ceiling)) {
                 best = Some(found);
             }
             open.extend(rest.map(|rest| Case { depth: case.depth + 1, ..rest }));
         }
     }
     let left = open.iter().map(|c| c.bound).min().unwrap_or(u64::MAX);
-    Closed { bound: left.min(limit(&best)), best, labels }
+    Closed { bound: left.min(goal(best.as_ref(), ceiling)), best, labels }
 }
 
 /// Searches a case: what it found below `ceiling`, and what is left of it. `bound` is that of the case that it is part of, `widths` are as
 /// [`WIDTHS`].
 fn examine(p: &Problem<'_>, ceiling: u64, bound: u64, widths: &[(usize, f64)]) -> (Closed, Option<Case>) {
-    let nothing = |labels| (Closed { best: None, bound: ceiling, labels }, None);
-    let Ok(mut search) = Search::begin(p, ceiling) else { return nothing(0) };
+    let Ok(mut search) = Search::begin(p, ceiling) else {
+        return (Closed { best: None, bound: ceiling, labels: 0 }, None);
+    };
     let mut reached = bound.max((search.lagrange.bound - 1e-3).max(0.0).ceil() as u64);
     for (width, most) in widths.iter().copied() {
-        let goal = search.best.as_ref().map_or(ceiling, |b| b.area.min(ceiling));
+        let goal = search.goal();
         if reached as f64 >= goal as f64 * (1.0 - most) && reached < goal {
             reached = reached.max(search.attempt(width));
         }
     }
     let (labels, best) = (search.labels, search.best.take().filter(|b| b.area < ceiling));
-    let goal = best.as_ref().map_or(ceiling, |b| b.area);
+    let goal = goal(best.as_ref(), ceiling);
     let rest = (reached < goal).then(|| Case {
         graph: alive(p, &search.lagrange, goal),
         factors: search.lagrange.factors,
@@ -146,7 +146,7 @@ fn alive(p: &Problem<'_>, lagrange: &Lagrange, goal: u64) -> Layered {
             }
             arcs.push(here);
         }
-        kept.push(Stage { inputs: stage.inputs.clone(), kept: stage.kept.clone(), arcs, ..*stage });
+        kept.push(stage.with(arcs));
         reach = next;
     }
     Layered { stages: kept, ends: *ends }
@@ -173,8 +173,7 @@ fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
     Some([true, false].map(|low| {
         let stages = stages.iter().enumerate().map(|(k, stage)| {
             let fits = |a: &&Arc| k != at || (p.priced[a.priced as usize].used[r] <= middle) == low;
-            let arcs = stage.arcs.iter().map(|all| all.iter().filter(fits).copied().collect()).collect();
-            Stage { inputs: stage.inputs.clone(), kept: stage.kept.clone(), arcs, ..*stage }
+            stage.with(stage.arcs.iter().map(|all| all.iter().filter(fits).copied().collect()).collect())
         });
         Layered { stages: stages.collect(), ends: case.graph.ends }
     }))
@@ -182,7 +181,7 @@ fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::space::Priced;
+    use super::super::space::{Priced, Stage};
     use super::*;
     use crate::random::Random;
     use netfold_ir::hw::bound::NEVER;

@@ -3,12 +3,12 @@
 use super::choice::Offer;
 use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, design_cost, weights_of};
 use super::order;
-use super::plan::{self, Answer, Context, Owned, Plan, Shortage, plan};
+use super::plan::{Answer, Context, Owned, Plan, Shortage, plan};
 use super::programs::Programs;
 use super::search::Effort;
 use super::space::Known;
 use super::{Objective, Refused, Request, Solution};
-use crate::fold::{self, Budget, Folding, divisors};
+use crate::fold::{self, Budget, divisors};
 use crate::pipeline::Prepared;
 use crate::{fifo, lower};
 use netfold_ir::diag::{Code, Diag};
@@ -91,136 +91,8 @@ impl Built {
     }
 }
 
-/// See [`super::next_faster`].
-pub(super) fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
-    let Some(shorter) = shorter(prepared, request, interval)? else { return Ok(None) };
-    let faster = Request { objective: Objective::Interval(shorter), limits: Resources::UNLIMITED, ..*request };
-    match solve(prepared, &faster) {
-        Ok(s) => Ok(Some(s)),
-        Err(r) if r.diag.code == Code::DoesNotFit => Ok(None),
-        Err(r) => Err(r.diag),
-    }
-}
-
-/// See [`super::attempt`].
-pub(super) fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
-    solver(prepared, request).attempt(interval)
-}
-
-/// See [`super::attempt_within`].
-pub(super) fn attempt_within(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    interval: u64,
-    first: &Resources,
-) -> Result<Option<Solution>, Diag> {
-    let mut solver = solver(prepared, request);
-    solver.limited(first);
-    solver.attempt(interval)
-}
-
-/// See [`super::given`].
-pub(super) fn given(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    folding: &Folding,
-    (bound, within): (u64, Resources),
-) -> Result<Solution, Diag> {
-    let solver = solver(prepared, request);
-    let Some(plan) = plan::of_folding(&solver.ctx, folding, false)? else {
-        return Err(Diag::internal(&prepared.int.name, "a given folding cannot be built"));
-    };
-    let built = Built { within, ..solver.lower(plan, Orders::Kept, bound)? };
-    let gap = gap(built.plan.area, bound);
-    solver.finish(built, gap)
-}
-
-/// See [`super::modelled`].
-pub(super) fn modelled(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    folding: &Folding,
-) -> Result<Option<Resources>, Diag> {
-    Ok(plan::of_folding(&solver(prepared, request).ctx, folding, false)?.map(|plan| plan.used))
-}
-
-/// See [`super::attempt_with`].
-pub(super) fn attempt_with(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    programs: Programs<'_>,
-) -> Result<Option<Solution>, Diag> {
-    // What programs are numbered by is known here only.
-    let request = &Request { known: None, ..*request };
-    let mut solver = solver(prepared, request);
-    solver.ctx.programs = programs;
-    match request.objective {
-        Objective::Interval(cycles) => solver.attempt(cycles.max(1)),
-        Objective::Latency(cycles) => Ok(solver.latency_found(cycles.max(1))?.ok()),
-        Objective::Fastest | Objective::LowestLatency => Ok(None),
-    }
-}
-
-/// See [`super::attempt_latency`].
-pub(super) fn attempt_latency(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    cycles: u64,
-) -> Result<Option<Solution>, Diag> {
-    Ok(solver(prepared, request).latency_found(cycles)?.ok())
-}
-
-/// See [`super::quicker`].
-pub(super) fn quicker(prepared: &Prepared, request: &Request<'_>, s: Solution) -> Result<Solution, Diag> {
-    let mut solver = solver(prepared, request);
-    solver.labels = s.labels;
-    let plan = Plan { folding: s.folding.clone(), used: s.used, area: s.area, latency: 0 };
-    let interval = match request.objective {
-        Objective::Interval(cycles) => cycles.max(1),
-        _ => s.timing.interval_cycles,
-    };
-    let built = solver.quicker(Built {
-        plan,
-        design: s.design.clone(),
-        used: s.used,
-        untrimmed: false,
-        bound: s.bound,
-        within: s.within,
-        timing: OnceLock::from(s.timing.clone()),
-    })?;
-    let built = solver.sooner(interval, built)?;
-    if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
-}
-
-/// See [`super::step`].
-pub(super) fn step(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    interval: u64,
-    first: &Resources,
-) -> Result<Option<(u64, Resources)>, Diag> {
-    let mut solver = solver(prepared, request);
-    solver.limited(first);
-    Ok(solver.built(interval, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
-}
-
-/// The longest interval below `interval` at which the set of foldings changes.
-pub(super) fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<u64>, Diag> {
-    Ok(solver(prepared, request).intervals()?.into_iter().rfind(|t| *t < interval))
-}
-
-/// See [`super::solve`].
-pub(super) fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
-    let mut solver = solver(prepared, request);
-    match request.objective {
-        Objective::Interval(cycles) => solver.interval(cycles.max(1)),
-        Objective::Latency(cycles) => solver.latency(cycles),
-        Objective::Fastest => solver.fastest(),
-        Objective::LowestLatency => solver.lowest_latency(),
-    }
-}
-
-fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
+/// A solver of a request.
+pub(super) fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
     let device = &request.device;
     let prices = if *device == Resources::UNLIMITED { Prices::generic() } else { Prices::of_device(device) };
     let offer = Offer::new(&request.limits, device);
@@ -240,12 +112,12 @@ fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> Solver<'a> {
 
 impl Solver<'_> {
     /// Limits what the search adds up further than the request does.
-    fn limited(&mut self, first: &Resources) {
+    pub(super) fn limited(&mut self, first: &Resources) {
         self.first = first.zip(&self.request.limits, u64::min);
         self.ctx.offer = Offer::new(&self.first, &self.request.device);
     }
 
-    fn attempt(&mut self, interval: u64) -> Result<Option<Solution>, Diag> {
+    pub(super) fn attempt(&mut self, interval: u64) -> Result<Option<Solution>, Diag> {
         match self.built(interval, None)? {
             Ok(b) => {
                 let gap = gap(b.plan.area, b.bound);
@@ -528,7 +400,7 @@ impl Solver<'_> {
         Ok(all.into_iter().collect())
     }
 
-    fn interval(&mut self, cycles: u64) -> Result<Solution, Refused> {
+    pub(super) fn interval(&mut self, cycles: u64) -> Result<Solution, Refused> {
         match self.built(cycles, None)? {
             Ok(b) => {
                 let gap = gap(b.plan.area, b.bound);
@@ -546,7 +418,7 @@ impl Solver<'_> {
         }
     }
 
-    fn fastest(&mut self) -> Result<Solution, Refused> {
+    pub(super) fn fastest(&mut self) -> Result<Solution, Refused> {
         match self.shortest(1)? {
             Some((t, b)) => {
                 let undecided = self.undecided.filter(|u| *u < t);

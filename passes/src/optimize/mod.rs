@@ -20,6 +20,7 @@ mod objective_tests;
 mod order;
 mod plan;
 mod programs;
+mod requests;
 mod search;
 mod shortage;
 mod space;
@@ -32,15 +33,16 @@ pub use cost::{
     CostModel, ModuleSpec, Prices, RESOURCE_NAMES, RESOURCES, Resources, WeightStats, design_cost, module_cost,
     weights_of,
 };
+pub use requests::{
+    attempt_latency, attempt_with, attempt_within, given, modelled, next_faster, quicker, shorter, solve,
+    solve_or_nearest, step,
+};
 pub use space::Known;
 
 use crate::fold::{Folding, Pin};
-use crate::pipeline::Prepared;
-use crate::unroll::Unrolled;
 use netfold_ir::diag::{Code, Diag};
 use netfold_ir::hw::{Design, timing::Timing};
 use std::collections::HashMap;
-use std::sync::Arc;
 
 /// What a folding is chosen for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,129 +124,6 @@ impl From<Refused> for Diag {
     fn from(refused: Refused) -> Diag {
         refused.diag
     }
-}
-
-/// Solves a folding problem.
-///
-/// # Errors
-/// [`Code::DoesNotFit`] when nothing meets the request: which resource is short and by how much, which layer takes most of it,
-/// and the nearest request that can be met.
-pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Diag> {
-    goal::solve(prepared, request).map_err(Diag::from)
-}
-
-/// The least area for the request's rate or latency where the programs are among the choices of their operators, or with `only` the only ones;
-/// `None` when none was found. [`Folding::programs`] of the solution are those that were chosen. Each must be of a chain of operators
-/// ([`Unrolled::is_chain`]), and none may have part of another one's operators only.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn attempt_with(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    programs: &[Arc<Unrolled>],
-    only: bool,
-) -> Result<Option<Solution>, Diag> {
-    goal::attempt_with(prepared, request, programs::Programs { list: programs, only })
-}
-
-/// As [`solve`], with the nearest request apart.
-///
-/// # Errors
-/// As [`solve`].
-pub fn solve_or_nearest(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Refused> {
-    goal::solve(prepared, request)
-}
-
-/// The least area for a frame every `interval` cycles, whatever the request's objective; `None` when none was found, without a
-/// reason, which takes longer to find than a solution.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn attempt(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
-    goal::attempt(prepared, request, interval.max(1))
-}
-
-/// The least area for a latency of `cycles`, whatever the request's objective; `None` when none was found, without a reason.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn attempt_latency(prepared: &Prepared, request: &Request<'_>, cycles: u64) -> Result<Option<Solution>, Diag> {
-    goal::attempt_latency(prepared, request, cycles.max(1))
-}
-
-/// A solution whose matrix units work in the order that gives the lowest latency within the request's limits and
-/// [`Request::latency_share`]; where that stays well above the bound of its folding, another folding of the request's interval, chosen
-/// for latency, when one is found.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn quicker(prepared: &Prepared, request: &Request<'_>, solution: Solution) -> Result<Solution, Diag> {
-    goal::quicker(prepared, request, solution)
-}
-
-/// The design of least area for the next interval below `interval` that some folding has, without limits: what one step faster
-/// costs. None when `interval` is the shortest.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<Solution>, Diag> {
-    goal::next_faster(prepared, request, interval)
-}
-
-/// The longest interval below `interval` that some folding has; none when that is the shortest.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<u64>, Diag> {
-    goal::shorter(prepared, request, interval)
-}
-
-/// As [`attempt`], where what the search adds up (FIFOs of provisional depth) is limited by `first` too.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn attempt_within(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    interval: u64,
-    first: &Resources,
-) -> Result<Option<Solution>, Diag> {
-    goal::attempt_within(prepared, request, interval.max(1), first)
-}
-
-/// A given folding as a solution for its interval, FIFOs sized. `bound`: an area that no folding is below, within these limits.
-///
-/// # Errors
-/// Internal, for a folding with programs or one that does not finish a frame within its interval.
-pub fn given(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    folding: &Folding,
-    bound: (u64, Resources),
-) -> Result<Solution, Diag> {
-    goal::given(prepared, request, folding, bound)
-}
-
-/// What a folding uses by what the search adds up, with FIFOs of provisional depth; `None` where a module would take longer than the folding's interval.
-///
-/// # Errors
-/// None for a network that can be lowered.
-pub fn modelled(prepared: &Prepared, request: &Request<'_>, folding: &Folding) -> Result<Option<Resources>, Diag> {
-    goal::modelled(prepared, request, folding)
-}
-
-/// As [`attempt_within`], in short: the interval that the least area has, and what it uses, FIFOs not trimmed.
-///
-/// # Errors
-/// As [`attempt`].
-pub fn step(
-    prepared: &Prepared,
-    request: &Request<'_>,
-    interval: u64,
-    first: &Resources,
-) -> Result<Option<(u64, Resources)>, Diag> {
-    goal::step(prepared, request, interval, first)
 }
 
 /// Refuses a design that uses more than `limits`, before anything is written.

@@ -2,9 +2,9 @@
 //!
 //! Labels (partial designs) are extended stage by stage. A label is dropped when another one in its state is no worse in area,
 //! time and every resource that can still run short, or when the bound of its completions (the larger of the least area left and
-//! its Lagrangian, in the way of Handler and Zang, 1980) reaches the best design known. The number of labels kept a stage is
-//! widened until nothing was dropped for lack of room: then the best design is proved to be the optimum. Otherwise the least
-//! bound among what was dropped states the gap.
+//! its Lagrangian, in the way of Handler and Zang, 1980) reaches the best design known. When nothing was dropped for lack of room the best
+//! design is proved to be the optimum. Otherwise the least bound among what was dropped states the gap, which [`branch`] closes; with a
+//! deadline the number of labels kept a stage is widened instead.
 
 use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, MainPath, Problem, exclusion, lagrange};
 use super::branch;
@@ -14,17 +14,15 @@ use super::time::Span;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
-/// Labels a stage, in successive attempts.
+/// Labels a stage.
 const WIDTHS: [usize; 1] = [50];
 
-/// Labels after which no wider attempt is made.
-const EFFORT: usize = 100_000;
-
-/// Likewise with a deadline, where labels differ in more ways and every request takes several searches.
+/// With a deadline, where labels differ in more ways and every request takes several searches: in successive attempts, of which a quick
+/// search makes the first.
 const TIMED_WIDTHS: [usize; 3] = [40, 250, 1_500];
 
-/// See [`EFFORT`].
-const TIMED_EFFORT: usize = 50_000;
+/// Labels after which no wider attempt is made.
+const EFFORT: usize = 50_000;
 
 /// Excess above which limits are so tight that designs within them are sought first, and cheap ones only then.
 const TIGHT: f64 = -0.03;
@@ -121,9 +119,6 @@ pub(super) enum Effort {
     Full,
 }
 
-/// Widths of a quick search.
-const QUICK: usize = 1;
-
 /// Solves a problem. Designs of `ceiling` area or more are of no interest.
 pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     let mut s = match Search::begin(p, ceiling) {
@@ -131,25 +126,34 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
         Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors },
     };
     let mut bound = 0;
-    let (widths, effort) = if p.deadline.is_some() { (&TIMED_WIDTHS[..], TIMED_EFFORT) } else { (&WIDTHS[..], EFFORT) };
-    let widths = if how == Effort::Quick { &widths[..QUICK] } else { widths };
+    let widths = match (p.deadline, how) {
+        (None, _) => &WIDTHS[..],
+        (Some(_), Effort::Quick) => &TIMED_WIDTHS[..1],
+        (Some(_), Effort::Full) => &TIMED_WIDTHS[..],
+    };
     for &width in widths {
         bound = s.attempt(width);
-        if s.best.as_ref().is_some_and(|b| b.area <= bound) || bound >= ceiling || s.labels > effort {
+        if bound >= s.goal() || s.labels > EFFORT {
             break;
         }
     }
     let (mut labels, factors) = (s.labels, s.lagrange.factors);
-    let mut best = s.best.take();
-    if how == Effort::Full && p.deadline.is_none() && best.as_ref().map_or(ceiling, |b| b.area.min(ceiling)) > bound {
-        s.best = best;
+    let best = if how == Effort::Full && p.deadline.is_none() && s.goal() > bound {
         let closed = branch::close(s, bound, ceiling);
-        (best, bound) = (closed.best, closed.bound);
         labels += closed.labels;
-    }
+        bound = closed.bound;
+        closed.best
+    } else {
+        s.best
+    };
     let bound = best.as_ref().map_or(bound, |b| bound.min(b.area));
     let found = best.filter(|b| b.area < ceiling);
     Outcome { found, bound, labels, factors }
+}
+
+/// Area that a design must stay below to be better than the best one known, and below a ceiling.
+pub(super) fn goal(best: Option<&Found>, ceiling: u64) -> u64 {
+    best.map_or(ceiling, |b| b.area.min(ceiling))
 }
 
 /// Area of a whole path when it meets every limit.
@@ -255,8 +259,12 @@ impl<'a> Search<'a> {
 
     /// Whether nothing with this bound is of interest. Areas are whole, so a fraction short of the next one counts as it.
     fn pruned(&self, bound: f64) -> bool {
-        let limit = self.best.as_ref().map_or(self.ceiling, |b| b.area.min(self.ceiling));
-        bound > limit as f64 - 1.0 + 1e-3
+        bound > self.goal() as f64 - 1.0 + 1e-3
+    }
+
+    /// Area that a design must stay below to be of interest still.
+    pub fn goal(&self) -> u64 {
+        goal(self.best.as_ref(), self.ceiling)
     }
 
     /// A label with one more arc, when a completion is still of interest.

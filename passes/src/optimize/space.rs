@@ -332,6 +332,13 @@ pub(super) struct Stage {
     pub arcs: Vec<Vec<Arc>>,
 }
 
+impl Stage {
+    /// The same stage with other arcs.
+    pub fn with(&self, arcs: Vec<Vec<Arc>>) -> Stage {
+        Stage { inputs: self.inputs.clone(), kept: self.kept.clone(), arcs, ..*self }
+    }
+}
+
 /// The layered graph. State 0 of stage 0 is the start; the states behind the last stage are ends.
 #[derive(Debug)]
 pub(super) struct Layered {
