@@ -3,6 +3,7 @@
 is based on: distinct contents of six-input LUTs, and of the multiplexers of two above 256 words.
 
     measure_rom.py [SECONDS] [SEED]      needs pyosys and numpy; SECONDS of synthesis (default 900)
+    measure_rom.py blocks                the same memories as one and in blocks of 64 words, by their share of zero weights
 """
 
 import collections
@@ -47,6 +48,51 @@ def module(name, words, width):
     u (.clk(clk), .rst(rst), .next(next), .data(d));
 endmodule
 """
+
+
+def in_blocks(name, words, width):
+    """The memory in blocks of 64 words that are kept apart, as templates/verilog/weights.sv has it."""
+    depth, kept, sources = len(words), {}, []
+    for start in range(0, depth, 64):
+        block = []
+        for c in range(width):
+            column = [w >> c & 1 for w in words[start : start + 64]]
+            column += [0] * (64 - len(column))
+            first = column[0]
+            if len(set(column)) == 1:
+                block.append(f"1'b{first}")
+            else:
+                place = kept.setdefault(tuple(b ^ first for b in column), len(kept))
+                block.append(("~" if first else "") + f"blocks[{place}]")
+        sources.append("{" + ", ".join(reversed(block)) + "}")
+    init = "".join("".join(str(column[w]) for column in reversed(kept)) for w in reversed(range(64)))
+    address = (depth - 1).bit_length()
+    cases = "".join(f"{i}: d = {s}; " for i, s in enumerate(sources[:-1])) + f"default: d = {sources[-1]};"
+    return f"""module {name}(input clk, input rst, input next, output reg [{width - 1}:0] q);
+  wire [{address - 1}:0] address;
+  netfold_address #(.DEPTH({depth})) u_address (.clk(clk), .rst(rst), .next(next), .address(address));
+  wire [{len(kept) - 1}:0] blocks;
+  (* keep_hierarchy = "yes" *)
+  netfold_rom #(.WIDTH({len(kept)}), .DEPTH(64), .REGISTERED(0), .INIT_BITS({64 * len(kept)}), .INIT({64 * len(kept)}'b{init}))
+    u_rom (.clk(clk), .en(1'b0), .addr(address[5:0]), .data(blocks));
+  reg [{width - 1}:0] d;
+  always @* case (address[{address - 1}:6]) {cases} endcase
+  always @(posedge clk) q <= d;
+endmodule
+"""
+
+
+def compare():
+    """Prints the LUTs of memories of pruned weights of six bits as one and in blocks."""
+    rng = random.Random(3)
+    for depth in [128, 192, 256, 512, 1024]:
+        for zeros in [0, 0.5, 0.7, 0.85, 0.95]:
+            draws = lambda: 0 if rng.random() < zeros else max(-31, min(31, round(rng.gauss(0, 10))))
+            words = [sum((draws() & 63) << 6 * i for i in range(6)) for _ in range(depth)]
+            ones = sum(w.bit_count() for w in words) / (36 * depth)
+            found = synthesize([("one", module("one", words, 36), 36), ("many", in_blocks("many", words, 36), 36)])
+            luts = {n: sum(found[n].get(f"LUT{k}", 0) for k in range(2, 7)) for n in ["one", "many"]}
+            print(f"{depth} words, {ones:.0%} of bits set: {luts['one']} LUTs as one, {luts['many']} in blocks", flush=True)
 
 
 def synthesize(modules):
@@ -112,6 +158,8 @@ def contents(weights, bits):
 
 
 def main():
+    if sys.argv[1:] == ["blocks"]:
+        return compare()
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 900.0
     rng = random.Random(int(sys.argv[2]) if len(sys.argv) > 2 else 1)
     end = time.time() + seconds

@@ -69,8 +69,8 @@ impl Job {
 /// [`Code::DoesNotFit`]: what is short, in which layer, and the arguments nearest to those given that work.
 pub fn streams(job: &Job) -> Result<Folded, Diag> {
     let start = Instant::now();
-    let solved = fit::target(&job.prepared, job.target, &job.request());
-    let folded = |s| Folded::of(s, job.target, start);
+    let solved = fit::target_and_step(&job.prepared, job.target, &job.request());
+    let folded = |(s, step)| Folded { next: Some(step), ..Folded::of(s, job.target, start) };
     solved.map(folded).map_err(|Refused { diag, nearest }| match nearest {
         Some(objective) => {
             let works = format!("{} works at {} MHz on {}", job.as_arguments(objective), job.clock_mhz, job.board.name);
@@ -85,10 +85,13 @@ pub fn streams(job: &Job) -> Result<Folded, Diag> {
 ///
 /// # Errors
 /// None for a design that was built.
-pub fn utilization(job: &Job, design: &Design, timing: &Timing) -> Result<Report, Diag> {
-    let step = fit::next_step(&job.prepared, &job.request(), timing.interval_cycles)?;
+pub fn utilization(job: &Job, folded: &Folded, timing: &Timing) -> Result<Report, Diag> {
+    let step = match folded.next {
+        Some(step) => step,
+        None => fit::next_step(&job.prepared, &job.request(), timing.interval_cycles)?,
+    };
     let next = step.map(|(interval_cycles, used)| NextStep { interval_cycles, used });
-    Ok(explore::utilization(design, timing, &job.prices, next))
+    Ok(explore::utilization(&folded.design, timing, &job.prices, next))
 }
 
 /// Refuses a design that is larger than the board, before anything is written.

@@ -98,11 +98,12 @@ pub fn job_with(args: &DesignArgs, surrogate: Option<Model>) -> Result<Job, Diag
     if args.max_utilization.is_some() {
         config.target.max_utilization = args.max_utilization;
     }
+    let board = board(args, &config, &folder)?;
+    models::prefetch(surrogate.as_ref(), &board);
     let mut net = load(args, &config, &folder)?;
     if let Some(name) = &config.project_name {
         net.name.clone_from(name);
     }
-    let board = board(args, &config, &folder)?;
     let clock_mhz = args.clock_mhz.or(config.clock_mhz).unwrap_or(board.clock_mhz);
     let names: Vec<String> =
         net.graph.ids().into_iter().flat_map(|id| netfold_passes::quantize::names_of(&net, id)).collect();

@@ -1,6 +1,8 @@
 //! A design, the folding that makes it again, and what was proved of it.
 
 use netfold_ir::hw::Design;
+use netfold_ir::hw::timing::Timing;
+use netfold_passes::fit::NextStep;
 use netfold_passes::fold::Folding;
 use netfold_passes::optimize::{Resources, Solution};
 use netfold_passes::pipeline::Target;
@@ -15,6 +17,10 @@ pub struct Folded {
     pub folding: Folding,
     /// How it was found, where the folding optimizer found it.
     pub solve: Option<Solve>,
+    /// Its exact cycles, where they are known already.
+    pub timing: Option<Timing>,
+    /// What the next faster step costs, where that is known already.
+    pub next: Option<NextStep>,
 }
 
 /// What the folding optimizer proved.
@@ -36,7 +42,7 @@ pub struct Solve {
 impl Folded {
     /// What was found for a target, by a solve that began at `start`.
     pub fn of(solution: Solution, target: Target, start: Instant) -> Folded {
-        let Solution { folding, design, gap, within, labels, .. } = solution;
+        let Solution { folding, design, timing, gap, within, labels, .. } = solution;
         let objective = match target {
             Target::Interval(_) | Target::Near(_) | Target::Multipliers(_) => {
                 format!("least area for a frame every {} cycles", folding.interval)
@@ -46,7 +52,7 @@ impl Folded {
             Target::LowestLatency => "the lowest latency that fits".to_string(),
         };
         let solve = Some(Solve { objective, gap, within, labels, seconds: Some(start.elapsed().as_secs_f64()) });
-        Folded { design, folding, solve }
+        Folded { design, folding, solve, timing: Some(timing), next: None }
     }
 }
 

@@ -80,6 +80,15 @@ pub fn of_board(own: Option<&Model>, board: &Board) -> Result<Arc<HardwareModel>
     }
 }
 
+/// Begins to decode the shipped model that [`of_board`] will give, on another core.
+pub fn prefetch(own: Option<&Model>, board: &Board) {
+    if !matches!(own, Some(Model::Hardware(_))) {
+        let family = family(board);
+        // An error comes again where the model is needed.
+        rayon::spawn(move || drop(HardwareModel::shipped(family)));
+    }
+}
+
 /// The family of models that a board's designs are estimated as.
 fn family(board: &Board) -> Family {
     Family::named(board.family.as_str()).unwrap_or(Family::Xc7)

@@ -235,12 +235,13 @@ pub struct Report {
 pub fn report(job: &Job, folded: &Folded) -> Result<(Report, timing::Timing), Diag> {
     let design = &folded.design;
     job.surrogate.as_ref().map(Model::hardware).transpose()?;
-    let (t, least) = rayon::join(|| cycles(design), || timing::least_latency(design));
+    let timed = || folded.timing.clone().map_or_else(|| cycles(design), Ok);
+    let (t, least) = rayon::join(timed, || timing::least_latency(design));
     let (t, least) = (t?, least?);
     let (_, slowest) = timing::bottleneck(design);
     let model = job.prices.model();
     let (estimate, utilization) =
-        rayon::join(|| job.prices.estimate(design), || crate::fit::utilization(job, design, &t));
+        rayon::join(|| job.prices.estimate(design), || crate::fit::utilization(job, folded, &t));
     let mut outside = estimate.prediction.out_of_range.clone();
     outside.extend(models::beside(model, &job.board));
     let device = &job.board.resources;

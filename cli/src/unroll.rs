@@ -370,7 +370,7 @@ fn at_interval(
     }
     let (design, folding) = pipeline::with_programs(&job.prepared, &parts, cycles, &job.pins, fit::budget(&job.board))?;
     reaches(job, &design)?;
-    Ok(Folded { design, folding, solve: None })
+    Ok(Folded { design, folding, solve: None, timing: None, next: None })
 }
 
 /// Layers that are programs of a folding of both styles, with their programs' cycles a beat.

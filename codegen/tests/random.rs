@@ -49,6 +49,10 @@ fn matrix_vector_units() {
         let y = b.large_mvu(multiplier, memory, early);
         b.sink(y);
     }));
+    all.extend(designs("k", 16, |b| {
+        let y = b.pruned_mvu();
+        b.sink(y);
+    }));
     harness::check(&all, &mut rng(1));
 }
 

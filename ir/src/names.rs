@@ -1,6 +1,7 @@
 //! Identifiers made from the model's names, which are arbitrary data.
 
 use std::collections::HashSet;
+use std::sync::OnceLock;
 
 /// Longest identifier made here; suffixes are added up to the 60 characters that the hardware verifier allows.
 const LENGTH: usize = 44;
@@ -31,7 +32,9 @@ const RESERVED: &str = " accept_on alias always always_comb always_ff always_lat
 
 /// Whether a name is used by a language or by the generated files themselves.
 fn is_reserved(name: &str) -> bool {
-    name.starts_with("netfold_") || name == "netfold" || RESERVED.split_ascii_whitespace().any(|word| word == name)
+    static WORDS: OnceLock<HashSet<&str>> = OnceLock::new();
+    let words = WORDS.get_or_init(|| RESERVED.split_ascii_whitespace().collect());
+    name.starts_with("netfold_") || name == "netfold" || words.contains(name)
 }
 
 /// An identifier `[a-z][a-z0-9_]*` of at most 46 characters that resembles `name`, without doubled or trailing underscores, that no

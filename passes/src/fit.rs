@@ -22,20 +22,60 @@ const FREE_LUTS: [f64; 3] = [0.06, 0.03, 0.0];
 /// # Errors
 /// As [`optimize::solve_or_nearest`].
 pub fn target(prepared: &Prepared, target: Target, request: &Request<'_>) -> Result<Solution, Refused> {
-    let of = |objective| solve(prepared, &Request { objective, ..*request });
-    match target {
-        Target::Interval(cycles) => of(Objective::Interval(cycles.max(1))),
-        Target::Near(cycles) => of(Objective::Interval(reachable(prepared, cycles.max(1), request)?)),
-        Target::Latency(cycles) => of(Objective::Latency(cycles)),
-        Target::Fastest => of(Objective::Fastest),
-        Target::LowestLatency => of(Objective::LowestLatency),
+    solve_target(prepared, target, rate(prepared, target, request)?, request)
+}
+
+/// As [`target`], with what the next faster step costs ([`next_step`]): for a rate, computed beside the design.
+///
+/// # Errors
+/// As [`target`].
+pub fn target_and_step(
+    prepared: &Prepared,
+    target: Target,
+    request: &Request<'_>,
+) -> Result<(Solution, NextStep), Refused> {
+    let rate = rate(prepared, target, request)?;
+    let intervals = rate.map(|cycles| optimize::longest_within(prepared, request, cycles)).transpose()?;
+    let guess = |interval: u64| next_step(prepared, request, interval).map(|step| (interval, step));
+    let (solution, step) =
+        rayon::join(|| solve_target(prepared, target, rate, request), || intervals.flatten().map(guess).transpose());
+    let (solution, step) = (solution?, step?);
+    let interval = solution.timing.interval_cycles;
+    match step {
+        Some((guessed, step)) if guessed == interval => Ok((solution, step)),
+        _ => Ok((solution, next_step(prepared, request, interval)?)),
+    }
+}
+
+/// Cycles a frame of a target that is a rate.
+fn rate(prepared: &Prepared, target: Target, request: &Request<'_>) -> Result<Option<u64>, Diag> {
+    Ok(match target {
+        Target::Interval(cycles) => Some(cycles.max(1)),
+        Target::Near(cycles) => Some(reachable(prepared, cycles.max(1), request)?),
         Target::Multipliers(n) => {
-            let cycles = reachable(prepared, fold::fastest_within(&prepared.int, n, request.pins), request)?;
-            match of(Objective::Interval(cycles)) {
-                Err(r) if r.diag.code == Code::DoesNotFit => of(Objective::Fastest),
-                found => found,
-            }
+            Some(reachable(prepared, fold::fastest_within(&prepared.int, n, request.pins), request)?)
         }
+        Target::Latency(_) | Target::Fastest | Target::LowestLatency => None,
+    })
+}
+
+/// As [`target`], given its [`rate`].
+fn solve_target(
+    prepared: &Prepared,
+    target: Target,
+    rate: Option<u64>,
+    request: &Request<'_>,
+) -> Result<Solution, Refused> {
+    let of = |objective| solve(prepared, &Request { objective, ..*request });
+    match (target, rate) {
+        (Target::Multipliers(_), Some(cycles)) => match of(Objective::Interval(cycles)) {
+            Err(r) if r.diag.code == Code::DoesNotFit => of(Objective::Fastest),
+            found => found,
+        },
+        (_, Some(cycles)) => of(Objective::Interval(cycles)),
+        (Target::Latency(cycles), _) => of(Objective::Latency(cycles)),
+        (Target::LowestLatency, _) => of(Objective::LowestLatency),
+        _ => of(Objective::Fastest),
     }
 }
 
@@ -95,12 +135,15 @@ fn within(prepared: &Prepared, request: &Request<'_>, cycles: u64, rule: &Rule) 
     Ok((solution, all))
 }
 
+/// The interval of a faster design, and what that uses; none where no folding is faster.
+pub type NextStep = Option<(u64, Resources)>;
+
 /// What the next interval below `interval` costs, whether it fits or not: that interval, and what the design of least area uses that takes
 /// no more of any resource than the balanced rule does, or where there is none, of any; FIFOs not trimmed.
 ///
 /// # Errors
 /// None for a network that can be lowered.
-pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<(u64, Resources)>, Diag> {
+pub fn next_step(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<NextStep, Diag> {
     let Some(shorter) = optimize::shorter(prepared, request, interval)? else { return Ok(None) };
     let unlimited = Request { limits: Resources::UNLIMITED, ..*request };
     let step = |first: &Resources| optimize::step(prepared, &unlimited, shorter, first);

@@ -41,7 +41,7 @@ fn ten_samples_of_another_family_improve_the_estimates_of_its_networks() {
             let (rank, ranked) = (mean(&before, |s| s.spearman), mean(&after, |s| s.spearman));
             println!("{name} {target}: median error {from:.3} before, {to:.3} after; rank {rank:.3}, {ranked:.3}");
             assert!(to <= 0.5 * from, "{name} {target}: {from} {to}");
-            assert!(ranked >= 0.96 && ranked > rank, "{name} {target}: {rank} {ranked}");
+            assert!(ranked >= 0.97 && ranked > rank, "{name} {target}: {rank} {ranked}");
         }
     }
 }

@@ -84,10 +84,10 @@ impl Stat {
     }
 
     /// Names and counts of the modules that were kept apart, the top level among them, in the order of their names. What was kept
-    /// apart within a module, and has no name of its own, is part of that module.
+    /// apart within a module ([`is_inner`]) is part of that module.
     pub fn modules(&self) -> Vec<(String, Counts)> {
         let all = self.0["modules"].as_object().into_iter().flatten();
-        let named = all.filter_map(|(name, stat)| Some((name.strip_prefix('\\')?.to_string(), stat)));
+        let named = all.filter(|(name, _)| !is_inner(name)).map(|(name, stat)| (plain(name).to_string(), stat));
         named.map(|(name, stat)| (name, Counts::of(self.within(stat)))).collect()
     }
 
@@ -100,20 +100,31 @@ impl Stat {
         self.0["modules"].get(name)
     }
 
-    /// Cells of a module, with those of modules without a name of their own that were kept apart within it; modules with one are left out.
+    /// Cells of a module, with those of the modules that were kept apart within it ([`is_inner`]); others are left out.
     fn within(&self, stat: &Value) -> BTreeMap<String, u64> {
         let mut sum = BTreeMap::new();
         for (name, count) in cells(stat) {
-            match self.find(&name) {
-                Some(inner) => {
+            match self.find(&name).or_else(|| self.find(&format!("\\{name}"))) {
+                Some(inner) if is_inner(&name) => {
                     self.within(inner).into_iter().for_each(|(k, n)| *sum.entry(k).or_insert(0) += n * count)
                 }
-                None if self.find(&format!("\\{name}")).is_some() => {}
+                Some(_) => {}
                 None => *sum.entry(name).or_insert(0) += count,
             }
         }
         sum
     }
+}
+
+/// Name of a module as its source has it.
+fn plain(name: &str) -> &str {
+    name.strip_prefix('\\').unwrap_or(name)
+}
+
+/// Whether a module was kept apart within a module of a design: copies for parameters, which Yosys names with a dollar sign, and the weights of a
+/// unit, whose name goes on with two underscores (`templates/verilog/weights.sv`).
+fn is_inner(name: &str) -> bool {
+    name.starts_with('$') || plain(name).contains("__")
 }
 
 fn cells(stat: &Value) -> BTreeMap<String, u64> {
@@ -297,10 +308,13 @@ mod tests {
         let stat = Stat(serde_json::json!({
             "modules": {
                 "\\top": {"num_cells_by_type": {"LUT2": 1, "unit": 2}},
-                "\\unit": {"num_cells_by_type": {"LUT6": 3, "FDRE": 4, "$paramod$1\\rom": 1}},
+                "\\unit": {"num_cells_by_type": {"LUT6": 3, "FDRE": 3, "unit__weights": 1}},
+                "\\unit__weights": {"num_cells_by_type": {"FDRE": 1, "$paramod$1\\rom": 1}},
                 "$paramod$1\\rom": {"num_cells_by_type": {"LUT6": 5}}
             },
-            "design": {"num_cells_by_type": {"LUT2": 1, "LUT6": 16, "FDRE": 8, "unit": 2, "$paramod$1\\rom": 2}}
+            "design": {
+                "num_cells_by_type": {"LUT2": 1, "LUT6": 16, "FDRE": 8, "unit": 2, "unit__weights": 2, "$paramod$1\\rom": 2}
+            }
         }));
         let unit = stat.module("unit").unwrap();
         assert_eq!((unit.lut, unit.ff, unit.cells.len()), (8, 4, 2));

@@ -11,6 +11,7 @@ macro_rules! primitives {
 }
 
 primitives!(
+    "netfold_address",
     "netfold_argmax",
     "netfold_broadcast",
     "netfold_carry_tree",
@@ -55,9 +56,8 @@ primitives!(
 );
 
 /// The primitives that the sources instantiate, directly or through others, by name.
-pub(super) fn needed(sources: &[String]) -> Vec<(&'static str, &'static str)> {
+pub(super) fn needed(mut open: Vec<&str>) -> Vec<(&'static str, &'static str)> {
     let mut found = BTreeSet::new();
-    let mut open: Vec<&str> = sources.iter().map(String::as_str).collect();
     while let Some(source) = open.pop() {
         for (name, text) in PRIMITIVES {
             if source.contains(&format!("{name} #(")) && found.insert((*name, *text)) {
@@ -84,7 +84,7 @@ mod tests {
 
     #[test]
     fn closure_follows_instances() {
-        let names: Vec<_> = needed(&["  netfold_stage #(".to_owned()]).iter().map(|p| p.0).collect();
+        let names: Vec<_> = needed(vec!["  netfold_stage #("]).iter().map(|p| p.0).collect();
         assert_eq!(names, ["netfold_delay", "netfold_stage"]);
     }
 }

@@ -75,19 +75,18 @@ pub fn generate(design: &Design) -> Result<Files, Diags> {
         return Err(diags);
     }
     let mut files = Files::new();
-    let mut used = Vec::new();
     for id in design.inner() {
         let name = module_name(design, id);
         if let Some(source) = diags.take(modules::render(design, id, &name, &mut files)) {
-            used.push(source.clone());
             files.insert(format!("rtl/{name}.sv"), source);
         }
     }
     if let Some(source) = diags.take(top::render(design)) {
-        used.push(source.clone());
         files.insert(format!("rtl/{}.sv", design.name), source);
     }
-    for (name, source) in library::needed(&used) {
+    let sources = files.iter().filter(|(path, _)| path.ends_with(".sv"));
+    let needed = library::needed(sources.filter_map(|(_, text)| std::str::from_utf8(text).ok()).collect());
+    for (name, source) in needed {
         files.insert(format!("rtl/{name}.sv"), source);
     }
     diags.into_result(files)

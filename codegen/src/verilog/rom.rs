@@ -46,7 +46,7 @@ pub fn literal(value: i128, bits: usize) -> String {
 }
 
 /// What a template writes where a memory is instantiated.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct RomText {
     /// Words.
     pub depth: usize,
@@ -101,6 +101,38 @@ impl Rom {
         (Rom::new(kept.len(), words), sources)
     }
 
+    /// Share of the bits that are set, 0 to 1.
+    pub fn ones(&self) -> f64 {
+        let set: usize = self.words.iter().map(|w| w.bits.iter().filter(|b| **b).count()).sum();
+        set as f64 / (self.width * self.words.len()).max(1) as f64
+    }
+
+    /// The memory as one of `length` words (a power of two) that holds all of its blocks of so many words side by side, equal columns and
+    /// complements once, and where each block's columns come from, the lowest first. Words beyond the last one are zero.
+    pub fn blocks(&self, length: usize) -> (Rom, Vec<Vec<Column>>) {
+        let mut seen: HashMap<Vec<bool>, usize> = HashMap::new();
+        let mut kept: Vec<Vec<bool>> = Vec::new();
+        let mut block = |words: &[Word], b: usize| {
+            let mut column: Vec<bool> = words.iter().map(|w| w.bits[b]).collect();
+            column.resize(length, false);
+            let first = column[0];
+            if column.iter().all(|bit| *bit == first) {
+                return Column::Constant(first);
+            }
+            // The first word's bit is zero.
+            column.iter_mut().for_each(|bit| *bit ^= first);
+            let place = *seen.entry(column).or_insert_with_key(|column| {
+                kept.push(column.clone());
+                kept.len() - 1
+            });
+            if first { Column::Inverted(place) } else { Column::Bit(place) }
+        };
+        let sources =
+            self.words.chunks(length).map(|words| (0..self.width).map(|b| block(words, b)).collect()).collect();
+        let words = (0..length).map(|w| Word { bits: kept.iter().map(|column| column[w]).collect() }).collect();
+        (Rom::new(kept.len(), words), sources)
+    }
+
     /// Bits of a word.
     pub fn width(&self) -> usize {
         self.width
@@ -147,6 +179,8 @@ pub enum Column {
     Constant(bool),
     /// This column of the memory that is built.
     Bit(usize),
+    /// Its complement.
+    Inverted(usize),
 }
 
 /// Columns per line of a concatenation.
@@ -159,7 +193,7 @@ pub fn concatenation(columns: &[Column], wire: &str) -> String {
     while at < columns.len() {
         let follows = |a: Column, b: Column| match (a, b) {
             (Column::Constant(a), Column::Constant(b)) => a == b,
-            (Column::Bit(a), Column::Bit(b)) => b == a + 1,
+            (Column::Bit(a), Column::Bit(b)) | (Column::Inverted(a), Column::Inverted(b)) => b == a + 1,
             _ => false,
         };
         let run = 1 + columns[at..].windows(2).take_while(|w| follows(w[0], w[1])).count();
@@ -167,6 +201,8 @@ pub fn concatenation(columns: &[Column], wire: &str) -> String {
             (Column::Constant(value), _) => format!("{{{run}{{1'b{}}}}}", u8::from(value)),
             (Column::Bit(bit), 1) => format!("{wire}[{bit}]"),
             (Column::Bit(bit), _) => format!("{wire}[{}:{bit}]", bit + run - 1),
+            (Column::Inverted(bit), 1) => format!("~{wire}[{bit}]"),
+            (Column::Inverted(bit), _) => format!("~{wire}[{}:{bit}]", bit + run - 1),
         });
         at += run;
     }
@@ -201,6 +237,23 @@ mod tests {
         assert_eq!(bits, ["2", "1", "3"]);
         let text = concatenation(&columns, "c");
         assert_eq!(text.replace(['\n', ' '], ""), "{{1{1'b0}},c[1:0],{1{1'b1}},c[0]}");
+    }
+
+    #[test]
+    fn blocks_share_columns_and_complements() {
+        // Blocks of two words; columns from the lowest: 0 1 | 1 0 | 0, 1 1 | 0 1 | 1.
+        let rom = Rom::of_values([0b10, 0b11, 0b01, 0b10, 0b10], 2);
+        let (built, blocks) = rom.blocks(2);
+        use Column::{Bit, Constant, Inverted};
+        assert_eq!(
+            blocks,
+            [vec![Bit(0), Constant(true)], vec![Inverted(0), Bit(0)], vec![Constant(false), Inverted(0)]]
+        );
+        assert_eq!((built.width, built.depth()), (1, 2));
+        assert_eq!(built.words.iter().map(Word::hex).collect::<Vec<_>>(), ["0", "1"]);
+        let text = concatenation(&[Inverted(2), Inverted(3), Bit(4), Inverted(5)], "c");
+        assert_eq!(text.replace(['\n', ' '], ""), "{~c[5],c[4],~c[3:2]}");
+        assert!((rom.ones() - 0.6).abs() < 1e-9);
     }
 
     #[test]

@@ -136,6 +136,27 @@ impl Builder {
         self.add(kind, &[x], &[ty])[0]
     }
 
+    /// A matrix-vector unit with 193 to 1,000 words of pruned weights in logic and its own source.
+    pub fn pruned_mvu(&mut self) -> Open {
+        let r = &mut self.rng;
+        let words = r.random_range(193..=1000usize);
+        let nf = r.random_range(1..=5);
+        let [sf, pe, simd] = [words.div_ceil(nf), r.random_range(1..=3), r.random_range(1..=3)];
+        let latest = Mvu::latest_early(nf, sf);
+        let early = if r.random() { r.random_range(0..=latest) } else { 0 };
+        let kept = pick(r, &[0.05, 0.2, 0.6]);
+        let data = (0..nf * pe * sf * simd).map(|_| if r.random_bool(kept) { r.random_range(-7..=7) } else { 0 });
+        let weights = Matrix { rows: nf * pe, cols: sf * simd, data: data.collect() };
+        let ty = self.ty(6);
+        let out = self.dots(&weights, ty);
+        let x = self.source(ty, simd, sf);
+        let multiplier = pick(&mut self.rng, &[Multiplier::Dsp, Multiplier::Lut, Multiplier::Packed]);
+        let memory = Memory::Lut;
+        let weights = Arc::new(weights);
+        let kind = Kind::Mvu(Mvu { weights, pe, simd, vectors: 1, early, pixels: 1, multiplier, memory });
+        self.add(kind, &[x], &[out])[0]
+    }
+
     /// A depthwise unit with its own source.
     pub fn vvu(&mut self) -> Open {
         let (channels, taps, multiplicity) =

@@ -226,6 +226,17 @@ pub fn default_memory(words: usize, width: usize) -> Memory {
     }
 }
 
+/// Words of weights in logic that one six-input LUT a column holds.
+pub const WEIGHT_BLOCK: usize = 64;
+
+/// Whether weights in logic of `words` words, of whose distinct columns the share `ones` of bits is set, are built as blocks of
+/// [`WEIGHT_BLOCK`] words and a multiplexer instead of one memory. Multiplexers beside the LUTs (F7 and F8 of the 7 series) combine
+/// blocks at no cost, but Yosys 0.70 takes columns most of whose bits are equal for logic of several levels: 36 columns of 256 words
+/// take 144 LUTs with half of the bits set and 256 with 8 %, in blocks 180 and 168 (`scripts/measure_rom.py blocks`).
+pub fn weights_in_blocks(words: usize, ones: f64) -> bool {
+    words > 192 && ones.min(1.0 - ones) < 0.22
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

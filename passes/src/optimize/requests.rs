@@ -174,3 +174,11 @@ pub fn next_faster(prepared: &Prepared, request: &Request<'_>, interval: u64) ->
 pub fn shorter(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<u64>, Diag> {
     Ok(solver(prepared, request).intervals()?.into_iter().rfind(|t| *t < interval))
 }
+
+/// The longest interval of at most `interval` cycles that some folding has; none below the shortest.
+///
+/// # Errors
+/// None for a network that can be lowered.
+pub fn longest_within(prepared: &Prepared, request: &Request<'_>, interval: u64) -> Result<Option<u64>, Diag> {
+    Ok(solver(prepared, request).intervals()?.into_iter().rfind(|t| *t <= interval))
+}

@@ -94,7 +94,14 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
             _ => true,
         };
         if could_win && width <= TABLE_ENTRIES && width.saturating_mul(n as u64) <= 4 * TABLE_ENTRIES {
-            candidates.push(Realization::Table(table(f, &compiled, &hulls, hull)).into());
+            let whole = Listed { f, compiled: &compiled, hulls: &hulls, hull };
+            let (first, last) = whole.changes();
+            // Only a tail makes it smaller than the entries of one channel.
+            let least = cost::table(last - first + 1, Range(hulls.clone()).ty().bits, f.quantizer.ty.bits);
+            let tail = asymptote(f);
+            if tail.is_some() || least < cheapest {
+                candidates.push(Realization::Table(whole.table((first, last), tail)).into());
+            }
         }
     }
     let input = Range(hulls).ty();
@@ -149,28 +156,94 @@ fn entries(steps: &[Steps]) -> usize {
     channels * usize::try_from(length).unwrap_or(usize::MAX / channels.max(1))
 }
 
-/// Table over the part of the range where the function changes, with an affine tail where that saves entries.
-fn table(f: &StepFn, compiled: &Compiled, hulls: &[(i64, i64)], hull: (i64, i64)) -> Table {
-    let n = hulls.len();
-    let value = |c: usize, q: i64| compiled.eval(c, q.clamp(hulls[c].0, hulls[c].1));
-    let full: Vec<Vec<i64>> = (0..n).map(|c| (hull.0..=hull.1).map(|q| value(c, q)).collect()).collect();
-    let len = full[0].len();
-    let same = |a: usize, b: usize| full.iter().all(|t| t[a] == t[b]);
-    let first = (1..len).find(|&i| !same(i, 0)).map_or(0, |i| i - 1);
-    let last = (0..len - 1).rev().find(|&i| !same(i, len - 1)).map_or(0, |i| i + 1).max(first);
-    let trimmed = |from: usize, to: usize| Table {
-        first: hull.0 + from as i64,
-        entries: compact(full.iter().map(|t| t[from..=to].to_vec()).collect()),
-        tail: None,
-    };
-    if let Some(tail) = asymptote(f).and_then(|g| line::dyadic(&g, hulls).or_else(|| fitted_tail(&g, hulls))) {
-        let agrees = |i: usize| (0..n).all(|c| tail.eval(c, hull.0 + i as i64) == full[c][i]);
-        let start = (first..=last).rev().find(|&i| !agrees(i)).map_or(first, |i| i + 1);
-        if start < last && (last - start) * 4 > last - first && start > first {
-            return Table { tail: Some(tail), ..trimmed(first, start - 1) };
-        }
+/// A function whose values are listed.
+struct Listed<'a> {
+    f: &'a StepFn,
+    compiled: &'a Compiled,
+    /// Of the inputs, channel by channel, and of all of them.
+    hulls: &'a [(i64, i64)],
+    hull: (i64, i64),
+}
+
+impl Listed<'_> {
+    /// The value of channel `c` at the `i`-th input of all.
+    fn value(&self, c: usize, i: usize) -> i64 {
+        let (lo, hi) = self.hulls[c];
+        self.compiled.eval(c, (self.hull.0 + i as i64).clamp(lo, hi))
     }
-    trimmed(first, last)
+
+    /// Whether every channel never decreases or never increases.
+    fn is_monotone(&self) -> bool {
+        (0..self.hulls.len()).all(|c| self.f.direction(c).is_some())
+    }
+
+    /// Positions `first` and `last` such that all values before are as the first one, all behind as the last one.
+    fn changes(&self) -> (usize, usize) {
+        let (n, len, monotone) = (self.hulls.len(), self.hull.0.abs_diff(self.hull.1) as usize + 1, self.is_monotone());
+        let constant_to = |c: usize| {
+            let begin = self.value(c, 0);
+            let same = |i: usize| self.value(c, i) == begin;
+            if monotone { partition(len, same) } else { (1..len).find(|i| !same(*i)).unwrap_or(len) }
+        };
+        let constant_from = |c: usize| {
+            let end = self.value(c, len - 1);
+            let other = |i: usize| self.value(c, i) != end;
+            if monotone { partition(len, other) } else { (0..len).rev().find(|i| other(*i)).map_or(0, |i| i + 1) }
+        };
+        let first = (0..n).map(constant_to).min().filter(|i| *i < len).map_or(0, |i| i - 1);
+        (first, (0..n).map(constant_from).max().unwrap_or(0).max(first))
+    }
+
+    /// Table over the part of the range where the function changes ([`Listed::changes`]), with an affine tail where the function's
+    /// [`asymptote`] saves entries.
+    fn table(&self, (first, last): (usize, usize), asymptote: Option<StepFn>) -> Table {
+        let (n, monotone) = (self.hulls.len(), self.is_monotone());
+        let full: Vec<Vec<i64>> = (0..n).map(|c| values(first, last, monotone, |i| self.value(c, i))).collect();
+        let trimmed = |to: usize| Table {
+            first: self.hull.0 + first as i64,
+            entries: compact(full.iter().map(|t| t[..=to - first].to_vec()).collect()),
+            tail: None,
+        };
+        if let Some(tail) = asymptote.and_then(|g| line::dyadic(&g, self.hulls).or_else(|| fitted_tail(&g, self.hulls)))
+        {
+            let agrees = |i: usize| (0..n).all(|c| tail.eval(c, self.hull.0 + i as i64) == full[c][i - first]);
+            let start = (first..=last).rev().find(|&i| !agrees(i)).map_or(first, |i| i + 1);
+            if start < last && (last - start) * 4 > last - first && start > first {
+                return Table { tail: Some(tail), ..trimmed(start - 1) };
+            }
+        }
+        trimmed(last)
+    }
+}
+
+/// How many of `0..n` hold, which are the first ones.
+fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut lo, mut hi) = (0, n);
+    while lo < hi {
+        let mid = lo + (hi - lo) / 2;
+        if holds(mid) { lo = mid + 1 } else { hi = mid }
+    }
+    lo
+}
+
+/// The values at `first..=last`; of a monotone function, between equal ones no others are looked at.
+fn values(first: usize, last: usize, monotone: bool, value: impl Fn(usize) -> i64) -> Vec<i64> {
+    if !monotone {
+        return (first..=last).map(value).collect();
+    }
+    let mut all = vec![0; last - first + 1];
+    let mut open = vec![(first, value(first), last, value(last))];
+    while let Some((lo, a, hi, b)) = open.pop() {
+        if a == b || hi - lo < 2 {
+            all[lo - first..=hi - first].fill(a);
+            all[hi - first] = b;
+            continue;
+        }
+        let mid = lo + (hi - lo) / 2;
+        let m = value(mid);
+        open.extend([(lo, a, mid, m), (mid, m, hi, b)]);
+    }
+    all
 }
 
 /// The function with its last transcendental member replaced by its asymptote toward plus infinity.

@@ -139,7 +139,8 @@ fn the_size_of_a_table_is_known_from_the_steps() {
         let steps: Option<Vec<Steps>> =
             (0..hulls.len()).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
         let (Some(steps), true) = (steps, f.functions.iter().all(UnaryFn::is_rational)) else { continue };
-        let made = table(&f, &compiled, &hulls, hulls[0]);
+        let whole = Listed { f: &f, compiled: &compiled, hulls: &hulls, hull: hulls[0] };
+        let made = whole.table(whole.changes(), asymptote(&f));
         assert_eq!(made.entries.iter().map(Vec::len).sum::<usize>(), entries(&steps), "{f:?}");
         seen += 1;
     }

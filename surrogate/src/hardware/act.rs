@@ -159,7 +159,7 @@ fn affine(c: &mut Count, m: &MulShift, lanes: usize, period: usize, input: IntTy
         let zeros = m.add.iter().filter(|a| **a != 0).map(|a| a.trailing_zeros()).min().unwrap_or(sum);
         let adder = n * f64::from(sum.min(x_bits + 1).saturating_sub(zeros));
         c.adder += adder;
-        c.plain[0] += adder;
+        c.plain += adder;
         let dropped = if m.rounds_separately() { 0 } else { m.shift };
         c.ff += n * f64::from(sum - dropped.min(sum));
     } else {
@@ -262,7 +262,9 @@ fn thresholds(c: &mut Count, function: &Realization, t: &Thresholds, lanes: usiz
         let width = lanes * (n.max(1) * bits as usize + out as usize + 1);
         let stats = parameters(c, groups, width, fields);
         // Comparisons with constants are LUTs of the upper bits; with variables, carry chains.
-        c.compare += times * n as f64 * f64::from(bits) * if constant { 0.6 } else { 1.2 };
+        let compared = times * n as f64 * f64::from(bits);
+        c.compare += compared * if constant { 0.6 } else { 1.2 };
+        c.compared += if constant { 0.0 } else { 1.2 * compared };
         // A count starts from its base where that leaves room below, and grows by a bit an operand.
         let counted = |base: i64, k: usize| {
             let count = (k as u32).min(out);
@@ -309,7 +311,9 @@ fn thresholds(c: &mut Count, function: &Realization, t: &Thresholds, lanes: usiz
                 // Of the memory, or of its address moved behind it.
                 c.ff += times * stats.columns;
             }
-            c.compare += times * f64::from(bits) * if depth == 1 { 0.6 } else { 1.2 };
+            let compared = times * f64::from(bits);
+            c.compare += compared * if depth == 1 { 0.6 } else { 1.2 };
+            c.compared += if depth == 1 { 0.0 } else { 1.2 * compared };
             c.ff += times * (step as f64 + 1.0 + if registered { step as f64 } else { 0.0 });
         }
     }

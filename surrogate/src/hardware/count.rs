@@ -64,8 +64,10 @@ pub struct Count {
     pub uram: usize,
     /// Bits of two-operand adders on carry chains.
     pub adder: f64,
-    /// Those of them, and of the compressors, that add without selecting.
-    pub plain: [f64; 2],
+    /// Those of them that add without selecting.
+    pub plain: f64,
+    /// LUTs of comparisons of two variables, among `compare`: of the 7 series a carry chain of two bits in two LUTs.
+    pub compared: f64,
     /// Bits of three-to-two compressors.
     pub compressor: f64,
     /// Bits of operand selection (Booth digits, signs).
@@ -239,11 +241,14 @@ impl Count {
             (self.shift_luts, self.shift_bits) = (0.0, 0.0);
         }
         if fabric.adds {
-            self.adder -= self.plain[0];
-            self.compressor -= self.plain[1];
-            self.plain = [0.0; 2];
+            // Compressors in front of a carry chain are logic.
+            self.adder -= self.plain;
+            self.plain = 0.0;
         }
         if fabric.lut < 6 {
+            // Carry cells of four-input families compare by themselves; a LUT in three bits remains in the thresholds of ECP5 and iCE40.
+            self.compare -= self.compared * 2.0 / 3.0;
+            self.compared = 0.0;
             self.rom = self.rom4[usize::from(!fabric.combines)];
         }
         self

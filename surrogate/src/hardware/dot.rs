@@ -11,6 +11,7 @@ use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::packing::Packing;
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
+use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -146,7 +147,9 @@ impl Folded<'_> {
         thread_local!(static MEMO: Recent<[u64; 7], Rc<Lanes>, KEPT> = Recent::default());
         let [rows, simd, groups, beats] = [self.rows, self.simd, self.groups, self.beats].map(|v| v as u64);
         let key = [self.facts.hash, rows, simd, groups, beats, u64::from(bits), u64::from(bipolar)];
-        MEMO.with(|m| m.get(|k| *k == key, || (key, Rc::new(self.read(bits, bipolar)))))
+        thread_local!(static COLUMNS: RefCell<Columns> = RefCell::default());
+        let read = || COLUMNS.with_borrow_mut(|columns| self.read(bits, bipolar, columns));
+        MEMO.with(|m| m.get(|k| *k == key, || (key, Rc::new(read()))))
     }
 
     /// Rows that are looked at: whole ones, evenly spread, so that sums are seen as they are. The distance between them.
@@ -156,10 +159,10 @@ impl Folded<'_> {
     }
 
     /// Reads the weights as the unit meets them.
-    fn read(&self, bits: u32, bipolar: bool) -> Lanes {
+    fn read(&self, bits: u32, bipolar: bool, contents: &mut Columns) -> Lanes {
         let words = self.words();
         let looked: Vec<usize> = (0..self.rows).step_by(self.step()).collect();
-        let mut contents = Columns::new(words);
+        contents.begin(words, true);
         let wide = bits.min(64) as usize;
         let length = words.div_ceil(64);
         let mut stored = vec![0i64; words];

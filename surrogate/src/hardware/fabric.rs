@@ -1,7 +1,8 @@
 //! What the primitives of a family hold: DSP blocks, LUTs, memory in LUTs.
 //!
-//! Source: `mul2dsp.v` and `synth_xilinx` of Yosys 0.70: factors of at least 2 bits whose product has at least 9 go into blocks
-//! of 25 x 18 signed bits; wider factors are cut into parts of 17 bits and a rest, the wider factor first.
+//! Source: `mul2dsp.v`, `synth_xilinx`, `synth_ecp5` and `synth_ice40` of Yosys 0.70: factors of at least 2 bits whose product has at least
+//! 9 go into blocks of 25 x 18 signed bits; wider factors are cut into parts of 17 bits and a rest, the wider factor first. Blocks of
+//! ECP5 and iCE40 also multiply unsigned numbers, so that parts are as wide as the block; ECP5 takes every product, iCE40 those of 11 bits.
 
 use super::factors::TERMS;
 
@@ -23,10 +24,10 @@ pub struct Fabric {
     pub a: u32,
     /// Signed bits of the narrower factor.
     pub b: u32,
-    /// Bits of a part when a factor is cut.
-    pub part_a: u32,
-    /// The same of the narrower factor.
-    pub part_b: u32,
+    /// Bits of a part when a factor is cut, its sign bit included.
+    pub part: u32,
+    /// Whether blocks multiply signed numbers only.
+    pub signed_only: bool,
     /// Fewest bits of a product that goes into a block.
     pub least: u32,
     /// Fewest bits of a factor.
@@ -48,18 +49,23 @@ pub struct Fabric {
 }
 
 impl Fabric {
-    /// LUTs that blocks of logic take beside those of the 7 series ([`super::factors::terms`]), where nothing is learned: control and
-    /// roundings are functions of more than four inputs. Read from the tables of ECP5 (1.4 to 2.8 and 1 to 1.6).
+    /// LUTs that blocks of logic take beside those of the 7 series ([`super::factors::terms`]), where nothing is learned: control, roundings
+    /// and multiplexers are functions of more than four inputs, and where carry cells have no LUTs of their own a selected operand and
+    /// a bit of a compressor take two. Read from the modules of the tables of ECP5 and iCE40.
     pub fn blocks_of_logic(&self) -> [f64; TERMS] {
-        if self.lut < 6 { [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.8, 1.3, 1.0] } else { [1.0; TERMS] }
+        match (self.lut < 6, self.adds) {
+            (false, _) => [1.0; TERMS],
+            (true, true) => [1.0, 1.0, 0.8, 1.1, 1.2, 1.0, 1.3, 1.0, 1.0],
+            (true, false) => [1.4, 1.5, 1.5, 0.9, 1.2, 1.0, 1.3, 1.2, 1.0],
+        }
     }
 
     /// DSP48E1.
     pub const XC7: Fabric = Fabric {
         a: 25,
         b: 18,
-        part_a: 18,
-        part_b: 18,
+        part: 18,
+        signed_only: true,
         least: 9,
         factor: 2,
         registers: true,
@@ -75,6 +81,8 @@ impl Fabric {
     /// MULT18X18D.
     pub const ECP5: Fabric = Fabric {
         a: 18,
+        signed_only: false,
+        least: 4,
         registers: false,
         sums: false,
         lut: 4,
@@ -87,8 +95,6 @@ impl Fabric {
     pub const ICE40: Fabric = Fabric {
         a: 16,
         b: 16,
-        part_a: 16,
-        part_b: 16,
         least: 11,
         adds: false,
         registers: true,
@@ -105,10 +111,10 @@ impl Fabric {
             return 0;
         }
         if a > self.a {
-            return self.parts(a, self.a, self.part_a, |w| self.blocks(w, b, (w + b).min(out)));
+            return self.parts(a, self.a, |w| self.blocks(w, b, (w + b).min(out)));
         }
         if b > self.b {
-            return self.parts(b, self.b, self.part_b, |w| self.blocks(a, w, (w + a).min(out)));
+            return self.parts(b, self.b, |w| self.blocks(a, w, (w + a).min(out)));
         }
         1
     }
@@ -117,15 +123,23 @@ impl Fabric {
     /// looks at their widths (`wreduce`).
     pub fn product(&self, x: (u32, bool), y: (u32, bool)) -> usize {
         let wide = |(bits, signed): (u32, bool)| bits + u32::from(!signed);
+        if !self.signed_only && !x.1 && !y.1 {
+            return self.blocks(x.0, y.0, x.0 + y.0);
+        }
         if !x.1 && !y.1 && (x.0.min(y.0) < self.factor || x.0 + y.0 < self.least) {
             return 0;
         }
         self.blocks(wide(x), wide(y), wide(x) + wide(y))
     }
 
-    fn parts(&self, bits: u32, most: u32, part: u32, of: impl Fn(u32) -> usize) -> usize {
-        let n = (bits - most + part - 2) / (part - 1);
-        n as usize * of(part) + of(bits - n * (part - 1))
+    /// Blocks of a factor's parts, given those of a part of so many bits.
+    fn parts(&self, bits: u32, most: u32, of: impl Fn(u32) -> usize) -> usize {
+        if !self.signed_only {
+            let n = bits.div_ceil(most) - 1;
+            return n as usize * of(most) + of(bits - n * most);
+        }
+        let n = (bits - most + self.part - 2) / (self.part - 1);
+        n as usize * of(self.part) + of(bits - n * (self.part - 1))
     }
 }
 
@@ -145,5 +159,12 @@ mod tests {
         // 4 x 4 unsigned bits are 8 bits of product, signed ones with a bit more than that 9.
         assert_eq!((r.product((4, false), (4, false)), r.product((5, true), (4, true))), (0, 1));
         assert_eq!(r.product((9, false), (1, false)), 0);
+        // Signed factors, counts of Yosys 0.70.
+        let widths =
+            [(2, 2), (4, 4), (17, 17), (18, 18), (19, 7), (20, 7), (19, 14), (19, 19), (20, 18), (36, 7), (37, 7)];
+        let of = |r: Fabric| widths.map(|(a, b)| r.blocks(a, b, a + b));
+        assert_eq!(of(Fabric::ECP5), [1, 1, 1, 1, 1, 2, 1, 1, 2, 2, 2]);
+        assert_eq!(of(Fabric::ICE40), [0, 0, 1, 3, 1, 2, 2, 3, 3, 3, 3]);
+        assert_eq!(of(Fabric::XC7), [0, 0, 1, 1, 1, 1, 1, 2, 1, 2, 2]);
     }
 }

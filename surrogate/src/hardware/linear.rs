@@ -76,11 +76,9 @@ impl Count {
             let constant = [a, b].iter().any(|t| graph.nodes[t.node].constant.is_some());
             if !(constant && operands[i] == 2) {
                 self.adder += times * wide;
-                self.plain[0] += times * wide;
+                self.plain += times * wide;
             }
-            let more = times * f64::from(operands[i] - 2) * wide;
-            self.compressor += more;
-            self.plain[1] += more;
+            self.compressor += times * f64::from(operands[i] - 2) * wide;
         }
         totals
     }

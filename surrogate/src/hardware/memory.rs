@@ -102,6 +102,7 @@ pub fn fifo(stream: &Stream, fabric: &Fabric) -> Count {
         if c.bram18 > 0.0 {
             // Block memory registers its address; Yosys adds the way around it, for a beat that is read as it is written.
             c.ff += width as f64 + 1.0 - address;
+            c.select += width as f64;
         }
     } else {
         c.ff += 2.0 * address + 1.0;
@@ -113,6 +114,7 @@ pub fn fifo(stream: &Stream, fabric: &Fabric) -> Count {
         } else if fabric.memory != LutMemory::Ram32m {
             // The same way around, and the register behind the memory.
             c.ff += 2.0 * width as f64 + address + 2.0;
+            c.select += width as f64;
         }
     }
     c.about.depth = depth as f64;

@@ -28,6 +28,7 @@ pub fn mvu(m: &Mvu, input: IntType, output: IntType, rule: &Fabric) -> Count {
         [&mut c.about.rows, &mut c.about.operands, &mut c.about.digits],
     );
     lists.into_iter().chain(about).for_each(|v| *v *= n);
-    c.plain = c.plain.map(|v| v * n);
+    c.plain *= n;
+    c.compared *= n;
     c
 }

@@ -1,5 +1,6 @@
 //! What the contents of a read-only memory in logic cost: its columns (bits of the word) as functions of the address.
 
+use netfold_ir::hw::latency::{WEIGHT_BLOCK, weights_in_blocks};
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -33,7 +34,7 @@ impl RomStats {
 }
 
 /// Words that a six-input LUT holds.
-const BLOCK: usize = 64;
+const BLOCK: usize = WEIGHT_BLOCK;
 
 /// Words whose LUTs the multiplexers beside them (F7 and F8 of the 7 series and UltraScale+) combine.
 const COMBINED: usize = 256;
@@ -67,17 +68,48 @@ impl Hasher for Mixed {
     }
 }
 
-/// Collects columns. Column bits are packed, word `i` of the memory in bit `i % 64` of element `i / 64`.
+/// Collects columns, of one memory after the other. Column bits are packed, word `i` of the memory in bit `i % 64` of element `i / 64`.
 #[derive(Debug, Default)]
 pub struct Columns {
     seen: Numbers,
     depth: usize,
     live: usize,
     bits: usize,
-    /// Distinct contents, up to complement, of single LUTs, and of the multiplexers in LUTs behind them.
+    /// Distinct contents, up to complement, of single LUTs.
     contents: Numbers,
+    /// The same of the multiplexers in LUTs behind them.
+    multiplexers: Numbers,
+    /// Whether these are weights, which may be built in blocks, and the LUTs that then select one of the blocks.
+    weights: bool,
+    selecting: usize,
     /// Words whose address has bit `k`, of a memory that a LUT holds.
     address: [u64; 6],
+}
+
+/// LUTs of six inputs that select one of the blocks of a column. The block of the highest address may be short.
+fn selecting(blocks: &[u64]) -> usize {
+    if blocks.iter().all(|b| *b == blocks[0]) {
+        return 0;
+    }
+    let up_to_complement = |b: &u64| if b & 1 == 1 { !b } else { *b };
+    let mut inputs: Vec<u64> = blocks.iter().map(up_to_complement).filter(|b| *b != 0).collect();
+    inputs.sort_unstable();
+    inputs.dedup();
+    let address = blocks.len().ilog2() as usize;
+    if inputs.len() + address <= 6 {
+        return 1;
+    }
+    if address.is_multiple_of(2) {
+        return 1 + blocks.chunks(blocks.len() / 4).map(selecting).sum::<usize>();
+    }
+    let (low, high) = blocks.split_at(blocks.len() / 2);
+    // A half of few inputs is selected from in the LUT that selects the half.
+    let few = |half: &[u64]| address == 3 && half.iter().filter(|b| up_to_complement(b) != 0).count() <= 2;
+    match (few(low), few(high)) {
+        (_, true) => 1 + selecting(low),
+        (true, _) => 1 + selecting(high),
+        _ => 1 + selecting(low) + selecting(high),
+    }
 }
 
 /// Bits `from..from + count` of a column, `count <= 64` and within one element.
@@ -87,11 +119,15 @@ fn part(column: &[u64], from: usize, count: usize) -> u64 {
 }
 
 impl Columns {
-    /// For memories of `depth` words.
-    pub fn new(depth: usize) -> Columns {
+    /// Begins with a memory of `depth` words, of weights or not; what the sets have room for is kept.
+    pub fn begin(&mut self, depth: usize, weights: bool) {
         let words = 0..depth.min(BLOCK);
         let address = |k: usize| words.clone().filter(|i| i >> k & 1 == 1).fold(0u64, |m, i| m | 1 << i);
-        Columns { depth, address: std::array::from_fn(address), ..Columns::default() }
+        let mut sets = [&mut self.seen, &mut self.contents, &mut self.multiplexers].map(std::mem::take);
+        sets.iter_mut().for_each(Numbers::clear);
+        let [seen, contents, multiplexers] = sets;
+        let address = std::array::from_fn(address);
+        *self = Columns { seen, contents, multiplexers, depth, address, weights, ..Columns::default() };
     }
 
     /// Adds a column of the memory's depth.
@@ -122,13 +158,16 @@ impl Columns {
                 self.contents.insert(block);
             }
         }
+        if self.weights && weights_in_blocks(self.depth, 0.0) {
+            self.selecting += selecting(&blocks);
+        }
         // Multiplexers of four where the memory is large, of two at the end.
         let mut size = self.depth.next_power_of_two();
         while size > COMBINED {
             for part in blocks.chunks(size / BLOCK) {
                 if part[..part.len() / 2] != part[part.len() / 2..] {
                     let flip = if part[0] & 1 == 1 { u64::MAX } else { 0 };
-                    self.contents.insert(part.iter().fold(size as u64, |h, w| mix(h ^ w ^ flip)));
+                    self.multiplexers.insert(part.iter().fold(size as u64, |h, w| mix(h ^ w ^ flip)));
                 }
             }
             size /= 4;
@@ -136,7 +175,7 @@ impl Columns {
     }
 
     /// The statistics.
-    pub fn stats(self) -> RomStats {
+    pub fn stats(&self) -> RomStats {
         let columns = self.seen.len() as f64;
         let all = columns * self.depth as f64;
         // LUTs more a column, measured on 15 memories of 3 to 1,024 words: where the last quarter of 256 words is missing, the
@@ -156,17 +195,22 @@ impl Columns {
             _ => 3.2,
         };
         let more = more + spread * ((0.28 - ones.min(1.0 - ones)) / 0.12).clamp(0.0, 1.0);
+        let sixteens = |depth: usize| depth.div_ceil(16) as f64;
         let contents = self.contents.len() as f64;
-        let sixteens = self.depth.div_ceil(16) as f64;
-        // Random memories of 12 columns of iCE40: 1, 3.4, 6, 8.7, 20 and 37 LUTs a column of 16, 32, 48, 64, 128 and 256 words.
-        let combined = if self.depth > 16 { 2.5 * sixteens - 1.5 } else { 1.0 };
-        RomStats {
-            columns,
-            live: self.live as f64,
-            luts: contents + more * columns,
-            luts4: [sixteens, combined].map(|luts| contents * luts / self.depth.div_ceil(BLOCK).max(1) as f64),
-            ones,
+        let luts4 = |contents: f64, depth: usize| {
+            // Random memories of 12 columns of iCE40: 1, 3.4, 6, 8.7, 20 and 37 LUTs a column of 16, 32, 48, 64, 128 and 256 words.
+            let combined = if depth > 16 { 2.5 * sixteens(depth) - 1.5 } else { 1.0 };
+            [sixteens(depth), combined].map(|luts| contents * luts / depth.div_ceil(BLOCK).max(1) as f64)
+        };
+        let stats = RomStats { columns, live: self.live as f64, ones, ..RomStats::default() };
+        if self.weights && weights_in_blocks(self.depth, ones) {
+            let selecting = self.selecting as f64;
+            // A multiplexer of four takes two LUTs of four inputs.
+            let luts4 = luts4(contents, BLOCK).map(|luts| luts + 2.0 * selecting);
+            return RomStats { luts: contents + selecting, luts4, ..stats };
         }
+        let contents = contents + self.multiplexers.len() as f64;
+        RomStats { luts: contents + more * columns, luts4: luts4(contents, self.depth), ..stats }
     }
 }
 
@@ -175,7 +219,8 @@ pub fn stats(depth: usize, width: usize, bit: impl Fn(usize, usize) -> bool) -> 
     if depth < 2 {
         return RomStats::default();
     }
-    let mut columns = Columns::new(depth);
+    let mut columns = Columns::default();
+    columns.begin(depth, false);
     let mut column = vec![0u64; depth.div_ceil(64)];
     for b in 0..width {
         column.fill(0);

@@ -142,6 +142,7 @@ pub(crate) fn combine(values: &mut [f32], median: bool) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::tree::values;
 
     #[test]
     fn repeats_its_training_rows() {
@@ -150,7 +151,8 @@ mod tests {
         let bins = Bins::fit(&rows, 2);
         let trees = fit(&bins, &bins.apply(&rows), &y, &ExtraOptions { trees: 5, ..ExtraOptions::default() }, 3);
         for (x, y) in rows.iter().zip(&y) {
-            let mut v: Vec<f32> = trees.iter().map(|t| t.value(x)).collect();
+            let mut v = Vec::new();
+            values(&trees, x, |value| v.push(value));
             assert_eq!(combine(&mut v, true), *y);
         }
     }

@@ -130,9 +130,9 @@ fn read_body(r: &mut Reader) -> Option<Surrogate> {
 }
 
 fn read_tree(r: &mut Reader, bins: &Bins) -> Option<Tree> {
-    let mut tree = Tree::default();
+    let mut tree = Tree { nodes: Vec::with_capacity(64) };
     // Tests whose right side is still to come.
-    let mut open: Vec<usize> = Vec::new();
+    let mut open: Vec<usize> = Vec::with_capacity(16);
     loop {
         let mark = r.u8()?;
         if tree.nodes.len() >= MOST {
@@ -146,7 +146,7 @@ fn read_tree(r: &mut Reader, bins: &Bins) -> Option<Tree> {
             continue;
         }
         let value = r.f32()?;
-        tree.nodes.push(Node { column: LEAF, bin: 0, right: 0, value });
+        tree.push_leaf(value);
         let Some(parent) = open.pop() else { return Some(tree) };
         tree.nodes[parent].right = tree.nodes.len() as u32;
     }

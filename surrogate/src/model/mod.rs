@@ -166,11 +166,13 @@ impl TargetModel {
     pub(crate) fn log_value(&self, x: &[f32], scratch: &mut Vec<f32>) -> f64 {
         let mut log = (self.prior.value(x) + self.shift).ln();
         if !self.boosted.is_empty() {
-            log += self.boosted_share * self.boosted.iter().map(|t| f64::from(t.value(x))).sum::<f64>();
+            let mut sum = 0.0;
+            tree::values(&self.boosted, x, |v| sum += f64::from(v));
+            log += self.boosted_share * sum;
         }
         if !self.extra.is_empty() {
             scratch.clear();
-            scratch.extend(self.extra.iter().map(|t| t.value(x)));
+            tree::values(&self.extra, x, |v| scratch.push(v));
             log += (1.0 - self.boosted_share) * extra::combine(scratch, self.median);
         }
         match &self.correction {
@@ -214,7 +216,9 @@ impl TargetModel {
 
 /// Difficulty that `trees` (fitted to the logarithm of the residual) give a design.
 pub(crate) fn difficulty(trees: &[Tree], x: &[f32]) -> f64 {
-    trees.iter().map(|t| f64::from(t.value(x))).sum::<f64>().clamp(-3.0, 3.0).exp()
+    let mut sum = 0.0;
+    tree::values(trees, x, |v| sum += f64::from(v));
+    sum.clamp(-3.0, 3.0).exp()
 }
 
 /// What a model was trained on.

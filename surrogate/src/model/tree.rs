@@ -44,8 +44,8 @@ impl Bins {
     }
 }
 
-/// A node: a leaf when `column` is [`LEAF`] (then `value` is its value), otherwise a test `x[column] <= value` that
-/// continues at the next node when true and at `right` when not.
+/// A node: a leaf when `column` is [`LEAF`] (then `value` is its value and `right` its own place), otherwise a test
+/// `x[column] <= value` that continues at the next node when true and at `right` when not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Node {
     pub(crate) column: u16,
@@ -65,17 +65,17 @@ pub(crate) struct Tree {
 }
 
 impl Tree {
-    /// Value of the leaf that `x` falls into; 0 for an empty tree.
-    pub(crate) fn value(&self, x: &[f32]) -> f32 {
-        let mut i = 0usize;
-        while let Some(n) = self.nodes.get(i) {
-            if n.column == LEAF {
-                return n.value;
-            }
-            let left = x.get(usize::from(n.column)).is_some_and(|&v| v <= n.value);
-            i = if left { i + 1 } else { n.right as usize };
-        }
-        0.0
+    /// Appends a leaf.
+    pub(crate) fn push_leaf(&mut self, value: f32) {
+        let right = self.nodes.len() as u32;
+        self.nodes.push(Node { column: LEAF, bin: 0, right, value });
+    }
+
+    /// The node behind `at` on the way of `x`; leaves stay.
+    fn next(&self, at: u32, x: &[f32]) -> u32 {
+        let Some(n) = self.nodes.get(at as usize) else { return at };
+        let left = x.get(usize::from(n.column)).is_some_and(|&v| v <= n.value);
+        if left { at + 1 } else { n.right }
     }
 
     /// Builds the depth-first form from `nodes` whose tests hold both child indices.
@@ -88,7 +88,7 @@ impl Tree {
                 tree.nodes[parent].right = here as u32;
             }
             match links[at] {
-                Link::Leaf(value) => tree.nodes.push(Node { column: LEAF, bin: 0, right: 0, value }),
+                Link::Leaf(value) => tree.push_leaf(value),
                 Link::Test { column, bin, left, right } => {
                     let value = bins.edges[column][usize::from(bin)];
                     tree.nodes.push(Node { column: column as u16, bin, right: 0, value });
@@ -98,6 +98,33 @@ impl Tree {
             }
         }
         tree
+    }
+}
+
+/// Trees that [`values`] follows at a time: while the nodes of one are fetched, others are compared.
+const AT_ONCE: usize = 4;
+
+/// Hands the value of the leaf that `x` falls into to `take`, tree by tree; 0 for empty trees.
+pub(crate) fn values(trees: &[Tree], x: &[f32], mut take: impl FnMut(f32)) {
+    let leaf = |t: &Tree, at: u32| t.nodes.get(at as usize).map_or(0.0, |n| n.value);
+    let mut all = trees.chunks_exact(AT_ONCE);
+    for some in &mut all {
+        let mut at = [0; AT_ONCE];
+        loop {
+            let next: [u32; AT_ONCE] = std::array::from_fn(|k| some[k].next(at[k], x));
+            if next == at {
+                break;
+            }
+            at = next;
+        }
+        some.iter().zip(at).for_each(|(t, at)| take(leaf(t, at)));
+    }
+    for t in all.remainder() {
+        let (mut at, mut next) = (0, t.next(0, x));
+        while next != at {
+            (at, next) = (next, t.next(next, x));
+        }
+        take(leaf(t, at));
     }
 }
 
@@ -136,7 +163,12 @@ mod tests {
             Link::Leaf(20.0),
         ];
         let tree = Tree::from_links(&links, &bins);
-        assert_eq!([0.5, 1.5, 2.5].map(|v| tree.value(&[v])), [10.0, 20.0, 30.0]);
-        assert_eq!(Tree::default().value(&[1.0]), 0.0);
+        let other = Tree::from_links(&links[4..], &bins);
+        let trees = [tree.clone(), Tree::default(), other, tree.clone(), tree];
+        for (v, of_tree) in [(0.5, 10.0), (1.5, 20.0), (2.5, 30.0)] {
+            let mut found = Vec::new();
+            values(&trees, &[v], |value| found.push(value));
+            assert_eq!(found, [of_tree, 0.0, 20.0, of_tree, of_tree]);
+        }
     }
 }

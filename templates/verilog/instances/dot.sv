@@ -20,9 +20,15 @@
   wire [{{ weights.rom.width - 1 }}:0] columns;
   assign weights = {{ wiring }};
 {%- endif %}
+{%- match weights.blocks %}
+{%- when Some with (module) %}
+  (* keep_hierarchy = "yes" *)
+  {{ module }} u_weights (
+{%- when None %}
   netfold_weight_rom #(
       {{ weights.rom.parameters }}
   ) u_weights (
+{%- endmatch %}
       .clk(clk),
       .rst(rst),
       .next(weights_next),

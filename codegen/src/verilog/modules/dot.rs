@@ -2,9 +2,10 @@
 
 use super::{Context, is_block, packed, slice};
 use crate::verilog::linear::linear;
-use crate::verilog::rom::{Rom, RomText, Word, concatenation};
+use crate::verilog::rom::{Column, Rom, RomText, Word, concatenation};
 use askama::Template;
 use netfold_ir::diag::Diag;
+use netfold_ir::hw::latency::{WEIGHT_BLOCK, levels, weights_in_blocks};
 use netfold_ir::hw::{Matrix, Memory, Multiplier, Mvu, Vvu};
 use netfold_ir::quant::IntType;
 
@@ -25,10 +26,29 @@ pub(super) struct Dot {
     pub parameters: Vec<(&'static str, usize)>,
 }
 
+/// A file of its own for weights in logic that are built in blocks.
+#[derive(Template)]
+#[template(path = "verilog/weights.sv")]
+struct Blocks<'a> {
+    name: &'a str,
+    unit: &'a str,
+    version: &'static str,
+    words: usize,
+    width: usize,
+    address_bits: u32,
+    /// The memory that holds all blocks side by side, each of so many words.
+    rom: RomText,
+    length: usize,
+    /// The word in every block.
+    sources: Vec<String>,
+}
+
 /// The memory of a unit's weights.
 pub(super) struct Weights {
     /// Contents; without columns: all of them are constant, and there is no memory.
     pub rom: RomText,
+    /// The module that holds the contents in blocks, instead of `rom`.
+    pub blocks: Option<String>,
     /// Bits of the word that the unit takes.
     pub width: usize,
     /// Whether it is block memory.
@@ -40,15 +60,47 @@ pub(super) struct Weights {
 impl Weights {
     /// `whole`: every column is built. Blocks that take the operand register gain nothing by less, and a product of which synthesis
     /// knows the lowest bits would no longer be added up in its block.
-    pub(super) fn new(c: &mut Context, all: &Rom, memory: Memory, whole: bool) -> Weights {
+    pub(super) fn new(c: &mut Context, all: &Rom, memory: Memory, whole: bool) -> Result<Weights, Diag> {
         let (width, block) = (all.width(), all.depth() > 1 && matches!(memory, Memory::Block | Memory::Ultra));
-        if block || whole || all.depth() < 2 {
-            return Weights { rom: c.rom("weights", all), width, block, wiring: None };
+        if block || all.depth() < 2 {
+            return Ok(Weights { rom: c.rom("weights", all), blocks: None, width, block, wiring: None });
         }
-        let (built, columns) = all.distinct();
-        let wiring = (built.width() < width).then(|| concatenation(&columns, "columns"));
-        Weights { rom: c.rom("weights", &built), width, block, wiring }
+        let (distinct, columns) = all.distinct();
+        let (built, wiring) = if whole {
+            (all, None)
+        } else {
+            (&distinct, (distinct.width() < width).then(|| concatenation(&columns, "columns")))
+        };
+        if weights_in_blocks(all.depth(), distinct.ones()) {
+            let (rom, sources) = built.blocks(WEIGHT_BLOCK);
+            if rom.width() > 0 {
+                let name = blocks(c, &rom, built, &sources)?;
+                let rom = RomText { depth: built.depth(), width: built.width(), ..RomText::default() };
+                return Ok(Weights { rom, blocks: Some(name), width, block, wiring });
+            }
+        }
+        Ok(Weights { rom: c.rom("weights", built), blocks: None, width, block, wiring })
     }
+}
+
+/// Writes the module that reads `whole` in blocks, of which `rom` holds the columns, and returns its name.
+fn blocks(c: &mut Context, rom: &Rom, whole: &Rom, sources: &[Vec<Column>]) -> Result<String, Diag> {
+    // No identifier of a layer has two underscores in a row.
+    let name = format!("{}__weights", c.name);
+    let file = Blocks {
+        name: &name,
+        unit: c.name,
+        version: env!("CARGO_PKG_VERSION"),
+        words: whole.depth(),
+        width: whole.width(),
+        address_bits: levels(whole.depth()),
+        rom: c.rom("weights", rom),
+        length: WEIGHT_BLOCK,
+        sources: sources.iter().map(|columns| concatenation(columns, "blocks")).collect(),
+    };
+    let text = c.text(&file)?;
+    c.files.insert(format!("rtl/{name}.sv"), text);
+    Ok(name)
 }
 
 /// What a folded unit of either kind is.
@@ -168,7 +220,7 @@ fn dot(
         ("DSP", usize::from(dsp)),
         ("OUT_BITS", out_bits),
     ]);
-    let weights = Weights::new(c, &weights, folded.memory, dsp);
+    let weights = Weights::new(c, &weights, folded.memory, dsp)?;
     let start = start.map(|rom| c.rom("start", &rom));
     c.text(&Dot {
         primitive,

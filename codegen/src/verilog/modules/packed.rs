@@ -44,7 +44,7 @@ pub(super) fn mvu(c: &mut Context, m: &Mvu, packing: Packing) -> Result<String, 
         ("SUM", usize::from(m.sums_packed())),
         ("OUT_BITS", output.bits as usize),
     ];
-    let weights = Weights::new(c, &weights, m.memory, m.sums_packed());
+    let weights = Weights::new(c, &weights, m.memory, m.sums_packed())?;
     c.text(&Dot {
         primitive: "netfold_mvu_packed",
         short: "mvu",
