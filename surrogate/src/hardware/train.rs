@@ -89,7 +89,7 @@ fn module_recipe(target: Target) -> Recipe {
         prior_columns: vec![if target == Target::Ff { "ff0".into() } else { "lut0".into() }],
         ridge: Vec::new(),
         shift: if target == Target::Ff { 2.0 } else { 4.0 },
-        boost: BoostOptions { rounds: 120, rate: 0.07, leaves: 10, min_rows: 5, columns: 0.4, rows: 0.8 },
+        boost: BoostOptions { rounds: 60, rate: 0.13, leaves: 10, min_rows: 5, columns: 0.4, rows: 0.8 },
         boost_repeats: 1,
         extra: ExtraOptions { trees: 0, ..ExtraOptions::default() },
         boosted_share: 1.0,
