@@ -70,7 +70,7 @@ impl Job {
 pub fn streams(job: &Job) -> Result<Folded, Diag> {
     let start = Instant::now();
     let solved = fit::target_and_step(&job.prepared, job.target, &job.request());
-    let folded = |(s, step)| Folded { next: Some(step), ..Folded::of(s, job.target, start) };
+    let folded = |(s, next)| Folded { next, ..Folded::of(s, job.target, start) };
     solved.map(folded).map_err(|Refused { diag, nearest }| match nearest {
         Some(objective) => {
             let works = format!("{} works at {} MHz on {}", job.as_arguments(objective), job.clock_mhz, job.board.name);

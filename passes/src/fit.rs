@@ -25,7 +25,8 @@ pub fn target(prepared: &Prepared, target: Target, request: &Request<'_>) -> Res
     solve_target(prepared, target, rate(prepared, target, request)?, request)
 }
 
-/// As [`target`], with what the next faster step costs ([`next_step`]): for a rate, computed beside the design.
+/// As [`target`], with what the next faster step costs ([`next_step`]) where that can be computed beside the design: for a rate whose
+/// interval is known beforehand.
 ///
 /// # Errors
 /// As [`target`].
@@ -33,18 +34,16 @@ pub fn target_and_step(
     prepared: &Prepared,
     target: Target,
     request: &Request<'_>,
-) -> Result<(Solution, NextStep), Refused> {
+) -> Result<(Solution, Option<NextStep>), Refused> {
     let rate = rate(prepared, target, request)?;
-    let intervals = rate.map(|cycles| optimize::longest_within(prepared, request, cycles)).transpose()?;
-    let guess = |interval: u64| next_step(prepared, request, interval).map(|step| (interval, step));
-    let (solution, step) =
-        rayon::join(|| solve_target(prepared, target, rate, request), || intervals.flatten().map(guess).transpose());
+    let guess = rate.map(|cycles| optimize::longest_within(prepared, request, cycles)).transpose()?.flatten();
+    let (solution, step) = rayon::join(
+        || solve_target(prepared, target, rate, request),
+        || guess.map(|interval| next_step(prepared, request, interval)).transpose(),
+    );
     let (solution, step) = (solution?, step?);
-    let interval = solution.timing.interval_cycles;
-    match step {
-        Some((guessed, step)) if guessed == interval => Ok((solution, step)),
-        _ => Ok((solution, next_step(prepared, request, interval)?)),
-    }
+    let guessed = guess == Some(solution.timing.interval_cycles);
+    Ok((solution, step.filter(|_| guessed)))
 }
 
 /// Cycles a frame of a target that is a rate.

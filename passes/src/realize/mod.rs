@@ -55,7 +55,9 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
             hull
         })
         .collect();
-    let compiled = Compiled::new(f, &Range(hulls.clone()), n);
+    let range = Range(hulls.clone());
+    let input = range.ty();
+    let compiled = Compiled::new(f, &range, n);
     let mut candidates: Vec<Realized> = Vec::new();
     if let Some(line) = line::dyadic(f, &hulls) {
         candidates.push(Realization::MulShift(line).into());
@@ -84,12 +86,12 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
                 candidates.push(Realization::Thresholds(thresholds(steps)).into());
             }
         }
-        let price = |c: &Realized| cost::luts(&c.function, Range(hulls.clone()).ty().bits, f.quantizer.ty.bits);
+        let price = |c: &Realized| cost::luts(&c.function, input.bits, f.quantizer.ty.bits);
         let cheapest = candidates.iter().map(price).fold(f64::INFINITY, f64::min);
         let could_win = match &steps {
             // Without a tail the steps tell how large the table would be.
             Some(steps) if f.functions.iter().all(UnaryFn::is_rational) => {
-                cost::table(entries(steps), Range(hulls.clone()).ty().bits, f.quantizer.ty.bits) < cheapest
+                cost::table(entries(steps), input.bits, f.quantizer.ty.bits) < cheapest
             }
             _ => true,
         };
@@ -97,14 +99,13 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
             let whole = Listed { f, compiled: &compiled, hulls: &hulls, hull };
             let (first, last) = whole.changes();
             // Only a tail makes it smaller than the entries of one channel.
-            let least = cost::table(last - first + 1, Range(hulls.clone()).ty().bits, f.quantizer.ty.bits);
+            let least = cost::table(last - first + 1, input.bits, f.quantizer.ty.bits);
             let tail = asymptote(f);
             if tail.is_some() || least < cheapest {
                 candidates.push(Realization::Table(whole.table((first, last), tail)).into());
             }
         }
     }
-    let input = Range(hulls).ty();
     let output = f.quantizer.ty;
     candidates
         .into_iter()

@@ -158,7 +158,7 @@ fn best_split(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::tree::values;
+    use crate::model::tree::sum;
 
     #[test]
     fn learns_a_step_and_a_product() {
@@ -168,15 +168,7 @@ mod tests {
         let options = BoostOptions { rounds: 200, rate: 0.1, columns: 1.0, ..BoostOptions::default() };
         let columns = bins.apply(&rows);
         let trees = fit(&bins, &columns, &y, &options, 1);
-        let error = rows
-            .iter()
-            .zip(&y)
-            .map(|(x, y)| {
-                let mut sum = 0.0;
-                values(&trees, x, |v| sum += f64::from(v));
-                (sum - y).abs()
-            })
-            .fold(0.0, f64::max);
+        let error = rows.iter().zip(&y).map(|(x, y)| (sum(&trees, x) - y).abs()).fold(0.0, f64::max);
         assert!(error < 0.25, "{error}");
         assert_eq!(trees, fit(&bins, &columns, &y, &options, 1));
     }

@@ -166,9 +166,7 @@ impl TargetModel {
     pub(crate) fn log_value(&self, x: &[f32], scratch: &mut Vec<f32>) -> f64 {
         let mut log = (self.prior.value(x) + self.shift).ln();
         if !self.boosted.is_empty() {
-            let mut sum = 0.0;
-            tree::values(&self.boosted, x, |v| sum += f64::from(v));
-            log += self.boosted_share * sum;
+            log += self.boosted_share * tree::sum(&self.boosted, x);
         }
         if !self.extra.is_empty() {
             scratch.clear();
@@ -216,9 +214,7 @@ impl TargetModel {
 
 /// Difficulty that `trees` (fitted to the logarithm of the residual) give a design.
 pub(crate) fn difficulty(trees: &[Tree], x: &[f32]) -> f64 {
-    let mut sum = 0.0;
-    tree::values(trees, x, |v| sum += f64::from(v));
-    sum.clamp(-3.0, 3.0).exp()
+    tree::sum(trees, x).clamp(-3.0, 3.0).exp()
 }
 
 /// What a model was trained on.

@@ -128,6 +128,13 @@ pub(crate) fn values(trees: &[Tree], x: &[f32], mut take: impl FnMut(f32)) {
     }
 }
 
+/// Sum of [`values`].
+pub(crate) fn sum(trees: &[Tree], x: &[f32]) -> f64 {
+    let mut sum = 0.0;
+    values(trees, x, |v| sum += f64::from(v));
+    sum
+}
+
 /// A node while a tree grows.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Link {
