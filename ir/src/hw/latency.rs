@@ -29,23 +29,26 @@ pub fn tree_stages(n: usize) -> usize {
 /// Non-zero digits of the canonical signed-digit form (G. W. Reitwiesner, Binary Arithmetic, 1960): the additions and
 /// subtractions that a product with `v` costs, plus one.
 pub fn signed_digits(v: i64) -> u32 {
-    let v = i128::from(v);
-    (v ^ (3 * v)).count_ones()
+    match v.checked_mul(3) {
+        Some(triple) => (v ^ triple).count_ones(),
+        None => (i128::from(v) ^ (3 * i128::from(v))).count_ones(),
+    }
 }
 
 /// Register stages of constant sums of products `sum_i c_i * x_i (+ constant)` in shift-and-add, one row of coefficients each:
 /// the levels of the costliest product, then those of the longest sum, [`ADDER_LEVELS_PER_STAGE`] to a stage. A sum without any
 /// positive term has one more operand, zero, that the others are subtracted from.
 pub fn linear_stages<'a>(rows: impl IntoIterator<Item = (&'a [i64], bool)>) -> usize {
+    // The most digits of a product, the levels of the longest sum.
     let (mut product, mut sum) = (0, 0);
     for (row, constant) in rows {
         let used = row.iter().filter(|c| **c != 0).count();
         let negated = used > 0 && row.iter().all(|c| *c <= 0);
         let terms = used + usize::from(constant || negated);
         sum = sum.max(levels(terms));
-        product = row.iter().map(|c| levels(signed_digits(*c) as usize)).fold(product, u32::max);
+        product = row.iter().map(|c| signed_digits(*c)).fold(product, u32::max);
     }
-    (product + sum).div_ceil(ADDER_LEVELS_PER_STAGE) as usize
+    (levels(product as usize) + sum).div_ceil(ADDER_LEVELS_PER_STAGE) as usize
 }
 
 impl Matrix {

@@ -5,8 +5,7 @@
 //! a multiple that is there already with one addition. Each row then adds its terms in a balanced tree. Registers stand after every
 //! second level ([`linear_stages`] states the depth).
 
-use super::latency::{ADDER_LEVELS_PER_STAGE, levels, linear_stages};
-use std::collections::BTreeMap;
+use super::latency::{ADDER_LEVELS_PER_STAGE, levels, linear_stages, signed_digits};
 
 /// Bits of the narrowest two's complement number that holds `lo..=hi`.
 pub fn signed_bits(lo: i128, hi: i128) -> usize {
@@ -81,8 +80,10 @@ pub struct Linear {
 #[derive(Default)]
 struct Builder {
     nodes: Vec<Node>,
-    /// Odd multiples of every column.
-    multiples: Vec<BTreeMap<i128, usize>>,
+    /// Odd multiples of every column with their nodes, the smallest first, which is the input.
+    multiples: Vec<Vec<(u64, usize)>>,
+    /// Terms of a row that wait to be added, by the level of their nodes; empty between rows.
+    waiting: Vec<Vec<Term>>,
 }
 
 impl Linear {
@@ -92,10 +93,11 @@ impl Linear {
         let mut builder = Builder::default();
         for &(lo, hi) in inputs {
             let node = builder.push(lo, hi, 0, None);
-            builder.multiples.push(BTreeMap::from([(1, node)]));
+            builder.multiples.push(vec![(1, node)]);
         }
+        let mut wanted = Vec::with_capacity(rows.len());
         for c in 0..inputs.len() {
-            builder.column(c, rows);
+            builder.column(c, rows, &mut wanted);
         }
         let terms: Vec<Term> = rows.iter().map(|(row, constant)| builder.row(row, *constant)).collect();
         let rows = builder.rows(&terms, stages);
@@ -108,8 +110,8 @@ impl Linear {
     }
 }
 
-/// Odd part and trailing zeros.
-fn odd(v: i128) -> (i128, u32) {
+/// Odd part and trailing zeros of a number that is not zero.
+fn odd(v: u64) -> (u64, u32) {
     let shift = v.trailing_zeros();
     (v >> shift, shift)
 }
@@ -151,87 +153,109 @@ impl Builder {
         self.push(lo, hi, level, Some([a, b]))
     }
 
-    /// Builds every odd multiple that a column needs, the simplest first.
-    fn column(&mut self, c: usize, rows: &[(Vec<i64>, i64)]) {
-        let mut wanted: Vec<i128> =
-            rows.iter().map(|(row, _)| i128::from(row[c])).filter(|v| *v != 0).map(|v| odd(v).0.abs()).collect();
-        wanted.sort_by_key(|v| (digits(*v).len(), *v));
+    /// Builds every odd multiple that a column needs, the simplest first. `wanted`: room for them.
+    fn column(&mut self, c: usize, rows: &[(Vec<i64>, i64)], wanted: &mut Vec<(u32, u64)>) {
+        wanted.clear();
+        for (row, _) in rows.iter().filter(|(row, _)| row[c] != 0) {
+            let (unit, _) = odd(row[c].unsigned_abs());
+            if unit > 1 {
+                wanted.push((signed_digits(unit as i64), unit));
+            }
+        }
+        wanted.sort_unstable();
         wanted.dedup();
-        for v in wanted {
-            self.multiple(c, v);
+        for (_, v) in wanted {
+            self.multiple(c, *v);
         }
     }
 
     /// The node of an odd positive multiple of column `c`, within the depth of its signed-digit form.
-    fn multiple(&mut self, c: usize, v: i128) -> usize {
-        if let Some(&node) = self.multiples[c].get(&v) {
-            return node;
+    fn multiple(&mut self, c: usize, v: u64) -> usize {
+        if let Ok(at) = self.multiples[c].binary_search_by_key(&v, |m| m.0) {
+            return self.multiples[c][at].1;
         }
-        let form = digits(v);
-        let depth = levels(form.len());
-        let x = self.multiples[c][&1];
+        let depth = levels(signed_digits(v as i64) as usize);
+        let x = self.multiples[c][0].1;
         let positive = |node, shift| Term { node, shift, negative: false };
         // One addition of the input to a multiple that is there: v = e + s * 2^k, or v = e * 2^k + s.
+        let (below, above) = (odd(v - 1), odd(v + 1));
         let mut found = None;
-        for (&e, &node) in &self.multiples[c] {
-            if self.nodes[node].level + 1 > depth {
-                continue;
+        for &(e, node) in self.multiples[c].iter().filter(|m| self.nodes[m.1].level < depth) {
+            let (unit, shift) = odd(v.abs_diff(e));
+            if unit == 1 {
+                found = Some((positive(node, 0), Term { node: x, shift, negative: e > v }));
             }
-            let difference = v - e;
-            let (unit, shift) = odd(difference);
-            if unit.abs() == 1 {
-                found = Some((positive(node, 0), Term { node: x, shift, negative: unit < 0 }));
-            }
-            for s in [1, -1] {
-                let (unit, shift) = odd(v - s);
-                if unit == e && shift > 0 {
-                    found = Some((positive(node, shift), Term { node: x, shift: 0, negative: s < 0 }));
+            for ((unit, shift), negative) in [(below, false), (above, true)] {
+                if unit == e {
+                    found = Some((positive(node, shift), Term { node: x, shift: 0, negative }));
                 }
             }
         }
         let (a, b) = found.unwrap_or_else(|| {
             let half = |part: &[(u32, i128)], builder: &mut Builder| {
                 let value: i128 = part.iter().map(|(p, d)| d << p).sum();
-                let (unit, shift) = odd(value);
-                Term { node: builder.multiple(c, unit.abs()), shift, negative: unit < 0 }
+                let (unit, shift) = odd(value.unsigned_abs() as u64);
+                Term { node: builder.multiple(c, unit), shift, negative: value < 0 }
             };
+            let form = digits(i128::from(v));
             let (low, high) = form.split_at(form.len() / 2);
             (half(high, self), half(low, self))
         });
         let (lo, hi) = (self.nodes[x].lo, self.nodes[x].hi);
-        let node = self.add(a, b, v * lo, v * hi);
-        self.multiples[c].insert(v, node);
+        let node = self.add(a, b, i128::from(v) * lo, i128::from(v) * hi);
+        let multiples = &mut self.multiples[c];
+        multiples.insert(multiples.partition_point(|m| m.0 < v), (v, node));
         node
+    }
+
+    /// Takes a term into the sum of its row.
+    fn wait(&mut self, term: Term) {
+        let level = self.nodes[term.node].level as usize;
+        if self.waiting.len() <= level {
+            self.waiting.resize_with(level + 1, Vec::new);
+        }
+        self.waiting[level].push(term);
     }
 
     /// The sum of a row's terms.
     fn row(&mut self, row: &[i64], constant: i64) -> Term {
-        let mut terms: Vec<Term> = Vec::new();
+        let mut positive = false;
         for (c, &coefficient) in row.iter().enumerate().filter(|(_, v)| **v != 0) {
-            let (unit, shift) = odd(i128::from(coefficient));
-            let node = self.multiple(c, unit.abs());
-            terms.push(Term { node, shift, negative: unit < 0 });
+            let (unit, shift) = odd(coefficient.unsigned_abs());
+            let node = self.multiple(c, unit);
+            self.wait(Term { node, shift, negative: coefficient < 0 });
+            positive |= coefficient > 0;
         }
         // A constant, also 0 where nothing else is positive, so that the result needs no negation.
-        if constant != 0 || terms.iter().all(|t| t.negative) {
+        if constant != 0 || !positive {
             let value = i128::from(constant);
             let node = self.push(value, value, 0, None);
             self.nodes[node].constant = Some(value);
-            terms.push(Term { node, shift: 0, negative: false });
+            self.wait(Term { node, shift: 0, negative: false });
         }
-        while terms.len() > 1 {
+        self.sum()
+    }
+
+    /// The lowest level from `level` on of which a term waits; none is beyond the end.
+    fn ready(&self, level: usize) -> usize {
+        (level..self.waiting.len()).find(|l| !self.waiting[*l].is_empty()).unwrap_or(self.waiting.len())
+    }
+
+    /// The sum of the terms that wait, of which there is one at least.
+    fn sum(&mut self) -> Term {
+        let mut level = 0;
+        loop {
             // The two that are ready first; among those a positive one with a negative one.
-            terms.sort_by_key(|t| std::cmp::Reverse(self.nodes[t.node].level));
-            let b = terms.remove(terms.len() - 1);
-            let level = self.nodes[terms[terms.len() - 1].node].level;
-            let partner = terms
-                .iter()
-                .rposition(|t| t.negative != b.negative && self.nodes[t.node].level == level)
-                .unwrap_or(terms.len() - 1);
-            let a = terms.remove(partner);
-            terms.push(self.combine(a, b));
+            level = self.ready(level);
+            let last = self.waiting[level].len() - 1;
+            let b = self.waiting[level].remove(last);
+            level = self.ready(level);
+            let Some(ready) = self.waiting.get_mut(level) else { return b };
+            let partner = ready.iter().rposition(|t| t.negative != b.negative).unwrap_or(ready.len() - 1);
+            let a = ready.remove(partner);
+            let sum = self.combine(a, b);
+            self.wait(sum);
         }
-        terms[0]
     }
 
     /// The sum of two terms.

@@ -69,29 +69,35 @@ impl Tree {
         Operand { offset: low, width: (top + grown).min(out_bits) - low, select: Select::Sum }
     }
 
-    /// A tree over operands whose sum is wanted modulo `2^out_bits`: registers after every second level. Returns the sum.
-    pub fn reduce(&mut self, operands: &[Operand], out_bits: u32) -> Operand {
-        let cut = |o: &Operand| Operand { width: (o.offset + o.width).min(out_bits).saturating_sub(o.offset), ..*o };
-        let mut left: Vec<Operand> = operands.iter().map(cut).collect();
-        while left.len() > 1 {
-            let span = if left.len() > 2 { 4 } else { 2 };
-            let mut next = Vec::with_capacity(left.len().div_ceil(span));
-            for group in left.chunks(span) {
-                let pair = |tree: &mut Tree, pair: &[Operand]| match *pair {
-                    [a, b] => tree.add(a, b, out_bits),
-                    _ => pair[0],
+    /// A tree over operands whose sum is wanted modulo `2^out_bits`: registers after every second level. Returns the sum; what is left
+    /// in `operands` means nothing.
+    pub fn reduce(&mut self, operands: &mut [Operand], out_bits: u32) -> Operand {
+        for o in operands.iter_mut() {
+            o.width = o.top().min(out_bits).saturating_sub(o.offset);
+        }
+        let mut left = operands.len();
+        while left > 1 {
+            let span = if left > 2 { 4 } else { 2 };
+            let sums = left.div_ceil(span);
+            for k in 0..sums {
+                let sum = match operands[k * span..left.min((k + 1) * span)] {
+                    [a, b] => self.add(a, b, out_bits),
+                    [a, b, ref rest @ ..] => {
+                        let low = self.add(a, b, out_bits);
+                        let high = if let [c, d] = *rest { self.add(c, d, out_bits) } else { rest[0] };
+                        self.add(low, high, out_bits)
+                    }
+                    _ => operands[k * span],
                 };
-                let halves: Vec<Operand> = group.chunks(2).map(|p| pair(self, p)).collect();
-                let sum = pair(self, &halves);
                 if sum.select == Select::Weight {
                     self.select += f64::from(sum.width);
                 }
                 self.ff += f64::from(sum.width);
-                next.push(Operand { select: Select::Plain, ..sum });
+                operands[k] = Operand { select: Select::Plain, ..sum };
             }
-            left = next;
+            left = sums;
         }
-        left.first().copied().unwrap_or(Operand { offset: 0, width: 0, select: Select::Plain })
+        operands.first().copied().unwrap_or(Operand { offset: 0, width: 0, select: Select::Plain })
     }
 }
 
@@ -120,13 +126,13 @@ mod tests {
         for (simd, bits, acc, luts) in MEASURED {
             let mut tree = Tree::default();
             let lanes = vec![Operand { offset: 0, width: 7, select: Select::Weight }; simd];
-            let mut digit = |d: u32| Operand { offset: 2 * d, ..tree.reduce(&lanes, 64) };
-            let parts: Vec<Operand> = if simd == 1 {
+            let mut digit = |d: u32| Operand { offset: 2 * d, ..tree.reduce(&mut lanes.clone(), 64) };
+            let mut parts: Vec<Operand> = if simd == 1 {
                 (0..bits / 2).map(|d| Operand { offset: 2 * d, ..lanes[0] }).collect()
             } else {
                 (0..bits / 2).map(&mut digit).collect()
             };
-            tree.reduce(&parts, 64);
+            tree.reduce(&mut parts, 64);
             let found = tree.select + tree.adder + f64::from(acc);
             assert!((found - luts).abs() <= 1.0, "{simd} {bits}: {found} against {luts}");
         }
@@ -136,8 +142,8 @@ mod tests {
     fn bits_that_are_always_zero_have_no_registers() {
         let mut tree = Tree::default();
         let plain = |offset, width| Operand { offset, width, select: Select::Plain };
-        let sum = tree.reduce(&[plain(2, 5), plain(0, 0), plain(4, 3)], 64);
+        let sum = tree.reduce(&mut [plain(2, 5), plain(0, 0), plain(4, 3)], 64);
         assert_eq!((sum.offset, sum.width, tree.ff, tree.adder), (2, 6, 6.0, 3.0));
-        assert_eq!(Tree::default().reduce(&[plain(3, 9)], 8).width, 5);
+        assert_eq!(Tree::default().reduce(&mut [plain(3, 9)], 8).width, 5);
     }
 }

@@ -5,7 +5,7 @@ use super::count::Count;
 use super::fabric::{Fabric, LutMemory};
 use super::facts::Facts;
 use super::recent::Recent;
-use super::rom::{Columns, RomStats};
+use super::rom::{self, Columns, RomStats};
 use netfold_ir::hw::latency::{default_memory, levels, tree_stages};
 use netfold_ir::hw::linear::Linear;
 use netfold_ir::hw::packing::Packing;
@@ -61,10 +61,22 @@ impl Booth {
         Booth { one, two, negative: high & !(low & mid) & EVEN }
     }
 
-    fn add(&mut self, o: Booth) {
-        self.one |= o.one;
-        self.two |= o.two;
-        self.negative |= o.negative;
+    /// Of all weights of a lane, whose bits are `columns` of `length` elements, the sign last ([`rom::columns`]).
+    fn of_columns(columns: &[u64], length: usize) -> Booth {
+        let last = columns.len() / length - 1;
+        let mut booth = Booth::default();
+        for digit in 0..=last / 2 {
+            for at in 0..length {
+                let column = |b: usize| columns[b.min(last) * length + at];
+                let low = if digit > 0 { column(2 * digit - 1) } else { 0 };
+                let (mid, high) = (column(2 * digit), column(2 * digit + 1));
+                let any = |words: u64| u64::from(words != 0) << (2 * digit);
+                booth.one |= any(low ^ mid);
+                booth.two |= any(!(low ^ mid) & (high ^ mid));
+                booth.negative |= any(high & !(low & mid));
+            }
+        }
+        booth
     }
 }
 
@@ -83,41 +95,17 @@ pub(super) fn start(row: &[i64], bits: u32, bipolar: bool, input: IntType) -> i6
     })
 }
 
-/// Eight bytes bit by bit: bit `i` of byte `j` is bit `j` of byte `i` (Warren, *Hacker's Delight*, 7-3).
-fn transposed(mut x: u64) -> u64 {
-    for (distance, mask) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)] {
-        let swapped = (x ^ (x >> distance)) & mask;
-        x ^= swapped ^ (swapped << distance);
-    }
-    x
-}
-
-/// Up to 64 numbers bit by bit: bit `w` of element `b` is bit `b` of number `w`, for as many bits as there are elements.
-fn columns(words: &[i64], bits: &mut [u64]) {
-    for (b, bits) in bits.chunks_mut(8).enumerate() {
-        bits.fill(0);
-        for (w, words) in words.chunks(8).enumerate() {
-            let bytes = words.iter().enumerate().fold(0, |x, (i, v)| x | (v >> (8 * b) & 0xff) << (8 * i));
-            let turned = transposed(bytes as u64).to_le_bytes();
-            bits.iter_mut().zip(turned).for_each(|(column, byte)| *column |= u64::from(byte) << (8 * w));
-        }
-    }
-}
-
 /// The lowest `n` bits set.
 fn low_bits(n: u32) -> u64 {
     1u64.checked_shl(n).map_or(u64::MAX, |v| v - 1)
 }
 
-/// What the contents of the weights make of the unit.
-struct Contents {
-    rom: RomStats,
-    /// Operands: `[row][digit]` lists, for the rows that were looked at.
-    operands: Vec<Vec<Vec<Operand>>>,
-    /// Lanes of which every row that was looked at has only zero weights; 0 when not all rows were.
+/// Sums of products in logic, of the rows that were looked at.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sums {
+    tree: Tree,
+    /// Lanes of which every row has only zero weights; 0 when not all rows were looked at.
     unused: usize,
-    /// Rows that each list stands for.
-    share: f64,
     /// Lanes and digits of which the weights use any, of all.
     live: f64,
 }
@@ -129,6 +117,10 @@ struct Lanes {
     lanes: Vec<Booth>,
     /// Rows looked at.
     looked: usize,
+    /// By bits of the input, bits of the sum, and whether the weights are in block memory.
+    sums: Recent<(u32, u32, bool), Sums, KEPT>,
+    /// By type of the input and bits of the sum: start values in a memory in logic.
+    starts: Recent<(IntType, u32), RomStats, KEPT>,
 }
 
 impl Folded<'_> {
@@ -162,68 +154,88 @@ impl Folded<'_> {
     fn read(&self, bits: u32, bipolar: bool, contents: &mut Columns) -> Lanes {
         let words = self.words();
         let looked: Vec<usize> = (0..self.rows).step_by(self.step()).collect();
-        contents.begin(words, true);
-        let wide = bits.min(64) as usize;
-        let length = words.div_ceil(64);
-        let mut stored = vec![0i64; words];
-        let (mut packed, mut turned) = (vec![0u64; wide * length], vec![0u64; wide]);
+        let (cols, stride) = (self.weights.cols, self.rows * self.weights.cols);
+        let weights = &self.weights.data;
+        let weight = |w: i64| if bipolar { i64::from(w < 0) } else { w };
         let mut lanes = Vec::with_capacity(looked.len() * self.simd);
-        for &r in &looked {
-            for i in 0..self.simd {
-                let mut flags = Booth::default();
+        if words == 1 {
+            lanes.extend(looked.iter().flat_map(|r| self.weights.row(*r)).map(|w| Booth::of(weight(*w))));
+        } else {
+            contents.begin(words, true);
+            let length = words.div_ceil(64);
+            let mut stored = vec![0i64; words];
+            let mut columns = vec![0u64; bits.min(64) as usize * length];
+            for first in looked.iter().flat_map(|r| (0..self.simd).map(move |i| r * cols + i)) {
                 for (g, stored) in stored.chunks_mut(self.beats).enumerate() {
-                    let line = &self.weights.row(g * self.rows + r)[i..];
-                    for (word, w) in stored.iter_mut().zip(line.iter().step_by(self.simd)) {
-                        *word = if bipolar { i64::from(*w < 0) } else { *w };
-                        flags.add(Booth::of(*w));
-                    }
+                    let line = &weights[first + g * stride..];
+                    stored.iter_mut().enumerate().for_each(|(b, word)| *word = weight(line[b * self.simd]));
                 }
-                for (at, words) in stored.chunks(64).enumerate() {
-                    columns(words, &mut turned);
-                    packed[at..].iter_mut().step_by(length).zip(&turned).for_each(|(column, bits)| *column = *bits);
-                }
-                packed.chunks(length).for_each(|column| contents.add(column));
-                lanes.push(flags);
+                rom::columns(&stored, &mut columns);
+                columns.chunks(length).for_each(|column| contents.add(column));
+                lanes.push(Booth::of_columns(&columns, length));
             }
         }
-        Lanes { rom: contents.stats(), lanes, looked: looked.len() }
+        let rom = if words == 1 { RomStats::default() } else { contents.stats() };
+        Lanes { rom, lanes, looked: looked.len(), sums: Recent::default(), starts: Recent::default() }
     }
 
-    /// The contents for inputs of `in_bits` bits. `digits`: of a multiplier in logic; 0 for none.
-    fn contents(&self, bits: u32, bipolar: bool, digits: usize, in_bits: u32) -> Contents {
-        let read = self.lanes(bits, bipolar);
-        let block = self.block();
-        let share = self.rows as f64 / read.looked as f64;
-        let mut operands = Vec::with_capacity(read.looked);
+    /// The sums of products with `digits` digits of inputs of `in_bits` bits, modulo `2^acc`.
+    fn sums(&self, read: &Lanes, bipolar: bool, digits: usize, in_bits: u32, acc: u32) -> Sums {
+        // Nothing is known of what block memory gives; then, as with signs alone, a row is like any other.
+        let unknown = self.block() && !bipolar;
+        let (rows, times) = if unknown || bipolar { (1, read.looked) } else { (read.looked, 1) };
+        let operand = if bipolar { in_bits } else { in_bits + 1 };
+        let sum_bits = (operand + levels(self.simd)).min(acc);
+        let width = |flags: &Booth, d: usize| {
+            let has = |f: u64| f >> (2 * d) & 1 == 1;
+            match (has(flags.one), has(flags.two) || has(flags.negative)) {
+                _ if unknown || bipolar => operand,
+                (_, true) => in_bits + 1,
+                (true, false) => in_bits,
+                (false, false) => 0,
+            }
+        };
+        let mut tree = Tree::default();
         let mut live = 0usize;
-        let mut used = vec![digits == 0 || self.step() > 1; self.simd];
-        for lanes in read.lanes.chunks(self.simd).filter(|_| digits > 0) {
-            let mut row = vec![Vec::with_capacity(self.simd); digits];
-            for (flags, used) in lanes.iter().zip(&mut used) {
-                for (d, operands) in row.iter_mut().enumerate() {
-                    let has = |f: u64| f >> (2 * d).min(63) & 1 == 1;
-                    let (one, wider) = (has(flags.one), has(flags.two) || has(flags.negative));
-                    let width = match (bipolar, one, wider) {
-                        // Nothing is known of what block memory gives.
-                        _ if block && !bipolar => in_bits + 1,
-                        (true, ..) | (_, true, false) => in_bits,
-                        (_, false, false) => 0,
-                        (.., true) => in_bits + 1,
-                    };
+        let mut used = vec![self.step() > 1; self.simd];
+        let (mut lanes, mut parts) = (Vec::with_capacity(self.simd), Vec::with_capacity(digits));
+        for row in read.lanes.chunks(self.simd).take(rows) {
+            parts.clear();
+            for d in 0..digits {
+                lanes.clear();
+                for (flags, used) in row.iter().zip(&mut used) {
+                    let width = width(flags, d);
                     live += usize::from(width > 0);
                     *used |= width > 0;
-                    operands.push(Operand { offset: 0, width, select: Select::Weight });
+                    lanes.push(Operand { offset: 0, width, select: Select::Weight });
                 }
+                let sum = tree.reduce(&mut lanes, sum_bits);
+                parts.push(Operand { offset: sum.offset + 2 * d as u32, ..sum });
             }
-            operands.push(row);
+            let sum = tree.reduce(&mut parts, acc);
+            if sum.select == Select::Weight {
+                // Of one lane and one digit: selected in front of the accumulator's adder.
+                tree.select += f64::from(sum.width);
+            }
         }
-        Contents {
-            rom: read.rom.scaled(share),
-            operands,
+        [&mut tree.select, &mut tree.adder, &mut tree.ff].into_iter().for_each(|v| *v *= times as f64);
+        Sums {
+            tree,
             unused: used.iter().filter(|u| !**u).count(),
-            share,
-            live: live as f64 / (read.lanes.len() * digits).max(1) as f64,
+            live: (times * live) as f64 / (read.lanes.len() * digits).max(1) as f64,
         }
+    }
+
+    /// The start values of the accumulators, one word a row group, in a memory in logic.
+    fn start_values(&self, bits: u32, bipolar: bool, input: IntType, acc: u32) -> RomStats {
+        // Of large units only some rows; what they have in common with the others is their number of bits.
+        let step = (self.weights.rows * self.weights.cols).div_ceil(4 * MOST_WEIGHTS).min(self.rows).max(1);
+        let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
+        let starts = self.facts.starts(self.weights, bits, bipolar, input);
+        let ones = if self.beats > 1 { self.beats as i64 } else { 0 };
+        let value = |g: usize, r: usize| starts[g * self.rows + r] - ones;
+        rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
+            .scaled(self.rows as f64 / looked.len() as f64)
     }
 
     fn count(&self, input: IntType, output: IntType, rule: &Fabric) -> Count {
@@ -238,28 +250,31 @@ impl Folded<'_> {
         } else {
             bits.div_ceil(2) as usize
         };
-        let contents = self.contents(bits, bipolar, digits, input.bits);
+        let read = self.lanes(bits, bipolar);
+        let share = self.rows as f64 / read.looked as f64;
+        let rom = read.rom.scaled(share);
         let words = self.words();
         let (rows, acc) = (self.rows as f64, output.bits);
         let accumulate = self.beats > 1;
         let block = self.block();
+        let mut live = 0.0;
 
         // Weights: position counter, memory, operand register. Three LUTs of handshakes.
         c.control += 3.0;
         if block {
             c.counter(words, false);
             c.ff += 1.0;
-            c.bram18 += super::memory::blocks(words, contents.rom.live.round() as usize, rule);
+            c.bram18 += super::memory::blocks(words, rom.live.round() as usize, rule);
             // The operand register behind the memory's own becomes part of a multiplier block.
             if !dsp || !rule.registers {
-                c.ff += contents.rom.live;
+                c.ff += rom.live;
             }
         } else {
             c.address(words);
-            c.rom(&contents.rom, 1.0);
+            c.rom(&rom, 1.0);
             // Constant and repeated columns are left out of logic units and of pairs of rows alone.
             if !dsp || self.packing.is_some() && !rule.registers {
-                c.ff += contents.rom.columns;
+                c.ff += rom.columns;
             } else if !rule.registers {
                 c.ff += (self.rows * self.simd) as f64 * f64::from(bits);
             }
@@ -280,42 +295,25 @@ impl Folded<'_> {
         }
 
         if let Some(packing) = self.packing {
-            self.packed(&mut c, packing, [input, output], &contents.rom, rule);
+            self.packed(&mut c, packing, [input, output], &rom, rule);
         } else if dsp {
             self.blocks(&mut c, self.rows, bits, input, acc, rule);
         } else {
-            let operand = if bipolar { input.bits } else { input.bits + 1 };
-            let sum_bits = (operand + levels(self.simd)).min(acc);
-            let mut tree = Tree::default();
-            for row in &contents.operands {
-                let mut parts = Vec::with_capacity(digits);
-                for (d, lanes) in row.iter().enumerate() {
-                    let sum = tree.reduce(lanes, sum_bits);
-                    parts.push(Operand { offset: sum.offset + 2 * d as u32, ..sum });
-                }
-                let sum = tree.reduce(&parts, acc);
-                if sum.select == Select::Weight {
-                    // Of one lane and one digit: selected in front of the accumulator's adder.
-                    tree.select += f64::from(sum.width);
-                }
-            }
-            c.select += contents.share * tree.select;
+            let key = (input.bits, acc, block);
+            let sums = || self.sums(&read, bipolar, digits, input.bits, acc);
+            let sums = read.sums.get(|k| *k == key, || (key, sums()));
+            let tree = sums.tree;
+            live = sums.live;
+            c.select += share * tree.select;
             // The accumulator's adder selects between the start value and the last sum: a LUT a bit.
-            c.adder += contents.share * tree.adder + rows * f64::from(acc);
-            c.ff += contents.share * tree.ff + rows * f64::from(acc);
-            c.ff -= (contents.unused * self.inputs / self.simd) as f64 * f64::from(input.bits);
+            c.adder += share * tree.adder + rows * f64::from(acc);
+            c.ff += share * tree.ff + rows * f64::from(acc);
+            c.ff -= (sums.unused * self.inputs / self.simd) as f64 * f64::from(input.bits);
             // Start values, one word a row group.
             if self.groups > 1 {
                 c.sequence(self.groups);
-                // Of large units only some rows; what they have in common with the others is their number of bits.
-                let step = (self.weights.rows * self.weights.cols).div_ceil(4 * MOST_WEIGHTS).min(self.rows).max(1);
-                let looked: Vec<usize> = (0..self.rows).step_by(step).collect();
-                let starts = self.facts.starts(self.weights, bits, bipolar, input);
-                let ones = if accumulate { self.beats as i64 } else { 0 };
-                let value = |g: usize, r: usize| starts[g * self.rows + r] - ones;
-                let stats =
-                    super::rom::of_fields(self.groups, |g| looked.iter().map(|r| (value(g, *r), acc)).collect())
-                        .scaled(rows / looked.len() as f64);
+                let key = (input, acc);
+                let stats = read.starts.get(|k| *k == key, || (key, self.start_values(bits, bipolar, input, acc)));
                 // Yosys gives the memory registers of its own beside its address register.
                 c.rom(&stats, 1.0);
                 c.ff += stats.columns;
@@ -331,9 +329,9 @@ impl Folded<'_> {
         c.about.groups = self.groups as f64;
         c.about.operands = rows * self.simd as f64;
         c.about.digits = digits as f64;
-        c.about.columns = contents.rom.columns;
-        c.about.live_share = contents.live;
-        c.about.ones = contents.rom.ones;
+        c.about.columns = rom.columns;
+        c.about.live_share = live;
+        c.about.ones = rom.ones;
         c.about.width = rows * self.simd as f64 * f64::from(bits);
         c.about.flag_a = if self.early > 0 { 2.0 } else { f64::from(u8::from(accumulate)) };
         c.about.flag_b = f64::from(u8::from(block));
@@ -503,17 +501,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bits_of_numbers_change_places() {
-        for n in [1usize, 5, 63, 64] {
-            let words: Vec<i64> = (0..n as i64).map(|i| i.wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7)).collect();
-            let mut bits = [0; 64];
-            columns(&words, &mut bits);
-            let bit = |w: usize, b: usize| words.get(w).map_or(0, |v| v >> b & 1);
-            assert!((0..64).all(|b| (0..64).all(|w| (bits[b] >> w & 1) as i64 == bit(w, b))), "{n}");
-        }
-    }
-
-    #[test]
     fn booth_digits_add_up_to_their_weight() {
         for w in (-40_000i64..40_000).chain([i64::from(i32::MIN), i64::from(i32::MAX)]) {
             let b = Booth::of(w);
@@ -523,6 +510,24 @@ mod tests {
                 (has(b.one) + 2 * has(b.two)) * (1 - 2 * has(b.negative))
             };
             assert_eq!((0..20).map(|d| digit(d) << (2 * d)).sum::<i64>(), w);
+        }
+    }
+
+    #[test]
+    fn digits_of_a_lane_are_those_of_its_weights() {
+        for (bits, n) in [(1, 3), (2, 64), (5, 7), (8, 65), (64, 130)] {
+            let weights: Vec<i64> = (0..n)
+                .map(|i| (i as i64).wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7))
+                .map(|w| w << (64 - bits) >> (64 - bits))
+                .collect();
+            let length = weights.len().div_ceil(64);
+            let mut columns = vec![0; bits * length];
+            rom::columns(&weights, &mut columns);
+            let all = weights.iter().fold(Booth::default(), |all, w| {
+                let w = Booth::of(*w);
+                Booth { one: all.one | w.one, two: all.two | w.two, negative: all.negative | w.negative }
+            });
+            assert_eq!(Booth::of_columns(&columns, length), all, "{bits} {n}");
         }
     }
 

@@ -109,7 +109,8 @@ impl DesignEstimate {
     /// What the design uses: the estimates of the whole, LUTs as logic and as memory together; of targets that `model` does not have,
     /// the sum of its parts.
     pub fn resources(&self, model: &HardwareModel) -> Resources {
-        let parts: Resources = self.parts.parts.iter().map(|p| model.resources(p)).sum();
+        let priced = self.parts.parts.iter().zip(&self.logic);
+        let parts: Resources = priced.map(|(part, logic)| model.with_logic(part, *logic)).sum();
         let of = |target: Target| self.prediction.get(target).map(|e| e.value);
         let or =
             |target: Target, otherwise: u64, scale: f64| of(target).map_or(otherwise, |v| (v * scale).ceil() as u64);

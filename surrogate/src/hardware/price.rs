@@ -10,7 +10,7 @@ use super::{memory, module, unit};
 use netfold_ir::hw::{Design, Kind, Matrix, Mvu, Realization, Stream, Vvu};
 use netfold_ir::quant::IntType;
 use netfold_passes::optimize::{CostModel, ModuleSpec, Resources};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 /// A part with its LUTs and flip-flops, and what it takes.
@@ -26,8 +26,8 @@ struct Priced {
 #[derive(Debug)]
 pub struct PriceList {
     model: Arc<HardwareModel>,
-    modules: RwLock<HashMap<Key, (Held, Priced)>>,
-    fifos: RwLock<HashMap<(usize, usize, IntType), Priced>>,
+    modules: RwLock<FxHashMap<Key, (Held, Priced)>>,
+    fifos: RwLock<FxHashMap<(usize, usize, IntType), Priced>>,
 }
 
 /// Kind and parameters of a module: numbers of which unused ones are zero.
@@ -47,36 +47,36 @@ fn ty(t: &IntType) -> u64 {
 }
 
 /// The key of a module; `None` for kinds that are counted anew each time.
-fn key(kind: &Kind, inputs: &[IntType], outputs: &[IntType]) -> Option<(Key, Held)> {
+fn key(kind: &Kind, inputs: &[IntType], outputs: &[IntType]) -> Option<Key> {
     if inputs.len() > 2 || outputs.len() > 2 {
         return None;
     }
-    let mut held = Held::Nothing;
-    let numbers: Vec<usize> = match kind {
+    let mut key = [0; 20];
+    let types = [inputs.len(), outputs.len()].map(|n| n as u64).into_iter();
+    let types = types.chain(inputs.iter().chain(outputs).map(ty));
+    let mut put = |numbers: &[usize]| {
+        key.iter_mut().zip(numbers.iter().map(|n| *n as u64).chain(types.clone())).for_each(|(k, v)| *k = v);
+    };
+    match kind {
         Kind::Mvu(Mvu { weights, pe, simd, vectors, early, pixels, multiplier, memory }) => {
-            held = Held::Weights(Arc::downgrade(weights));
             let at = Arc::as_ptr(weights) as usize;
-            vec![0, at, *pe, *simd, *vectors, *early, *pixels, *multiplier as usize, *memory as usize]
+            put(&[0, at, *pe, *simd, *vectors, *early, *pixels, *multiplier as usize, *memory as usize]);
         }
         Kind::Vvu(Vvu { weights, multiplicity, pe, simd, pixels, multiplier, memory }) => {
-            held = Held::Weights(Arc::downgrade(weights));
             let at = Arc::as_ptr(weights) as usize;
-            vec![1, at, *multiplicity, *pe, *simd, *pixels, *multiplier as usize, *memory as usize]
+            put(&[1, at, *multiplicity, *pe, *simd, *pixels, *multiplier as usize, *memory as usize]);
         }
-        Kind::Act { function, lanes, beats } => {
-            held = Held::Function(Arc::downgrade(function));
-            vec![2, Arc::as_ptr(function) as usize, *lanes, *beats]
-        }
-        Kind::Dwc { from, to, elements } => vec![3, *from, *to, *elements],
-        Kind::Source { lanes, beats } => vec![4, *lanes, *beats],
-        Kind::Sink { lanes, beats } => vec![5, *lanes, *beats],
-        Kind::Fork { outputs, lanes, beats } => vec![6, *outputs, *lanes, *beats],
-        Kind::WindowReduce { op, taps, lanes, beats } => vec![7, *op as usize, *taps, *lanes, *beats],
-        Kind::GlobalReduce { op, pixels, channels, lanes } => vec![8, *op as usize, *pixels, *channels, *lanes],
-        Kind::VectorReduce { op, length, lanes, vectors } => vec![9, *op as usize, *length, *lanes, *vectors],
-        Kind::ArgMax { last, length, lanes, vectors } => vec![10, usize::from(*last), *length, *lanes, *vectors],
-        Kind::Broadcast { op, length, lanes, vectors } => vec![11, *op as usize, *length, *lanes, *vectors],
-        Kind::Mul { multiplier, lanes, beats } => vec![12, *multiplier as usize, *lanes, *beats],
+        Kind::Act { function, lanes, beats } => put(&[2, Arc::as_ptr(function) as usize, *lanes, *beats]),
+        Kind::Dwc { from, to, elements } => put(&[3, *from, *to, *elements]),
+        Kind::Source { lanes, beats } => put(&[4, *lanes, *beats]),
+        Kind::Sink { lanes, beats } => put(&[5, *lanes, *beats]),
+        Kind::Fork { outputs, lanes, beats } => put(&[6, *outputs, *lanes, *beats]),
+        Kind::WindowReduce { op, taps, lanes, beats } => put(&[7, *op as usize, *taps, *lanes, *beats]),
+        Kind::GlobalReduce { op, pixels, channels, lanes } => put(&[8, *op as usize, *pixels, *channels, *lanes]),
+        Kind::VectorReduce { op, length, lanes, vectors } => put(&[9, *op as usize, *length, *lanes, *vectors]),
+        Kind::ArgMax { last, length, lanes, vectors } => put(&[10, usize::from(*last), *length, *lanes, *vectors]),
+        Kind::Broadcast { op, length, lanes, vectors } => put(&[11, *op as usize, *length, *lanes, *vectors]),
+        Kind::Mul { multiplier, lanes, beats } => put(&[12, *multiplier as usize, *lanes, *beats]),
         Kind::Swu(_)
         | Kind::LinComb { .. }
         | Kind::Concat { .. }
@@ -85,12 +85,19 @@ fn key(kind: &Kind, inputs: &[IntType], outputs: &[IntType]) -> Option<(Key, Hel
         | Kind::Pad { .. }
         | Kind::Program(_)
         | Kind::Upsample { .. } => return None,
-    };
-    let mut key = [0; 20];
-    let types = [inputs.len(), outputs.len()].map(|n| n as u64).into_iter();
-    let types = types.chain(inputs.iter().chain(outputs).map(ty));
-    key.iter_mut().zip(numbers.into_iter().map(|n| n as u64).chain(types)).for_each(|(k, v)| *k = v);
-    Some((key, held))
+    }
+    Some(key)
+}
+
+/// What keeps the address in the [`key`] of a module.
+fn held(kind: &Kind) -> Held {
+    if let Kind::Mvu(Mvu { weights, .. }) | Kind::Vvu(Vvu { weights, .. }) = kind {
+        Held::Weights(Arc::downgrade(weights))
+    } else if let Kind::Act { function, .. } = kind {
+        Held::Function(Arc::downgrade(function))
+    } else {
+        Held::Nothing
+    }
 }
 
 impl PriceList {
@@ -114,11 +121,11 @@ impl PriceList {
             let count = module(kind, inputs, outputs, &self.model.family.rule());
             self.price(Part { unit: unit(kind), count })
         };
-        let Some((key, held)) = key(kind, inputs, outputs) else { return count() };
+        let Some(key) = key(kind, inputs, outputs) else { return count() };
         let known = self.modules.read().unwrap_or_else(PoisonError::into_inner).get(&key).map(|k| k.1);
         known.unwrap_or_else(|| {
             let price = count();
-            self.modules.write().unwrap_or_else(PoisonError::into_inner).insert(key, (held, price));
+            self.modules.write().unwrap_or_else(PoisonError::into_inner).insert(key, (held(kind), price));
             price
         })
     }

@@ -68,10 +68,19 @@ impl Hasher for Mixed {
     }
 }
 
-/// Collects columns, of one memory after the other. Column bits are packed, word `i` of the memory in bit `i % 64` of element `i / 64`.
+/// Most words of a memory whose distinct columns are noted in a bit for each possible one, not in a set.
+const FEW: usize = 12;
+
+/// Collects columns, of one memory after the other. Column bits are packed, word `i` of the memory in bit `i % 64` of element `i / 64`;
+/// bits beyond the last word are zero.
 #[derive(Debug, Default)]
 pub struct Columns {
+    /// The columns that were met: of up to [`FEW`] words bit `column % 64` of element `column / 64`, of up to [`BLOCK`] the columns,
+    /// of more their hashes.
+    noted: Vec<u64>,
     seen: Numbers,
+    /// How many these are.
+    distinct: usize,
     depth: usize,
     live: usize,
     bits: usize,
@@ -84,6 +93,8 @@ pub struct Columns {
     selecting: usize,
     /// Words whose address has bit `k`, of a memory that a LUT holds.
     address: [u64; 6],
+    /// Room for the blocks of a column.
+    blocks: Vec<u64>,
 }
 
 /// LUTs of six inputs that select one of the blocks of a column. The block of the highest address may be short.
@@ -112,45 +123,71 @@ fn selecting(blocks: &[u64]) -> usize {
     }
 }
 
-/// Bits `from..from + count` of a column, `count <= 64` and within one element.
-fn part(column: &[u64], from: usize, count: usize) -> u64 {
-    let bits = column[from / 64] >> (from % 64);
-    if count == 64 { bits } else { bits & ((1 << count) - 1) }
+/// The lowest `n` bits set, of which there are 64 at most.
+fn low_bits(n: usize) -> u64 {
+    u64::MAX.checked_shr(64 - n as u32).unwrap_or(0)
 }
 
 impl Columns {
-    /// Begins with a memory of `depth` words, of weights or not; what the sets have room for is kept.
+    /// Begins with a memory of `depth` words, at least one, of weights or not; what the sets have room for is kept.
     pub fn begin(&mut self, depth: usize, weights: bool) {
         let words = 0..depth.min(BLOCK);
         let address = |k: usize| words.clone().filter(|i| i >> k & 1 == 1).fold(0u64, |m, i| m | 1 << i);
+        let address = std::array::from_fn(address);
         let mut sets = [&mut self.seen, &mut self.contents, &mut self.multiplexers].map(std::mem::take);
         sets.iter_mut().for_each(Numbers::clear);
         let [seen, contents, multiplexers] = sets;
-        let address = std::array::from_fn(address);
-        *self = Columns { seen, contents, multiplexers, depth, address, weights, ..Columns::default() };
+        let [mut noted, blocks] = [&mut self.noted, &mut self.blocks].map(std::mem::take);
+        noted.clear();
+        if depth <= FEW {
+            noted.resize((1usize << depth).div_ceil(64), 0);
+        }
+        *self = Columns { noted, seen, contents, multiplexers, blocks, depth, address, weights, ..Columns::default() };
     }
 
     /// Adds a column of the memory's depth.
     pub fn add(&mut self, column: &[u64]) {
-        let ones: usize = column.iter().map(|w| w.count_ones() as usize).sum();
-        if ones == 0 || ones >= self.depth {
+        if self.depth <= BLOCK { self.add_word(column[0]) } else { self.add_words(column) }
+    }
+
+    /// Adds a column of up to [`BLOCK`] words.
+    fn add_word(&mut self, column: u64) {
+        let all = low_bits(self.depth);
+        if column == 0 || column == all {
             return;
         }
         self.live += 1;
-        let hash = column.iter().fold(0, |h, w| mix(h ^ w));
-        if !self.seen.insert(hash) {
-            return;
-        }
-        self.bits += ones;
-        if self.depth <= BLOCK {
-            let words = part(column, 0, self.depth);
-            let all = u64::MAX >> (64 - self.depth);
-            if self.address.iter().all(|a| words != *a && words != all ^ a) {
-                self.contents.insert(words ^ if words & 1 == 1 { all } else { 0 });
+        if self.depth <= FEW {
+            let (noted, bit) = (&mut self.noted[column as usize / 64], 1 << (column % 64));
+            if *noted & bit != 0 {
+                return;
             }
+            *noted |= bit;
+        } else if !self.seen.insert(column) {
             return;
         }
-        let mut blocks = column.to_vec();
+        self.distinct += 1;
+        self.bits += column.count_ones() as usize;
+        if self.address.iter().all(|a| column != *a && column != all ^ a) {
+            self.contents.insert(column ^ if column & 1 == 1 { all } else { 0 });
+        }
+    }
+
+    /// Adds a column of more words.
+    fn add_words(&mut self, column: &[u64]) {
+        let ones: usize = column.iter().map(|w| w.count_ones() as usize).sum();
+        if ones == 0 || ones == self.depth {
+            return;
+        }
+        self.live += 1;
+        if !self.seen.insert(column.iter().fold(0, |h, w| mix(h ^ w))) {
+            return;
+        }
+        self.distinct += 1;
+        self.bits += ones;
+        let mut blocks = std::mem::take(&mut self.blocks);
+        blocks.clear();
+        blocks.extend_from_slice(column);
         blocks.resize(self.depth.next_power_of_two() / BLOCK, 0);
         for block in &blocks {
             let block = if block & 1 == 1 { !block } else { *block };
@@ -172,11 +209,12 @@ impl Columns {
             }
             size /= 4;
         }
+        self.blocks = blocks;
     }
 
     /// The statistics.
     pub fn stats(&self) -> RomStats {
-        let columns = self.seen.len() as f64;
+        let columns = self.distinct as f64;
         let all = columns * self.depth as f64;
         // LUTs more a column, measured on 15 memories of 3 to 1,024 words: where the last quarter of 256 words is missing, the
         // multiplexers that would combine the others do not fit; above 256 words mapping does not find all of them.
@@ -214,40 +252,75 @@ impl Columns {
     }
 }
 
-/// Statistics of a memory of `depth` words of `width` bits, of which `bit(word, position)` tells each.
-pub fn stats(depth: usize, width: usize, bit: impl Fn(usize, usize) -> bool) -> RomStats {
-    if depth < 2 {
-        return RomStats::default();
+/// Eight bytes bit by bit: bit `i` of byte `j` is bit `j` of byte `i` (Warren, *Hacker's Delight*, 7-3).
+fn transposed(mut x: u64) -> u64 {
+    for (distance, mask) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)] {
+        let swapped = (x ^ (x >> distance)) & mask;
+        x ^= swapped ^ (swapped << distance);
     }
-    let mut columns = Columns::default();
-    columns.begin(depth, false);
-    let mut column = vec![0u64; depth.div_ceil(64)];
-    for b in 0..width {
-        column.fill(0);
-        for w in (0..depth).filter(|w| bit(*w, b)) {
-            column[w / 64] |= 1 << (w % 64);
+    x
+}
+
+/// Columns of numbers, as [`Columns`] takes them, one behind the other: bit `b` of every number is column `b`. `columns` has room for as
+/// many as are wanted, 64 at most.
+pub fn columns(numbers: &[i64], columns: &mut [u64]) {
+    let length = numbers.len().div_ceil(64);
+    columns.fill(0);
+    for (at, numbers) in numbers.chunks(8).enumerate() {
+        let (at, place) = (at / 8, 8 * (at % 8));
+        for (byte, columns) in columns.chunks_mut(8 * length).enumerate() {
+            let bytes = numbers.iter().rev().fold(0, |x, v| x << 8 | (v >> (8 * byte)) as u64 & 0xff);
+            let turned = transposed(bytes).to_le_bytes();
+            for (column, bits) in columns.chunks_mut(length).zip(turned) {
+                column[at] |= u64::from(bits) << place;
+            }
         }
-        columns.add(&column);
     }
-    columns.stats()
 }
 
 /// Statistics of a memory of packed fields: `fields(word)` lists values and their bits.
 pub fn of_fields(depth: usize, fields: impl Fn(usize) -> Vec<(i64, u32)>) -> RomStats {
-    let words: Vec<Vec<(i64, u32)>> = (0..depth).map(fields).collect();
-    let mut places = Vec::new();
-    for (f, (_, bits)) in words.first().map_or(&[][..], Vec::as_slice).iter().enumerate() {
-        places.extend((0..*bits).map(|b| (f, b.min(63))));
+    if depth < 2 {
+        return RomStats::default();
     }
-    stats(depth, places.len(), |w, p| {
-        let (f, b) = places[p];
-        words[w][f].0 >> b & 1 == 1
-    })
+    let words: Vec<Vec<(i64, u32)>> = (0..depth).map(fields).collect();
+    let mut contents = Columns::default();
+    contents.begin(depth, false);
+    let length = depth.div_ceil(64);
+    let (mut values, mut packed) = (vec![0i64; depth], vec![0u64; 64 * length]);
+    for (f, (_, bits)) in words[0].iter().enumerate() {
+        values.iter_mut().zip(&words).for_each(|(value, word)| *value = word[f].0);
+        let packed = &mut packed[..(*bits).min(64) as usize * length];
+        columns(&values, packed);
+        // Above the value its sign is repeated.
+        let sign = packed.len().saturating_sub(length);
+        packed.chunks(length).for_each(|column| contents.add(column));
+        (64..*bits).for_each(|_| contents.add(&packed[sign..]));
+    }
+    contents.stats()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Statistics of a memory of `depth` words of `width` bits, of which `bit(word, position)` tells each.
+    fn stats(depth: usize, width: usize, bit: impl Fn(usize, usize) -> bool) -> RomStats {
+        of_fields(depth, |w| (0..width).map(|b| (i64::from(bit(w, b)), 1)).collect())
+    }
+
+    #[test]
+    fn bits_of_numbers_change_places() {
+        for n in [1usize, 5, 63, 64, 65, 130] {
+            let numbers: Vec<i64> = (0..n as i64).map(|i| i.wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7)).collect();
+            let length = n.div_ceil(64);
+            let mut bits = vec![1; 64 * length];
+            columns(&numbers, &mut bits);
+            let bit = |i: usize, b: usize| numbers.get(i).map_or(0, |v| v >> b & 1);
+            let found = |i: usize, b: usize| (bits[b * length + i / 64] >> (i % 64) & 1) as i64;
+            assert!((0..64).all(|b| (0..64 * length).all(|i| found(i, b) == bit(i, b))), "{n}");
+        }
+    }
 
     #[test]
     fn constant_and_repeated_columns_cost_nothing() {
