@@ -9,6 +9,7 @@ use netfold_ir::graph::NodeId;
 use netfold_ir::hw::{Memory, Multiplier};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Window;
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -38,13 +39,13 @@ pub struct Folding {
     /// Cycles in which every unit must finish a frame, where its layer allows it.
     pub interval: u64,
     /// Multiplying layers.
-    pub layers: HashMap<NodeId, Compute>,
+    pub layers: FxHashMap<NodeId, Compute>,
     /// Elements a beat of other nodes, where chosen.
-    pub lanes: HashMap<NodeId, usize>,
+    pub lanes: FxHashMap<NodeId, usize>,
     /// Operators that are programs.
     pub programs: Programs,
     /// Elements that every node reads a frame, for rates.
-    reads: HashMap<NodeId, usize>,
+    reads: FxHashMap<NodeId, usize>,
 }
 
 /// Programs of a folding.
@@ -378,7 +379,8 @@ impl Folding {
     pub fn undecided(net: &IntNetwork, interval: u64) -> Folding {
         let read = |id: NodeId| net.graph.inputs(id).iter().map(|i| net.graph.node(*i).elements()).max().unwrap_or(0);
         let reads = net.graph.ids().into_iter().map(|id| (id, read(id).max(net.graph.node(id).elements()))).collect();
-        Folding { interval, layers: HashMap::new(), lanes: HashMap::new(), programs: Programs::default(), reads }
+        let (layers, lanes) = (FxHashMap::default(), FxHashMap::default());
+        Folding { interval, layers, lanes, programs: Programs::default(), reads }
     }
 
     /// Folding of a multiplying layer.

@@ -7,7 +7,7 @@ use netfold_ir::hw::{Design, Kind, Module, ModuleId, Stream, TopPort};
 use netfold_ir::int::{IntNetwork, OutputPort};
 use netfold_ir::names::{Identifiers, identifier};
 use netfold_ir::quant::IntType;
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 
 /// Depth of FIFOs until they are sized.
 pub(super) const PROVISIONAL_DEPTH: usize = 2;
@@ -34,14 +34,14 @@ pub(super) struct Builder<'a> {
     design: Design,
     names: Identifiers,
     /// For each node its readers' taps, handed out one by one.
-    taps: HashMap<NodeId, Vec<Tap>>,
-    inputs: HashMap<NodeId, ModuleId>,
+    taps: FxHashMap<NodeId, Vec<Tap>>,
+    inputs: FxHashMap<NodeId, ModuleId>,
     /// The matrix-vector units of nodes.
     pub units: Vec<(NodeId, ModuleId)>,
     /// Whether only one operator is lowered, to be priced.
     pub alone: bool,
     /// Readers of every node's result, where programs change them.
-    pub readers: HashMap<NodeId, usize>,
+    pub readers: FxHashMap<NodeId, usize>,
 }
 
 impl<'a> Builder<'a> {
@@ -52,11 +52,11 @@ impl<'a> Builder<'a> {
             folding,
             design: Design::new(""),
             names: Identifiers::default(),
-            taps: HashMap::new(),
-            inputs: HashMap::new(),
+            taps: FxHashMap::default(),
+            inputs: FxHashMap::default(),
             units: Vec::new(),
             alone: false,
-            readers: HashMap::new(),
+            readers: FxHashMap::default(),
         }
     }
 

@@ -7,11 +7,12 @@ use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::Kind;
 use netfold_ir::int::{IntNetwork, IntOp};
+use rustc_hash::FxHashMap;
 use std::collections::{HashMap, HashSet};
 
 /// What reads every node's result: streams out of it.
-pub(super) fn readers(net: &IntNetwork, unrolled: &[&Unrolled]) -> HashMap<NodeId, usize> {
-    let mut count: HashMap<NodeId, usize> = HashMap::new();
+pub(super) fn readers(net: &IntNetwork, unrolled: &[&Unrolled]) -> FxHashMap<NodeId, usize> {
+    let mut count: FxHashMap<NodeId, usize> = FxHashMap::default();
     for id in net.graph.ids() {
         let outside = |c: &NodeId| !unrolled.iter().any(|u| u.region.nodes.contains(c));
         let plain = net.graph.consumers(id).iter().filter(|(c, _)| outside(c)).count();

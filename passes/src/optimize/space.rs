@@ -16,8 +16,8 @@ use netfold_ir::hw::{Kind, Matrix};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::{Arc as Shared, Mutex, MutexGuard, PoisonError};
 
 /// An operator with one choice, at given widths.
@@ -53,39 +53,6 @@ impl Priced {
 /// a price depends on.
 type Setting = (NodeId, Choice, Vec<usize>, usize, bool);
 
-/// Hashes of keys that no user chooses.
-type Quick = BuildHasherDefault<Mixed>;
-
-/// A number at a time, multiplied and turned.
-#[derive(Default)]
-struct Mixed(u64);
-
-impl Hasher for Mixed {
-    fn finish(&self) -> u64 {
-        self.0 ^ self.0 >> 32
-    }
-
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|b| self.write_u64(u64::from(*b)));
-    }
-
-    fn write_u8(&mut self, v: u8) {
-        self.write_u64(u64::from(v));
-    }
-
-    fn write_u32(&mut self, v: u32) {
-        self.write_u64(u64::from(v));
-    }
-
-    fn write_u64(&mut self, v: u64) {
-        self.0 = (self.0.rotate_left(5) ^ v).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn write_usize(&mut self, v: usize) {
-        self.write_u64(v as u64);
-    }
-}
-
 /// Prices of a network's operators on a device by a model, each computed once: they hold for all intervals and limits, so that requests
 /// that share them ([`super::Request::known`]), also from several threads, are solved faster. What they are of must not change.
 #[derive(Debug, Default)]
@@ -99,9 +66,9 @@ impl Known {
 
 #[derive(Debug, Default)]
 struct Memo {
-    operators: HashMap<Setting, Shared<Priced>, Quick>,
-    units: HashMap<(NodeId, Compute), Resources, Quick>,
-    stats: HashMap<(NodeId, usize), WeightStats>,
+    operators: FxHashMap<Setting, Shared<Priced>>,
+    units: FxHashMap<(NodeId, Compute), Resources>,
+    stats: FxHashMap<(NodeId, usize), WeightStats>,
 }
 
 impl Memo {
@@ -125,7 +92,7 @@ pub(super) struct Pricer<'a> {
     pub programs: Programs<'a>,
     folding: Folding,
     memo: &'a Known,
-    known: HashMap<(NodeId, Choice, Vec<usize>), Option<usize>, Quick>,
+    known: FxHashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
     /// Priced operators, by the number that arcs hold.
     pub all: Vec<Shared<Priced>>,
 }
@@ -154,7 +121,7 @@ impl<'a> Pricer<'a> {
             programs,
             folding,
             memo,
-            known: HashMap::default(),
+            known: FxHashMap::default(),
             all: Vec::new(),
         }
     }
@@ -367,7 +334,7 @@ impl Layered {
     ) -> Result<Layered, Blocked> {
         let net = pricer.net;
         let order = net.graph.topological().map_err(Blocked::Error)?;
-        let mut readers: HashMap<NodeId, usize> =
+        let mut readers: FxHashMap<NodeId, usize> =
             order.iter().map(|id| (*id, net.graph.consumers(*id).len())).collect();
         let is_output = |id: NodeId| net.outputs.iter().any(|p| p.node == id);
         let mut open: Vec<NodeId> = Vec::new();
@@ -393,11 +360,11 @@ impl Layered {
             let matters: Vec<bool> = next.iter().map(left).collect();
             let none = Vec::new();
             let choices = choices.get(&id).unwrap_or(&none);
-            let mut index: HashMap<Vec<usize>, u32> = HashMap::new();
+            let mut index: FxHashMap<Vec<usize>, u32> = FxHashMap::default();
             let mut arcs = Vec::with_capacity(states.len());
             let mut next_states = Vec::new();
             // Prices of all choices, by the widths of the inputs: those that finish within the interval, with the width of the result.
-            let mut offers: HashMap<Vec<usize>, Vec<(u32, u32, usize)>> = HashMap::new();
+            let mut offers: FxHashMap<Vec<usize>, Vec<(u32, u32, usize)>> = FxHashMap::default();
             for state in &states {
                 let lanes: Vec<usize> = inputs.iter().map(|i| state[*i]).collect();
                 if !offers.contains_key(&lanes) {

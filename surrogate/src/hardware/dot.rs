@@ -63,18 +63,24 @@ impl Booth {
 
     /// Of all weights of a lane, whose bits are `columns` of `length` elements, the sign last ([`rom::columns`]).
     fn of_columns(columns: &[u64], length: usize) -> Booth {
-        let last = columns.len() / length - 1;
         let mut booth = Booth::default();
-        for digit in 0..=last / 2 {
-            for at in 0..length {
-                let column = |b: usize| columns[b.min(last) * length + at];
-                let low = if digit > 0 { column(2 * digit - 1) } else { 0 };
-                let (mid, high) = (column(2 * digit), column(2 * digit + 1));
-                let any = |words: u64| u64::from(words != 0) << (2 * digit);
-                booth.one |= any(low ^ mid);
-                booth.two |= any(!(low ^ mid) & (high ^ mid));
-                booth.negative |= any(high & !(low & mid));
+        let mut below: Option<&[u64]> = None;
+        for (digit, pair) in columns.chunks(2 * length).enumerate() {
+            let (middle, above) = pair.split_at(length);
+            // The sign goes on above.
+            let above = if above.is_empty() { middle } else { above };
+            let (mut one, mut two, mut negative) = (0, 0, 0);
+            for (at, (mid, high)) in middle.iter().zip(above).enumerate() {
+                let low = below.map_or(0, |below| below[at]);
+                one |= low ^ mid;
+                two |= !(low ^ mid) & (high ^ mid);
+                negative |= high & !(low & mid);
             }
+            let any = |words: u64| u64::from(words != 0) << (2 * digit);
+            booth.one |= any(one);
+            booth.two |= any(two);
+            booth.negative |= any(negative);
+            below = Some(above);
         }
         booth
     }
@@ -171,7 +177,7 @@ impl Folded<'_> {
                     stored.iter_mut().enumerate().for_each(|(b, word)| *word = weight(line[b * self.simd]));
                 }
                 rom::columns(&stored, &mut columns);
-                columns.chunks(length).for_each(|column| contents.add(column));
+                contents.add(&columns);
                 lanes.push(Booth::of_columns(&columns, length));
             }
         }

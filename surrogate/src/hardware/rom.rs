@@ -68,6 +68,16 @@ impl Hasher for Mixed {
     }
 }
 
+/// Words of a LUT whose address has bit `k`.
+const ADDRESS: [u64; 6] = [
+    0xaaaa_aaaa_aaaa_aaaa,
+    0xcccc_cccc_cccc_cccc,
+    0xf0f0_f0f0_f0f0_f0f0,
+    0xff00_ff00_ff00_ff00,
+    0xffff_0000_ffff_0000,
+    0xffff_ffff_0000_0000,
+];
+
 /// Most words of a memory whose distinct columns are noted in a bit for each possible one, not in a set.
 const FEW: usize = 12;
 
@@ -75,25 +85,24 @@ const FEW: usize = 12;
 /// bits beyond the last word are zero.
 #[derive(Debug, Default)]
 pub struct Columns {
-    /// The columns that were met: of up to [`FEW`] words bit `column % 64` of element `column / 64`, of up to [`BLOCK`] the columns,
-    /// of more their hashes.
+    /// The columns of a memory of up to [`BLOCK`] words: of up to [`FEW`] bit `column % 64` of element `column / 64`, of more the
+    /// columns, as often as they were met.
     noted: Vec<u64>,
+    /// Hashes of the columns of larger ones.
     seen: Numbers,
-    /// How many these are.
-    distinct: usize,
     depth: usize,
+    /// A column of ones, of a memory of up to [`BLOCK`] words.
+    all: u64,
     live: usize,
+    /// Ones among the distinct columns of larger ones, and their distinct contents, up to complement, of single LUTs.
     bits: usize,
-    /// Distinct contents, up to complement, of single LUTs.
     contents: Numbers,
     /// The same of the multiplexers in LUTs behind them.
     multiplexers: Numbers,
     /// Whether these are weights, which may be built in blocks, and the LUTs that then select one of the blocks.
     weights: bool,
     selecting: usize,
-    /// Words whose address has bit `k`, of a memory that a LUT holds.
-    address: [u64; 6],
-    /// Room for the blocks of a column.
+    /// Room for the blocks of a column, and for columns.
     blocks: Vec<u64>,
 }
 
@@ -129,47 +138,30 @@ fn low_bits(n: usize) -> u64 {
 }
 
 impl Columns {
-    /// Begins with a memory of `depth` words, at least one, of weights or not; what the sets have room for is kept.
+    /// Begins with a memory of `depth` words, at least one, of weights or not; what there is room for is kept.
     pub fn begin(&mut self, depth: usize, weights: bool) {
-        let words = 0..depth.min(BLOCK);
-        let address = |k: usize| words.clone().filter(|i| i >> k & 1 == 1).fold(0u64, |m, i| m | 1 << i);
-        let address = std::array::from_fn(address);
-        let mut sets = [&mut self.seen, &mut self.contents, &mut self.multiplexers].map(std::mem::take);
-        sets.iter_mut().for_each(Numbers::clear);
-        let [seen, contents, multiplexers] = sets;
-        let [mut noted, blocks] = [&mut self.noted, &mut self.blocks].map(std::mem::take);
-        noted.clear();
+        [&mut self.seen, &mut self.contents, &mut self.multiplexers].into_iter().for_each(Numbers::clear);
+        self.noted.clear();
         if depth <= FEW {
-            noted.resize((1usize << depth).div_ceil(64), 0);
+            self.noted.resize((1usize << depth).div_ceil(64), 0);
         }
-        *self = Columns { noted, seen, contents, multiplexers, blocks, depth, address, weights, ..Columns::default() };
+        (self.depth, self.weights, self.all) = (depth, weights, low_bits(depth.min(BLOCK)));
+        (self.live, self.bits, self.selecting) = (0, 0, 0);
     }
 
-    /// Adds a column of the memory's depth.
-    pub fn add(&mut self, column: &[u64]) {
-        if self.depth <= BLOCK { self.add_word(column[0]) } else { self.add_words(column) }
-    }
-
-    /// Adds a column of up to [`BLOCK`] words.
-    fn add_word(&mut self, column: u64) {
-        let all = low_bits(self.depth);
-        if column == 0 || column == all {
+    /// Adds columns of the memory's depth, one behind the other.
+    pub fn add(&mut self, columns: &[u64]) {
+        if self.depth > BLOCK {
+            columns.chunks(self.depth.div_ceil(64)).for_each(|column| self.add_words(column));
             return;
         }
-        self.live += 1;
-        if self.depth <= FEW {
-            let (noted, bit) = (&mut self.noted[column as usize / 64], 1 << (column % 64));
-            if *noted & bit != 0 {
-                return;
+        for column in columns.iter().copied().filter(|c| *c != 0 && *c != self.all) {
+            self.live += 1;
+            if self.depth <= FEW {
+                self.noted[column as usize / 64] |= 1 << (column % 64);
+            } else {
+                self.noted.push(column);
             }
-            *noted |= bit;
-        } else if !self.seen.insert(column) {
-            return;
-        }
-        self.distinct += 1;
-        self.bits += column.count_ones() as usize;
-        if self.address.iter().all(|a| column != *a && column != all ^ a) {
-            self.contents.insert(column ^ if column & 1 == 1 { all } else { 0 });
         }
     }
 
@@ -183,7 +175,6 @@ impl Columns {
         if !self.seen.insert(column.iter().fold(0, |h, w| mix(h ^ w))) {
             return;
         }
-        self.distinct += 1;
         self.bits += ones;
         let mut blocks = std::mem::take(&mut self.blocks);
         blocks.clear();
@@ -212,9 +203,40 @@ impl Columns {
         self.blocks = blocks;
     }
 
-    /// The statistics.
-    pub fn stats(&self) -> RomStats {
-        let columns = self.distinct as f64;
+    /// Of the distinct columns their number, the ones among them, and their distinct contents, up to complement, of single LUTs.
+    fn distinct(&mut self) -> [usize; 3] {
+        if self.depth > BLOCK {
+            return [self.seen.len(), self.bits, self.contents.len()];
+        }
+        let columns = &mut self.blocks;
+        columns.clear();
+        if self.depth <= FEW {
+            for (at, noted) in self.noted.iter().enumerate() {
+                let mut left = *noted;
+                while left != 0 {
+                    columns.push(64 * at as u64 + u64::from(left.trailing_zeros()));
+                    left &= left - 1;
+                }
+            }
+        } else {
+            std::mem::swap(columns, &mut self.noted);
+            columns.sort_unstable();
+            columns.dedup();
+        }
+        let (distinct, all) = (columns.len(), self.all);
+        let ones = columns.iter().map(|c| c.count_ones() as usize).sum();
+        // A bit of the address needs no LUT.
+        let address: [u64; 6] = std::array::from_fn(|k| ADDRESS[k] & all);
+        columns.retain(|c| address.iter().all(|a| c != a && *c != all ^ a));
+        columns.iter_mut().filter(|c| **c & 1 == 1).for_each(|c| *c ^= all);
+        columns.sort_unstable();
+        columns.dedup();
+        [distinct, ones, columns.len()]
+    }
+
+    /// The statistics. Columns may not be added any more.
+    pub fn stats(&mut self) -> RomStats {
+        let [columns, bits, contents] = self.distinct().map(|n| n as f64);
         let all = columns * self.depth as f64;
         // LUTs more a column, measured on 15 memories of 3 to 1,024 words: where the last quarter of 256 words is missing, the
         // multiplexers that would combine the others do not fit; above 256 words mapping does not find all of them.
@@ -223,7 +245,7 @@ impl Columns {
             257.. => 0.0075 * (self.depth as f64 - 200.0),
             _ => 0.0,
         };
-        let ones = if all > 0.0 { self.bits as f64 / all } else { 0.0 };
+        let ones = if all > 0.0 { bits / all } else { 0.0 };
         // Mostly zeros, as of pruned weights: mapping takes the memory for logic of several levels. Medians of 150 units of the sweep with more than
         // 64 words, by their share of ones.
         let spread = match self.depth {
@@ -234,7 +256,6 @@ impl Columns {
         };
         let more = more + spread * ((0.28 - ones.min(1.0 - ones)) / 0.12).clamp(0.0, 1.0);
         let sixteens = |depth: usize| depth.div_ceil(16) as f64;
-        let contents = self.contents.len() as f64;
         let luts4 = |contents: f64, depth: usize| {
             // Random memories of 12 columns of iCE40: 1, 3.4, 6, 8.7, 20 and 37 LUTs a column of 16, 32, 48, 64, 128 and 256 words.
             let combined = if depth > 16 { 2.5 * sixteens(depth) - 1.5 } else { 1.0 };
@@ -270,9 +291,10 @@ pub fn columns(numbers: &[i64], columns: &mut [u64]) {
         let (at, place) = (at / 8, 8 * (at % 8));
         for (byte, columns) in columns.chunks_mut(8 * length).enumerate() {
             let bytes = numbers.iter().rev().fold(0, |x, v| x << 8 | (v >> (8 * byte)) as u64 & 0xff);
-            let turned = transposed(bytes).to_le_bytes();
-            for (column, bits) in columns.chunks_mut(length).zip(turned) {
-                column[at] |= u64::from(bits) << place;
+            let mut turned = transposed(bytes);
+            for column in columns[at..].iter_mut().step_by(length) {
+                *column |= (turned & 0xff) << place;
+                turned >>= 8;
             }
         }
     }
@@ -294,7 +316,7 @@ pub fn of_fields(depth: usize, fields: impl Fn(usize) -> Vec<(i64, u32)>) -> Rom
         columns(&values, packed);
         // Above the value its sign is repeated.
         let sign = packed.len().saturating_sub(length);
-        packed.chunks(length).for_each(|column| contents.add(column));
+        contents.add(packed);
         (64..*bits).for_each(|_| contents.add(&packed[sign..]));
     }
     contents.stats()

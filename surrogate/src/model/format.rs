@@ -55,7 +55,7 @@ pub fn to_bytes(model: &Surrogate) -> Result<Vec<u8>, Diag> {
                         out.push(LEAF_MARK);
                         out.extend_from_slice(&node.value.to_le_bytes());
                     } else {
-                        out.push(node.column as u8);
+                        out.push(node.column);
                         out.push(node.bin);
                     }
                 }
@@ -104,22 +104,27 @@ fn read_body(r: &mut Reader) -> Option<Surrogate> {
     let mut bins = Bins::default();
     for _ in 0..columns {
         let n = usize::from(r.u8()?);
-        let edges: Option<Vec<f32>> = (0..n).map(|_| r.f32()).collect();
-        let edges = edges?;
+        let value = |b: &[u8]| Some(f32::from_le_bytes(b.try_into().ok()?));
+        let mut edges = Vec::with_capacity(n);
+        for bytes in r.take(4 * n)?.chunks_exact(4) {
+            edges.push(value(bytes)?);
+        }
         if edges.len() >= MAX_BINS || edges.windows(2).any(|w| w[0].partial_cmp(&w[1]).is_none_or(|o| o.is_gt())) {
             return None;
         }
         bins.edges.push(edges);
     }
     let mut targets = header.targets;
+    let mut room = Room::default();
     for target in &mut targets {
         for list in [&mut target.boosted, &mut target.extra, &mut target.difficulty] {
             let n = r.u32()? as usize;
             if n > MOST {
                 return None;
             }
+            list.reserve_exact(n.min(r.left()));
             for _ in 0..n {
-                list.push(read_tree(r, &bins)?);
+                list.push(read_tree(r, &bins, &mut room)?);
             }
         }
     }
@@ -129,10 +134,18 @@ fn read_body(r: &mut Reader) -> Option<Surrogate> {
     Some(Surrogate { schema: header.schema, provenance: header.provenance, ranges: header.ranges, targets, bins })
 }
 
-fn read_tree(r: &mut Reader, bins: &Bins) -> Option<Tree> {
-    let mut tree = Tree { nodes: Vec::with_capacity(64) };
-    // Tests whose right side is still to come.
-    let mut open: Vec<usize> = Vec::with_capacity(16);
+/// Room for a tree that is read.
+#[derive(Default)]
+struct Room {
+    tree: Tree,
+    /// Tests whose right side is still to come.
+    open: Vec<usize>,
+}
+
+fn read_tree(r: &mut Reader, bins: &Bins, room: &mut Room) -> Option<Tree> {
+    let Room { tree, open } = room;
+    tree.nodes.clear();
+    open.clear();
     loop {
         let mark = r.u8()?;
         if tree.nodes.len() >= MOST {
@@ -142,12 +155,12 @@ fn read_tree(r: &mut Reader, bins: &Bins) -> Option<Tree> {
             let bin = r.u8()?;
             let value = *bins.edges.get(usize::from(mark))?.get(usize::from(bin))?;
             open.push(tree.nodes.len());
-            tree.nodes.push(Node { column: u16::from(mark), bin, right: 0, value });
+            tree.nodes.push(Node { column: mark, bin, right: 0, value });
             continue;
         }
         let value = r.f32()?;
         tree.push_leaf(value);
-        let Some(parent) = open.pop() else { return Some(tree) };
+        let Some(parent) = open.pop() else { return Some(tree.clone()) };
         tree.nodes[parent].right = tree.nodes.len() as u32;
     }
 }
@@ -163,6 +176,11 @@ impl<'a> Reader<'a> {
         let part = self.bytes.get(self.at..end)?;
         self.at = end;
         Some(part)
+    }
+
+    /// Bytes that are left.
+    fn left(&self) -> usize {
+        self.bytes.len() - self.at
     }
 
     fn u8(&mut self) -> Option<u8> {

@@ -48,7 +48,7 @@ impl Bins {
 /// `x[column] <= value` that continues at the next node when true and at `right` when not.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Node {
-    pub(crate) column: u16,
+    pub(crate) column: u8,
     /// Bin of the test; kept for the file format.
     pub(crate) bin: u8,
     pub(crate) right: u32,
@@ -56,7 +56,12 @@ pub(crate) struct Node {
 }
 
 /// `column` of a leaf.
-pub(crate) const LEAF: u16 = u16::MAX;
+pub(crate) const LEAF: u8 = u8::MAX;
+
+/// Values of all columns that a node may name; those that a design does not have, and the one of leaves, are no numbers.
+type Values = [f32; 256];
+
+const _: () = assert!(MAX_FEATURES <= LEAF as usize);
 
 /// Nodes in depth-first order, left before right.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -72,10 +77,9 @@ impl Tree {
     }
 
     /// The node behind `at` on the way of `x`; leaves stay.
-    fn next(&self, at: u32, x: &[f32]) -> u32 {
+    fn next(&self, at: u32, x: &Values) -> u32 {
         let Some(n) = self.nodes.get(at as usize) else { return at };
-        let left = x.get(usize::from(n.column)).is_some_and(|&v| v <= n.value);
-        if left { at + 1 } else { n.right }
+        if x[usize::from(n.column)] <= n.value { at + 1 } else { n.right }
     }
 
     /// Builds the depth-first form from `nodes` whose tests hold both child indices.
@@ -91,7 +95,7 @@ impl Tree {
                 Link::Leaf(value) => tree.push_leaf(value),
                 Link::Test { column, bin, left, right } => {
                     let value = bins.edges[column][usize::from(bin)];
-                    tree.nodes.push(Node { column: column as u16, bin, right: 0, value });
+                    tree.nodes.push(Node { column: column as u8, bin, right: 0, value });
                     pending.push((right, Some(here)));
                     pending.push((left, None));
                 }
@@ -106,6 +110,9 @@ const AT_ONCE: usize = 4;
 
 /// Hands the value of the leaf that `x` falls into to `take`, tree by tree; 0 for empty trees.
 pub(crate) fn values(trees: &[Tree], x: &[f32], mut take: impl FnMut(f32)) {
+    let mut all = [f32::NAN; 256];
+    all.iter_mut().zip(&x[..x.len().min(MAX_FEATURES)]).for_each(|(all, x)| *all = *x);
+    let x = &all;
     let leaf = |t: &Tree, at: u32| t.nodes.get(at as usize).map_or(0.0, |n| n.value);
     let mut all = trees.chunks_exact(AT_ONCE);
     for some in &mut all {
