@@ -70,8 +70,9 @@ impl Booth {
             // The sign goes on above.
             let above = if above.is_empty() { middle } else { above };
             let (mut one, mut two, mut negative) = (0, 0, 0);
-            for (at, (mid, high)) in middle.iter().zip(above).enumerate() {
+            for at in 0..length {
                 let low = below.map_or(0, |below| below[at]);
+                let (mid, high) = (middle[at], above[at]);
                 one |= low ^ mid;
                 two |= !(low ^ mid) & (high ^ mid);
                 negative |= high & !(low & mid);

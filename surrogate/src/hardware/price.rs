@@ -52,10 +52,11 @@ fn key(kind: &Kind, inputs: &[IntType], outputs: &[IntType]) -> Option<Key> {
         return None;
     }
     let mut key = [0; 20];
-    let types = [inputs.len(), outputs.len()].map(|n| n as u64).into_iter();
-    let types = types.chain(inputs.iter().chain(outputs).map(ty));
     let mut put = |numbers: &[usize]| {
-        key.iter_mut().zip(numbers.iter().map(|n| *n as u64).chain(types.clone())).for_each(|(k, v)| *k = v);
+        let (parameters, types) = key.split_at_mut(numbers.len());
+        parameters.iter_mut().zip(numbers).for_each(|(k, n)| *k = *n as u64);
+        (types[0], types[1]) = (inputs.len() as u64, outputs.len() as u64);
+        types[2..].iter_mut().zip(inputs.iter().chain(outputs)).for_each(|(k, t)| *k = ty(t));
     };
     match kind {
         Kind::Mvu(Mvu { weights, pe, simd, vectors, early, pixels, multiplier, memory }) => {

@@ -1,6 +1,7 @@
 //! What the contents of a read-only memory in logic cost: its columns (bits of the word) as functions of the address.
 
 use netfold_ir::hw::latency::{WEIGHT_BLOCK, weights_in_blocks};
+use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -228,10 +229,7 @@ impl Columns {
         // A bit of the address needs no LUT.
         let address: [u64; 6] = std::array::from_fn(|k| ADDRESS[k] & all);
         columns.retain(|c| address.iter().all(|a| c != a && *c != all ^ a));
-        columns.iter_mut().filter(|c| **c & 1 == 1).for_each(|c| *c ^= all);
-        columns.sort_unstable();
-        columns.dedup();
-        [distinct, ones, columns.len()]
+        [distinct, ones, columns.len() - complements(columns, all)]
     }
 
     /// The statistics. Columns may not be added any more.
@@ -273,6 +271,23 @@ impl Columns {
     }
 }
 
+/// Pairs of complementary numbers, whose sum is `all`, among ascending ones.
+fn complements(numbers: &[u64], all: u64) -> usize {
+    let mut pairs = 0;
+    let mut left = numbers;
+    while let [low, middle @ .., high] = left {
+        left = match low.cmp(&(all - high)) {
+            Ordering::Equal => {
+                pairs += 1;
+                middle
+            }
+            Ordering::Less => &left[1..],
+            Ordering::Greater => &left[..left.len() - 1],
+        };
+    }
+    pairs
+}
+
 /// Eight bytes bit by bit: bit `i` of byte `j` is bit `j` of byte `i` (Warren, *Hacker's Delight*, 7-3).
 fn transposed(mut x: u64) -> u64 {
     for (distance, mask) in [(7, 0x00aa_00aa_00aa_00aa), (14, 0x0000_cccc_0000_cccc), (28, 0x0000_0000_f0f0_f0f0)] {
@@ -285,6 +300,12 @@ fn transposed(mut x: u64) -> u64 {
 /// Columns of numbers, as [`Columns`] takes them, one behind the other: bit `b` of every number is column `b`. `columns` has room for as
 /// many as are wanted, 64 at most.
 pub fn columns(numbers: &[i64], columns: &mut [u64]) {
+    if numbers.len() < 4 {
+        for (b, column) in columns.iter_mut().enumerate() {
+            *column = numbers.iter().rev().fold(0, |bits, v| bits << 1 | (v >> b) as u64 & 1);
+        }
+        return;
+    }
     let length = numbers.len().div_ceil(64);
     columns.fill(0);
     for (at, numbers) in numbers.chunks(8).enumerate() {
@@ -333,7 +354,7 @@ mod tests {
 
     #[test]
     fn bits_of_numbers_change_places() {
-        for n in [1usize, 5, 63, 64, 65, 130] {
+        for n in [1usize, 3, 5, 63, 64, 65, 130] {
             let numbers: Vec<i64> = (0..n as i64).map(|i| i.wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7)).collect();
             let length = n.div_ceil(64);
             let mut bits = vec![1; 64 * length];
@@ -342,6 +363,14 @@ mod tests {
             let found = |i: usize, b: usize| (bits[b * length + i / 64] >> (i % 64) & 1) as i64;
             assert!((0..64).all(|b| (0..64 * length).all(|i| found(i, b) == bit(i, b))), "{n}");
         }
+    }
+
+    #[test]
+    fn complements_are_found_in_pairs() {
+        assert_eq!(complements(&[], u64::MAX), 0);
+        assert_eq!(complements(&[1, 2, 5, 9, 10, 11], 15), 1);
+        assert_eq!(complements(&[3, 5, 6, 9, 10, 12], 15), 3);
+        assert_eq!(complements(&[1, 7, u64::MAX - 7, u64::MAX - 1], u64::MAX), 2);
     }
 
     #[test]

@@ -118,11 +118,15 @@ pub(crate) fn values(trees: &[Tree], x: &[f32], mut take: impl FnMut(f32)) {
     for some in &mut all {
         let mut at = [0; AT_ONCE];
         loop {
-            let next: [u32; AT_ONCE] = std::array::from_fn(|k| some[k].next(at[k], x));
-            if next == at {
+            let mut moved = 0;
+            for (t, at) in some.iter().zip(&mut at) {
+                let next = t.next(*at, x);
+                moved |= next ^ *at;
+                *at = next;
+            }
+            if moved == 0 {
                 break;
             }
-            at = next;
         }
         some.iter().zip(at).for_each(|(t, at)| take(leaf(t, at)));
     }
