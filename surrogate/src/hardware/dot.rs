@@ -523,8 +523,8 @@ mod tests {
     #[test]
     fn digits_of_a_lane_are_those_of_its_weights() {
         for (bits, n) in [(1, 3), (2, 64), (5, 7), (8, 65), (64, 130)] {
-            let weights: Vec<i64> = (0..n)
-                .map(|i| (i as i64).wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7))
+            let weights: Vec<i64> = (0i64..n)
+                .map(|i| i.wrapping_mul(0x1234_5678_9abc_def1) ^ (i << 7))
                 .map(|w| w << (64 - bits) >> (64 - bits))
                 .collect();
             let length = weights.len().div_ceil(64);
