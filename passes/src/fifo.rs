@@ -1,9 +1,11 @@
 //! `size FIFOs`: the least depths with which the design runs at the rate of its slowest unit.
 //!
 //! Depths that suffice follow from one run with unbounded FIFOs whose inputs come evenly spread over the interval
-//! ([`timing::required_depths`]); where that run is not like one at full rate, a few beats more. They are then trimmed with the exact simulation: all of them by a common factor, and each by
-//! bisection, the widest memories first. Firing times are monotone in depths, so bisection is exact, and a depth that was
-//! trimmed cannot be one less: the interval would grow, the first frame be later, or the design deadlock.
+//! ([`timing::required_depths`]); where that run is not like one at full rate, a few beats more. They are then trimmed with the
+//! exact simulation: first one simulation a stream tells which of them cannot be a beat less; then all are lowered by a common
+//! factor, and each by bisection, the widest memories first, as far as that leaves it open. Firing times are monotone in depths,
+//! so this is exact, and a depth that was trimmed cannot be one less: the interval would grow, the first frame be later, or the
+//! design deadlock.
 
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::timing::{self, Timing};
@@ -242,6 +244,7 @@ fn trimmed(
         order
     };
     let mut trimming = Trimming { simulator, enough: &enough, kept: &kept, floors: vec![LEAST_DEPTH; enough.len()] };
+    // No more of them than the trials would suffice for one by one.
     let mut taken = 0;
     let mut explored = ordered(&enough);
     explored.retain(|i| {
