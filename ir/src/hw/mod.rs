@@ -87,7 +87,12 @@ impl Stream {
     /// Cycles from the end of the write to the first cycle in which the beat can be taken: 1 up to [`Stream::SHALLOW`] beats
     /// deep, 2 for deeper FIFOs, which are block memory with an output register.
     pub fn read_latency(&self) -> usize {
-        if self.depth <= Stream::SHALLOW { 1 } else { 2 }
+        Stream::read_latency_of(self.depth)
+    }
+
+    /// [`Stream::read_latency`] of a depth.
+    pub fn read_latency_of(depth: usize) -> usize {
+        if depth <= Stream::SHALLOW { 1 } else { 2 }
     }
 }
 

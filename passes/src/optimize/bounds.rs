@@ -48,6 +48,12 @@ pub(super) fn backward<T: Clone>(
     all
 }
 
+/// The least price of an arc with what is left behind it. No price is NaN: a comparison is cheaper than [`f64::min`].
+fn least(arcs: &[Arc], prices: &[f64], next: &[f64]) -> f64 {
+    let value = |a: &Arc| prices[a.priced as usize] + next[a.to as usize];
+    arcs.iter().map(value).fold(f64::INFINITY, |least, value| if value < least { value } else { least })
+}
+
 impl Bounds {
     /// Of a problem.
     pub fn of(p: &Problem<'_>) -> Bounds {
@@ -262,21 +268,25 @@ pub(super) fn lagrange(
     let use_of = |priced: usize, r: usize| -> f64 {
         if r < RESOURCES { p.priced[priced].used[r] as f64 } else { main.map_or(0.0, |m| m.ticks[priced] as f64) }
     };
+    // Of every priced operator its area, and its use of what binds: nothing else gets a price.
+    let areas: Vec<f64> = p.priced.iter().map(|priced| priced.area as f64).collect();
+    let uses: [Vec<f64>; RESOURCES + 1] = std::array::from_fn(|r| {
+        let operators = if binds[r] { 0..p.priced.len() } else { 0..0 };
+        operators.map(|i| use_of(i, r)).collect()
+    });
     let mut factors = [0.0; RESOURCES + 1];
     let mut best: Option<Lagrange> = None;
     let mut target = if ceiling < u64::MAX / 8 { ceiling as f64 * 1.01 } else { bounds.area[0][0] as f64 * 1.2 + 1.0 };
     let mut stalled = 0;
     let mut scale = 1.0;
     for _ in 0..STEPS {
-        let paid: Vec<usize> = (0..=RESOURCES).filter(|r| factors[*r] > 0.0).collect();
         // By priced operator: there are more arcs.
-        let prices: Vec<f64> = (0..p.priced.len())
-            .map(|i| paid.iter().fold(p.priced[i].area as f64, |sum, r| sum + factors[*r] * use_of(i, *r)))
-            .collect();
+        let mut prices = areas.clone();
+        for r in (0..=RESOURCES).filter(|r| factors[*r] > 0.0) {
+            prices.iter_mut().zip(&uses[r]).for_each(|(price, used)| *price += factors[r] * used);
+        }
         let price = |a: &Arc| prices[a.priced as usize];
-        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
-            arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
-        });
+        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| least(arcs, &prices, next));
         let worth: f64 = (0..=RESOURCES).map(|r| factors[r] * limit[r]).sum();
         let bound = left[0][0] - worth;
         if !bound.is_finite() {
@@ -300,11 +310,7 @@ pub(super) fn lagrange(
         let excess: Vec<f64> =
             (0..=RESOURCES)
                 .map(|r| {
-                    if binds[r] {
-                        path.iter().map(|a| use_of(a.priced as usize, r)).sum::<f64>() - limit[r]
-                    } else {
-                        0.0
-                    }
+                    if binds[r] { path.iter().map(|a| uses[r][a.priced as usize]).sum::<f64>() - limit[r] } else { 0.0 }
                 })
                 .collect();
         if best.as_ref().is_none_or(|b| bound > b.bound) {
@@ -334,7 +340,7 @@ pub(super) fn lagrange(
         factors: [0.0; RESOURCES + 1],
         left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
         bound: bounds.area[0][0] as f64,
-        prices: p.priced.iter().map(|priced| priced.area as f64).collect(),
+        prices: areas,
         paid: 0.0,
     })
 }
@@ -387,9 +393,7 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, main: Option<&MainPath
     let of = |weights: &[f64; RESOURCES + 1]| -> (Exclusion, [f64; RESOURCES + 1]) {
         let prices: Vec<f64> = shares.iter().map(|s| binding.iter().map(|r| weights[*r] * s[*r]).sum()).collect();
         let price = |a: &Arc| prices[a.priced as usize];
-        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| {
-            arcs.iter().map(|a| price(a) + next[a.to as usize]).fold(f64::INFINITY, f64::min)
-        });
+        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| least(arcs, &prices, next));
         let mut used = [0.0; RESOURCES + 1];
         let mut state = 0usize;
         for (k, stage) in p.graph.stages.iter().enumerate() {

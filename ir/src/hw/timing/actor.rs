@@ -1,13 +1,14 @@
 //! A module as an actor: the cycles of its next firings from what its streams tell.
 
-use super::super::Module;
 use super::super::modules::{Kind, Mvu, Swu};
 use super::super::schedule::Step;
-use super::run::{Fifo, Mode};
+use super::fifo::Fifo;
+use super::plan::{Move, Table, Unit};
+use super::run::Mode;
 use std::collections::VecDeque;
 
-/// Longest schedule period that is tabulated.
-const TABLE: usize = 1 << 16;
+/// Frames that are offered beyond those that are counted, so that the last ones end in the steady state.
+const AHEAD: u64 = 2;
 
 /// Why an actor cannot fire with what is known.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,13 +23,7 @@ pub(super) enum Wait {
 
 /// State of one module.
 pub(super) struct Actor<'a> {
-    pub module: &'a Module,
-    /// Streams by port.
-    pub inputs: Vec<usize>,
-    /// Streams by port.
-    pub outputs: Vec<usize>,
-    /// Pipeline depth.
-    pub latency: u64,
+    pub unit: &'a Unit<'a>,
     /// When the module may fire next at the earliest.
     pub ready: u64,
     /// First firing.
@@ -50,29 +45,30 @@ pub(super) struct Actor<'a> {
     pace: u64,
 }
 
-/// What each firing moves.
+/// What each firing moves ([`Table`]), and where in it the module is.
 enum Schedule<'a> {
-    /// Firing `i` as `table[i % len]`.
-    Table { table: Vec<Step>, at: usize },
-    /// One input and one output: the firings that take or give, in turn.
-    Moves { table: Vec<Move>, at: usize },
-    /// Computed from the firing's number.
+    Table {
+        table: &'a [Step],
+        at: usize,
+    },
+    Moves {
+        table: &'a [Move],
+        at: usize,
+    },
     Computed,
     /// Matrix-vector unit of no order: when the beats of the vector can be taken, and the last firing for the vectors before it.
-    Free { unit: &'a Mvu, arrived: Vec<u64>, done: Option<u64> },
+    Free {
+        unit: &'a Mvu,
+        arrived: Vec<u64>,
+        done: Option<u64>,
+    },
     /// Sliding window: position of the window, when it moves, and which positions give.
-    Window { window: Option<usize>, gives: Vec<bool> },
+    Window {
+        window: Option<usize>,
+        gives: &'a [bool],
+    },
     /// Reorder unit.
     Reorder(Halves),
-}
-
-/// A firing of a module with one input and one output that takes or gives a beat.
-#[derive(Debug, Clone, Copy)]
-struct Move {
-    take: bool,
-    give: bool,
-    /// Firings behind it that only compute.
-    idle: u32,
 }
 
 /// The two halves of a reorder unit.
@@ -87,102 +83,25 @@ struct Halves {
     banks: VecDeque<u64>,
 }
 
-/// Firings after which the schedule of a kind repeats, when that is known and short.
-fn period(kind: &Kind) -> Option<usize> {
-    let p = match kind {
-        Kind::Source { .. }
-        | Kind::Sink { .. }
-        | Kind::Act { .. }
-        | Kind::WindowReduce { .. }
-        | Kind::LinComb { .. }
-        | Kind::Mul { .. }
-        | Kind::Fork { .. } => 1,
-        Kind::Program(p) => p.interval,
-        Kind::Vvu(v) => v.weights.cols / v.simd,
-        Kind::VectorReduce { length, lanes, .. }
-        | Kind::ArgMax { length, lanes, .. }
-        | Kind::Broadcast { length, lanes, .. } => length / lanes,
-        Kind::Concat { parts, .. } => parts.iter().sum(),
-        Kind::Select { size, inner, .. } => size * inner,
-        Kind::Dwc { from, to, .. } => num_integer::lcm(*from, *to) / from.min(to),
-        Kind::GlobalReduce { .. } | Kind::Pad { .. } | Kind::Upsample { .. } => kind.firings(),
-        Kind::Mvu(_) | Kind::Swu(_) | Kind::Reorder { .. } => return None,
-    };
-    (p <= TABLE).then_some(p)
-}
-
-/// Of every position of a window unit's window up to the last that gives, whether it does.
-fn window_gives(swu: &Swu) -> Vec<bool> {
-    let chunks = swu.channels / swu.lanes;
-    let last = [0, 1].map(|d| (swu.output[d] - 1) * swu.window.stride[d]);
-    let mut gives = vec![false; (last[0] * swu.size[1] + last[1] + 1) * chunks];
-    for y in (0..=last[0]).step_by(swu.window.stride[0]) {
-        for x in (0..=last[1]).step_by(swu.window.stride[1]) {
-            gives[(y * swu.size[1] + x) * chunks..][..chunks].fill(true);
-        }
-    }
-    gives
-}
-
-/// The firings of a schedule that move a beat. Every schedule ends with one and begins with one.
-fn moves(steps: impl Iterator<Item = Step>) -> Vec<Move> {
-    let mut table: Vec<Move> = Vec::new();
-    for step in steps {
-        let (take, give) = (step.take & 1 == 1, step.give & 1 == 1);
-        match table.last_mut() {
-            Some(last) if !take && !give => last.idle += 1,
-            _ => table.push(Move { take, give, idle: 0 }),
-        }
-    }
-    table
-}
-
-/// Those of a matrix-vector unit for one vector.
-fn moves_of(unit: &Mvu) -> Vec<Move> {
-    let (nf, sf, early) = (unit.neuron_fold(), unit.synapse_fold(), unit.early);
-    let (apart, rest) = (early * nf, sf - early);
-    let (mut table, mut at) = (Vec::new(), 0);
-    while at < nf * sf {
-        let (group, beat) = unit.tile(at);
-        // To the next beat that is taken early, or to the end of a row group after the first.
-        let next = at + 1;
-        let idle = match next.checked_sub(apart) {
-            None => (nf - next % nf) % nf,
-            Some(j) if j >= rest => rest - 1 - j % rest,
-            Some(_) => 0,
-        };
-        let idle = idle.min(nf * sf - next);
-        table.push(Move { take: group == 0, give: beat + 1 == sf, idle: idle as u32 });
-        at = next + idle;
-    }
-    table
-}
-
 impl<'a> Actor<'a> {
     /// Before the first cycle.
-    pub fn new(module: &'a Module, latency: u64, mode: &Mode<'_>) -> Actor<'a> {
-        let kind = &module.kind;
+    pub fn new(unit: &'a Unit<'a>, mode: &Mode<'_>) -> Actor<'a> {
+        let kind = &unit.module.kind;
         let schedule = match kind {
             Kind::Mvu(unit) if mode.free => Schedule::Free { unit, arrived: Vec::new(), done: None },
-            Kind::Mvu(unit) => Schedule::Moves { table: moves_of(unit), at: 0 },
-            Kind::Swu(swu) => Schedule::Window { window: None, gives: window_gives(swu) },
             Kind::Reorder { .. } => Schedule::Reorder(Halves { banks: VecDeque::from([0, 0]), ..Halves::default() }),
-            _ => match period(kind) {
-                Some(p) if kind.input_lanes().len() == 1 && kind.output_lanes().len() == 1 => {
-                    Schedule::Moves { table: moves((0..p).map(|i| kind.step(i))), at: 0 }
-                }
-                Some(p) => Schedule::Table { table: (0..p).map(|i| kind.step(i)).collect(), at: 0 },
-                None => Schedule::Computed,
+            _ => match unit.table() {
+                Table::Steps(table) => Schedule::Table { table, at: 0 },
+                Table::Moves(table) => Schedule::Moves { table, at: 0 },
+                Table::Gives(gives) => Schedule::Window { window: None, gives },
+                Table::Computed => Schedule::Computed,
             },
         };
         let mut actor = Actor {
-            module,
-            inputs: vec![0; kind.input_lanes().len()],
-            outputs: vec![0; kind.output_lanes().len()],
-            latency,
+            unit,
             ready: 0,
             started: None,
-            ends: Vec::new(),
+            ends: Vec::with_capacity(mode.frames as usize + AHEAD as usize),
             blocked: 0,
             wait: Wait::None,
             undecided: None,
@@ -196,11 +115,11 @@ impl<'a> Actor<'a> {
         actor
     }
 
-    /// Offers so many frames, and two more than are counted, so that the last ones end in the steady state; for a bound none more, for a
-    /// window unit that has taken a beat of the next frame waits for the others.
+    /// Offers so many frames, and [`AHEAD`] more than are counted; alone none more, for a window unit that has taken a beat of the next frame
+    /// waits for the others.
     pub fn extend(&mut self, mode: &Mode<'_>) {
-        if matches!(self.module.kind, Kind::Source { .. }) {
-            self.last_frame = mode.frames + if mode.free { 0 } else { 2 };
+        if matches!(self.unit.module.kind, Kind::Source { .. }) {
+            self.last_frame = mode.frames + if mode.alone { 0 } else { AHEAD };
         }
     }
 
@@ -215,7 +134,8 @@ impl<'a> Actor<'a> {
     pub fn advance(&mut self, fifos: &mut [Fifo], horizon: u64, most: usize) -> (usize, bool) {
         self.wait = Wait::None;
         self.undecided = None;
-        match (&mut self.schedule, &self.module.kind) {
+        let unit = self.unit;
+        match (&self.schedule, &unit.module.kind) {
             (Schedule::Window { .. }, Kind::Swu(swu)) => self.advance_window(fifos, swu, horizon, most),
             (Schedule::Reorder(_), _) => self.advance_reorder(fifos, most),
             (Schedule::Free { .. }, _) => self.advance_free(fifos),
@@ -228,7 +148,7 @@ impl<'a> Actor<'a> {
     #[inline]
     fn when(&mut self, fifos: &[Fifo], take: u64, give: u64) -> Option<u64> {
         let mut at = self.ready;
-        for (port, f) in self.inputs.iter().enumerate() {
+        for (port, f) in self.unit.inputs.iter().enumerate() {
             if take >> port & 1 == 1 {
                 match fifos[*f].front() {
                     Some(t) => at = at.max(t),
@@ -240,7 +160,7 @@ impl<'a> Actor<'a> {
             }
         }
         let mut space = 0;
-        for (port, f) in self.outputs.iter().enumerate() {
+        for (port, f) in self.unit.outputs.iter().enumerate() {
             if give >> port & 1 == 1 {
                 match fifos[*f].space() {
                     Some(t) => space = space.max(t),
@@ -258,21 +178,21 @@ impl<'a> Actor<'a> {
     /// Takes and gives beats in cycle `t`.
     #[inline]
     fn fire(&mut self, fifos: &mut [Fifo], t: u64, take: u64, give: u64) {
-        for (port, f) in self.inputs.iter().enumerate() {
+        for (port, f) in self.unit.inputs.iter().enumerate() {
             if take >> port & 1 == 1 {
                 fifos[*f].take(t);
             }
         }
-        for (port, f) in self.outputs.iter().enumerate() {
+        for (port, f) in self.unit.outputs.iter().enumerate() {
             if give >> port & 1 == 1 {
-                fifos[*f].give(t, self.latency);
+                fifos[*f].give(t, self.unit.latency);
             }
         }
     }
 
     /// As [`Actor::advance_static`], for modules with one input and one output: from one firing that moves a beat to the next.
     fn advance_moves(&mut self, fifos: &mut [Fifo], most: usize) -> (usize, bool) {
-        let (&[from], &[to]) = (&self.inputs[..], &self.outputs[..]) else { return (0, false) };
+        let (&[from], &[to]) = (&self.unit.inputs[..], &self.unit.outputs[..]) else { return (0, false) };
         let (Schedule::Moves { table, at }, Ok([input, output])) =
             (&mut self.schedule, fifos.get_disjoint_mut([from, to]))
         else {
@@ -295,7 +215,7 @@ impl<'a> Actor<'a> {
                 };
                 self.blocked += u64::from(space > t);
                 t = t.max(space);
-                output.give(t, self.latency);
+                output.give(t, self.unit.latency);
             }
             if take {
                 input.take(t);
@@ -319,7 +239,7 @@ impl<'a> Actor<'a> {
             }
             let step = match &self.schedule {
                 Schedule::Table { table, at } => table[*at],
-                _ => self.module.kind.step(self.next),
+                _ => self.unit.module.kind.step(self.next),
             };
             if self.pace > 0 && self.last_frame != u64::MAX {
                 let beat = self.ends.len() as u128 * self.firings as u128 + self.next as u128;
@@ -350,11 +270,11 @@ impl<'a> Actor<'a> {
         let (nf, sf) = (unit.neuron_fold() as u64, unit.synapse_fold());
         let mut fired = 0;
         while arrived.len() < sf {
-            let Some(t) = fifos[self.inputs[0]].front() else {
-                self.wait = Wait::Beat(self.inputs[0]);
+            let Some(t) = fifos[self.unit.inputs[0]].front() else {
+                self.wait = Wait::Beat(self.unit.inputs[0]);
                 return (fired, false);
             };
-            fifos[self.inputs[0]].take(t);
+            fifos[self.unit.inputs[0]].take(t);
             arrived.push(t);
             fired += 1;
         }
@@ -365,7 +285,7 @@ impl<'a> Actor<'a> {
             let from = |s: usize| arrived[s] + group * (sf - s) as u64 - 1;
             let released = if dense { from(0) } else { (0..sf).map(from).max().unwrap_or(0) };
             last = after.max(released);
-            fifos[self.outputs[0]].give(last, self.latency);
+            fifos[self.unit.outputs[0]].give(last, self.unit.latency);
         }
         *done = Some(last);
         arrived.clear();
@@ -380,7 +300,7 @@ impl<'a> Actor<'a> {
 
     /// A sliding-window unit: steps of the delay line.
     fn advance_window(&mut self, fifos: &mut [Fifo], swu: &Swu, horizon: u64, most: usize) -> (usize, bool) {
-        let (&[from], &[to]) = (&self.inputs[..], &self.outputs[..]) else { return (0, false) };
+        let (&[from], &[to]) = (&self.unit.inputs[..], &self.unit.outputs[..]) else { return (0, false) };
         let (Schedule::Window { window, gives }, Ok([input, output])) =
             (&mut self.schedule, fifos.get_disjoint_mut([from, to]))
         else {
@@ -427,7 +347,7 @@ impl<'a> Actor<'a> {
                 };
                 self.blocked += u64::from(space > t);
                 t = t.max(space);
-                output.give(t, self.latency);
+                output.give(t, self.unit.latency);
             }
             if takes {
                 input.take(t);

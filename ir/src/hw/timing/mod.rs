@@ -10,12 +10,15 @@
 //! Idle cycles cost nothing, and a firing costs a few nanoseconds.
 
 mod actor;
+mod fifo;
+mod plan;
 mod run;
 #[cfg(test)]
 mod tests;
 
 use super::{Design, ModuleId};
 use crate::diag::Diag;
+use plan::Plan;
 use run::{Mode, Run};
 use std::cmp::Reverse;
 
@@ -71,16 +74,14 @@ pub fn simulate_within(design: &Design, latency: u64) -> Result<Option<Timing>, 
 /// A design to be simulated several times: what does not depend on FIFO depths is computed once.
 #[derive(Debug, Clone)]
 pub struct Simulator<'a> {
-    design: &'a Design,
-    latencies: Vec<u64>,
+    plan: Plan<'a>,
     least: u64,
 }
 
 impl<'a> Simulator<'a> {
     /// Prepares a design.
     pub fn new(design: &'a Design) -> Simulator<'a> {
-        let latencies = design.modules().into_iter().map(|m| design.module(m).latency() as u64).collect();
-        Simulator { design, latencies, least: bottleneck(design).0 }
+        Simulator { plan: Plan::new(design), least: bottleneck(design).0 }
     }
 
     /// As [`simulate`] with other FIFO depths, in the order of [`Design::streams`]. Without `peaks`, [`Timing::peak`] is empty
@@ -90,13 +91,13 @@ impl<'a> Simulator<'a> {
     /// As [`simulate`].
     pub fn run(&self, depths: &[usize], peaks: bool) -> Result<Timing, Diag> {
         let timing = self.timing(Mode { depths: Some(depths), peaks, ..Mode::of(FRAMES[0]) })?;
-        timing.ok_or_else(|| Diag::internal(&self.design.name, "a simulation without a deadline is late"))
+        timing.ok_or_else(|| Diag::internal(&self.plan.design.name, "a simulation without a deadline is late"))
     }
 
     /// The timing when the first frame is not late ([`Mode::latest`]).
     fn timing(&self, mode: Mode<'_>) -> Result<Option<Timing>, Diag> {
         let mut frames = mode.frames;
-        let mut run = Run::new(self.design, &self.latencies, mode);
+        let mut run = Run::new(&self.plan, mode);
         loop {
             run.advance()?;
             if run.is_late() {
@@ -120,15 +121,20 @@ impl<'a> Simulator<'a> {
                 }));
             }
             frames = (frames + MORE_FRAMES).min(FRAMES[1]);
-            run.extend(&self.latencies, frames);
+            run.extend(frames);
         }
     }
 
     /// The timing of a design with these depths, without peaks, when it runs at an interval of `interval` cycles or less and its first
-    /// frame takes at most `latency`. As [`Simulator::run`] would tell, but a first frame that is late is told from that frame alone.
+    /// frame takes at most `latency`. As [`Simulator::run`] would tell, but most of what does not meet that is told from the first frame
+    /// alone: frames that follow never make it earlier.
     pub fn meets(&self, depths: &[usize], interval: u64, latency: u64) -> Option<Timing> {
-        let mode = Mode { depths: Some(depths), latest: Some(latency), ..Mode::of(FRAMES[0]) };
-        let timing = self.timing(mode).ok().flatten();
+        let mode = |frames: u64| Mode { depths: Some(depths), latest: Some(latency), ..Mode::of(frames) };
+        let mut first = Run::new(&self.plan, Mode { alone: true, ..mode(1) });
+        if first.advance().is_err() || first.is_late() {
+            return None;
+        }
+        let timing = self.timing(mode(FRAMES[0])).ok().flatten();
         timing.filter(|t| t.interval_cycles <= interval && t.latency_cycles <= latency)
     }
 
@@ -138,7 +144,7 @@ impl<'a> Simulator<'a> {
     /// None for a verified design.
     pub fn required_depths(&self, interval: u64) -> Result<Vec<usize>, Diag> {
         let mode = Mode { pace: interval.max(1), peaks: true, ..Mode::of(4) };
-        let outcome = Run::new(self.design, &self.latencies, mode).finish()?;
+        let outcome = Run::new(&self.plan, mode).finish()?;
         Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
     }
 
@@ -147,7 +153,7 @@ impl<'a> Simulator<'a> {
     /// # Errors
     /// None for a verified design.
     pub fn unbounded_latency(&self) -> Result<u64, Diag> {
-        let outcome = Run::new(self.design, &self.latencies, Mode::of(1)).finish()?;
+        let outcome = Run::new(&self.plan, Mode::of(1)).finish()?;
         Ok(outcome.ends[0] - outcome.start)
     }
 }
@@ -162,9 +168,8 @@ impl<'a> Simulator<'a> {
 /// # Errors
 /// None for a verified design.
 pub fn least_latency(design: &Design) -> Result<u64, Diag> {
-    let latencies = Simulator::new(design).latencies;
-    let mode = Mode { free: true, ..Mode::of(1) };
-    let outcome = Run::new(design, &latencies, mode).finish()?;
+    let mode = Mode { free: true, alone: true, ..Mode::of(1) };
+    let outcome = Run::new(&Plan::new(design), mode).finish()?;
     Ok(outcome.ends[0] - outcome.start)
 }
 
@@ -175,7 +180,7 @@ pub fn least_latency(design: &Design) -> Result<u64, Diag> {
 pub fn frame_ends(design: &Design, frames: u64) -> Result<Vec<u64>, Diag> {
     let depths = depths(design);
     let mode = Mode { depths: Some(&depths), ..Mode::of(frames) };
-    let outcome = Run::new(design, &Simulator::new(design).latencies, mode).finish()?;
+    let outcome = Run::new(&Plan::new(design), mode).finish()?;
     Ok(outcome.ends.iter().map(|end| end - outcome.start).collect())
 }
 

@@ -1,8 +1,9 @@
 //! A run: streams between actors, and the order in which actors get on.
 
 use super::super::modules::Kind;
-use super::super::{Design, ModuleId, Stream};
 use super::actor::{Actor, Wait};
+use super::fifo::Fifo;
+use super::plan::{Link, Plan};
 use crate::diag::{Code, Diag};
 use std::collections::VecDeque;
 
@@ -19,6 +20,8 @@ pub(super) struct Mode<'a> {
     pub peaks: bool,
     /// Whether matrix-vector units give every result as soon as any order of their work could; with unbounded FIFOs only.
     pub free: bool,
+    /// Whether no frames follow those that are counted.
+    pub alone: bool,
     /// Give up when the first frame takes more cycles than this.
     pub latest: Option<u64>,
 }
@@ -26,7 +29,7 @@ pub(super) struct Mode<'a> {
 impl Mode<'_> {
     /// So many frames, unbounded FIFOs, nothing else.
     pub fn of(frames: u64) -> Mode<'static> {
-        Mode { depths: None, pace: 0, frames, peaks: false, free: false, latest: None }
+        Mode { depths: None, pace: 0, frames, peaks: false, free: false, alone: false, latest: None }
     }
 }
 
@@ -45,117 +48,9 @@ pub(super) struct Outcome {
 /// Firings of an actor before another one gets its turn.
 const TURN: usize = 4096;
 
-/// A FIFO as the cycles at its two ends.
-pub(super) struct Fifo {
-    pub producer: usize,
-    pub consumer: usize,
-    /// Cycles from a firing to the first in which its beat can be taken, beyond the producer's latency.
-    read_latency: u64,
-    /// Cycles from which the beats given and not yet taken can be taken.
-    beats: VecDeque<u64>,
-    /// Places that were never used.
-    fresh: usize,
-    /// Cycles in which places were freed that are not yet used again.
-    freed: VecDeque<u64>,
-    occupation: Option<Occupation>,
-}
-
-/// Peak occupation from gives and takes that become known in any order.
-#[derive(Default)]
-struct Occupation {
-    /// Gives not yet counted, and takes that wait for earlier gives.
-    gives: VecDeque<u64>,
-    takes: VecDeque<u64>,
-    last_give: u64,
-    given: u64,
-    taken: u64,
-    peak: u64,
-}
-
-impl Occupation {
-    fn give(&mut self, t: u64) {
-        while self.takes.front().is_some_and(|u| *u < t) {
-            self.settle();
-        }
-        self.gives.push_back(t);
-        self.last_give = t;
-    }
-
-    fn take(&mut self, u: u64) {
-        self.takes.push_back(u);
-        while self.takes.front().is_some_and(|u| *u < self.last_give) {
-            self.settle();
-        }
-    }
-
-    /// Counts what is stored in the cycle of the first waiting take: the occupation can only peak there.
-    fn settle(&mut self) {
-        let Some(u) = self.takes.pop_front() else { return };
-        while self.gives.front().is_some_and(|t| *t <= u) {
-            self.gives.pop_front();
-            self.given += 1;
-        }
-        self.peak = self.peak.max(self.given - self.taken);
-        self.taken += 1;
-    }
-
-    fn finish(mut self) -> usize {
-        while !self.takes.is_empty() {
-            self.settle();
-        }
-        self.peak as usize
-    }
-}
-
-impl Fifo {
-    /// Cycle from which the next beat can be taken.
-    #[inline]
-    pub fn front(&self) -> Option<u64> {
-        self.beats.front().copied()
-    }
-
-    /// First cycle in which there is space; `None` when that is not known yet.
-    #[inline]
-    pub fn space(&self) -> Option<u64> {
-        if self.fresh > 0 { Some(0) } else { self.freed.front().map(|u| *u + 1) }
-    }
-
-    /// Takes the next beat in cycle `t`.
-    #[inline]
-    pub fn take(&mut self, t: u64) {
-        self.beats.pop_front();
-        if self.fresh < usize::MAX / 2 {
-            self.freed.push_back(t);
-        }
-        if let Some(o) = &mut self.occupation {
-            o.take(t);
-        }
-    }
-
-    /// Reserves a place in cycle `t` for a beat that is written `latency` cycles later.
-    #[inline]
-    pub fn give(&mut self, t: u64, latency: u64) {
-        if self.fresh == 0 {
-            self.freed.pop_front();
-        } else if self.fresh < usize::MAX / 2 {
-            self.fresh -= 1;
-        }
-        self.beats.push_back(t + latency + self.read_latency);
-        if let Some(o) = &mut self.occupation {
-            o.give(t);
-        }
-    }
-
-    /// Cycle from which a beat given in cycle `t` can be taken.
-    pub fn arrival(&self, t: u64, latency: u64) -> u64 {
-        t + latency + self.read_latency
-    }
-}
-
 /// A simulation under way.
 pub(super) struct Run<'a> {
-    design: &'a Design,
-    ids: Vec<ModuleId>,
+    plan: &'a Plan<'a>,
     actors: Vec<Actor<'a>>,
     fifos: Vec<Fifo>,
     mode: Mode<'a>,
@@ -170,35 +65,19 @@ pub(super) struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    /// The initial state. `latencies` are those of the modules, in order.
-    pub fn new(design: &'a Design, latencies: &[u64], mode: Mode<'a>) -> Run<'a> {
-        let ids = design.modules();
-        let slot = |id: ModuleId| ids.binary_search(&id).unwrap_or(0);
-        let mut actors: Vec<Actor<'a>> =
-            ids.iter().zip(latencies).map(|(id, l)| Actor::new(design.module(*id), *l, &mode)).collect();
-        let mut fifos = Vec::new();
-        for (i, (from, to, stream)) in design.streams().into_iter().enumerate() {
-            let (producer, consumer) = (slot(from), slot(to));
-            actors[producer].outputs[stream.from_port] = fifos.len();
-            actors[consumer].inputs[stream.to_port] = fifos.len();
+    /// The initial state.
+    pub fn new(plan: &'a Plan<'a>, mode: Mode<'a>) -> Run<'a> {
+        let actors: Vec<Actor<'a>> = plan.units.iter().map(|unit| Actor::new(unit, &mode)).collect();
+        let fifo = |(i, link): (usize, &Link)| {
             // Unbounded FIFOs are read like those of the depth that the stream has.
-            let depth = mode.depths.map_or(stream.depth, |d| d[i]);
-            let read_latency = Stream { depth, ..stream.clone() }.read_latency() as u64;
-            fifos.push(Fifo {
-                producer,
-                consumer,
-                read_latency,
-                beats: VecDeque::new(),
-                fresh: if mode.depths.is_some() { depth } else { usize::MAX },
-                freed: VecDeque::new(),
-                occupation: mode.peaks.then(Occupation::default),
-            });
-        }
+            let depth = mode.depths.map(|d| d[i]);
+            Fifo::new(depth, depth.unwrap_or(link.depth), mode.peaks)
+        };
+        let fifos = plan.links.iter().enumerate().map(fifo).collect();
         let n = actors.len();
-        let sinks = (0..n).filter(|i| matches!(actors[*i].module.kind, Kind::Sink { .. })).collect();
+        let sinks = (0..n).filter(|i| matches!(actors[*i].unit.module.kind, Kind::Sink { .. })).collect();
         Run {
-            design,
-            ids,
+            plan,
             actors,
             fifos,
             mode,
@@ -218,10 +97,10 @@ impl<'a> Run<'a> {
 
     /// Offers and counts more frames, `frames` in all. What happened so far is as with so many frames from the start, except where a
     /// window unit went on because no more beats were offered: then it begins anew.
-    pub fn extend(&mut self, latencies: &[u64], frames: u64) {
+    pub fn extend(&mut self, frames: u64) {
         self.mode.frames = frames;
         if self.dry {
-            *self = Run::new(self.design, latencies, self.mode);
+            *self = Run::new(self.plan, self.mode);
             return;
         }
         self.actors.iter_mut().for_each(|a| a.extend(&self.mode));
@@ -248,12 +127,13 @@ impl<'a> Run<'a> {
             };
             self.queued[i] = false;
             // The next beat of a window unit's input cannot arrive before the producer's next firing.
-            let horizon = match &self.actors[i].module.kind {
+            let unit = self.actors[i].unit;
+            let horizon = match &unit.module.kind {
                 Kind::Swu(_) if forced => u64::MAX,
                 Kind::Swu(_) => {
-                    let fifo = &self.fifos[self.actors[i].inputs[0]];
-                    let producer = &self.actors[fifo.producer];
-                    fifo.arrival(producer.ready, producer.latency)
+                    let input = unit.inputs[0];
+                    let producer = &self.actors[self.plan.links[input].producer];
+                    self.fifos[input].arrival(producer.ready, producer.unit.latency)
                 }
                 _ => 0,
             };
@@ -261,15 +141,15 @@ impl<'a> Run<'a> {
             let (actors, queued, queue) = (&self.actors, &mut self.queued, &mut self.queue);
             let mut wake = |j: usize, wait: Wait| {
                 let other = &actors[j];
-                let halves = matches!(other.module.kind, Kind::Reorder { .. });
-                if (j == i || halves || other.wait == wait) && !std::mem::replace(&mut queued[j], true) {
+                let halves = || matches!(other.unit.module.kind, Kind::Reorder { .. });
+                if (j == i || other.wait == wait || halves()) && !std::mem::replace(&mut queued[j], true) {
                     queue.push_back(j);
                 }
             };
             if fired > 0 {
-                let actor = &actors[i];
-                actor.inputs.iter().for_each(|f| wake(self.fifos[*f].producer, Wait::Space(*f)));
-                actor.outputs.iter().for_each(|f| wake(self.fifos[*f].consumer, Wait::Beat(*f)));
+                let links = &self.plan.links;
+                unit.inputs.iter().for_each(|f| wake(links[*f].producer, Wait::Space(*f)));
+                unit.outputs.iter().for_each(|f| wake(links[*f].consumer, Wait::Beat(*f)));
             }
             if more {
                 wake(i, Wait::None);
@@ -308,11 +188,11 @@ impl<'a> Run<'a> {
     /// What it leaves.
     pub fn outcome(self) -> Outcome {
         let (start, ends) = (self.start(), self.ends());
-        let mut blocked = vec![0; self.design.index_bound()];
-        for (id, a) in self.ids.iter().zip(&self.actors) {
-            blocked[id.index()] = a.blocked;
+        let mut blocked = vec![0; self.plan.design.index_bound()];
+        for a in &self.actors {
+            blocked[a.unit.id.index()] = a.blocked;
         }
-        let peak = self.fifos.into_iter().filter_map(|f| f.occupation.map(Occupation::finish)).collect();
+        let peak = self.fifos.into_iter().filter_map(Fifo::peak).collect();
         Outcome { start, ends, peak, blocked }
     }
 
@@ -330,14 +210,14 @@ impl<'a> Run<'a> {
         });
         let mut found = None;
         for (i, f) in full {
-            let reader = self.fifos[f].consumer;
+            let reader = self.plan.links[f].consumer;
             if let Wait::Beat(g) = waits(reader) {
                 found = Some((i, reader, *g));
                 break;
             }
             found = found.or(Some((i, reader, f)));
         }
-        let name = |i: usize| self.actors[i].module.name.as_str();
+        let name = |i: usize| self.actors[i].unit.module.name.as_str();
         match found {
             Some((writer, reader, missing)) => Diag::new(
                 Code::Invalid,
@@ -346,11 +226,11 @@ impl<'a> Run<'a> {
                     "the design deadlocks with these FIFO depths: this module waits for space in its stream to {}, which \
                      waits for {}",
                     name(reader),
-                    name(self.fifos[missing].producer)
+                    name(self.plan.links[missing].producer)
                 ),
             )
             .help(format!("deepen the FIFO between {} and {}", name(writer), name(reader))),
-            None => Diag::internal(&self.design.name, "no module can act though no FIFO is full"),
+            None => Diag::internal(&self.plan.design.name, "no module can act though no FIFO is full"),
         }
     }
 }

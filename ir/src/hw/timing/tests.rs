@@ -230,12 +230,7 @@ fn equals_cycle_by_cycle_stepping() {
     for _ in 0..300 {
         let design = residual(&mut rng);
         let depths: Vec<usize> = design.streams().iter().map(|(_, _, s)| s.depth).collect();
-        let fast = Run::new(
-            &design,
-            &Simulator::new(&design).latencies,
-            Mode { depths: Some(&depths), pace: 0, frames: 8, peaks: false, free: false, latest: None },
-        )
-        .finish();
+        let fast = Run::new(&Plan::new(&design), Mode { depths: Some(&depths), ..Mode::of(8) }).finish();
         match (fast, plain(&design, 8)) {
             (Ok(f), Some((start, ends))) => {
                 assert_eq!((f.start, f.ends), (start, ends), "{depths:?}");
@@ -270,13 +265,7 @@ fn strided_windows_flush_like_plain_stepping() {
         n.join((w, 0), (m, 0), pixels, rng.random_range(1..6));
         n.join((m, 0), (sink, 0), pixels * rows, rng.random_range(1..6));
         let depths: Vec<usize> = n.design.streams().iter().map(|(_, _, s)| s.depth).collect();
-        let f = Run::new(
-            &n.design,
-            &Simulator::new(&n.design).latencies,
-            Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false, free: false, latest: None },
-        )
-        .finish()
-        .unwrap();
+        let f = Run::new(&Plan::new(&n.design), Mode { depths: Some(&depths), ..Mode::of(5) }).finish().unwrap();
         assert_eq!(Some((f.start, f.ends)), plain(&n.design, 5), "{size} {kernel} {depths:?}");
     }
 }
@@ -300,8 +289,8 @@ fn early_units_take_and_give_like_plain_stepping() {
         n.join((m, 0), (sink, 0), vectors * nf, rng.random_range(1..4));
         n.design.verify().unwrap();
         let depths: Vec<usize> = n.design.streams().iter().map(|(_, _, s)| s.depth).collect();
-        let mode = Mode { depths: Some(&depths), pace: 0, frames: 5, peaks: false, free: false, latest: None };
-        let f = Run::new(&n.design, &Simulator::new(&n.design).latencies, mode).finish().unwrap();
+        let mode = Mode { depths: Some(&depths), ..Mode::of(5) };
+        let f = Run::new(&Plan::new(&n.design), mode).finish().unwrap();
         assert_eq!(Some((f.start, f.ends)), plain(&n.design, 5), "{nf} {sf} {early} {depths:?}");
     }
 }
@@ -329,12 +318,12 @@ fn further_frames_come_as_from_the_start() {
     let mut ran = 0;
     for _ in 0..200 {
         let design = residual(&mut rng);
-        let (depths, latencies) = (depths(&design), Simulator::new(&design).latencies);
+        let (depths, plan) = (depths(&design), Plan::new(&design));
         let mode = |frames: u64| Mode { depths: Some(&depths), ..Mode::of(frames) };
-        let Ok(whole) = Run::new(&design, &latencies, mode(9)).finish() else { continue };
-        let mut run = Run::new(&design, &latencies, mode(2));
+        let Ok(whole) = Run::new(&plan, mode(9)).finish() else { continue };
+        let mut run = Run::new(&plan, mode(2));
         for frames in [2, 3, 6, 9] {
-            run.extend(&latencies, frames);
+            run.extend(frames);
             run.advance().unwrap();
             assert_eq!(run.ends(), whole.ends[..frames as usize], "{depths:?}");
         }
