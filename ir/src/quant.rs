@@ -1,8 +1,8 @@
 //! Quantizers: how a real number becomes an integer. `docs/numerics.md` states the same in prose.
 
-use crate::rat::{self, Rat};
-use num_integer::Integer;
-use num_traits::{One, Zero};
+use crate::rat::{self, Int, Rat};
+use dashu_int::ops::{BitTest, DivRemEuclid, RemEuclid};
+use num_traits::{Signed, Zero};
 use serde::{Deserialize, Serialize};
 
 /// How a real number between two integers is rounded.
@@ -32,26 +32,26 @@ pub enum Rounding {
 
 impl Rounding {
     /// The integer that `x` rounds to.
-    pub fn round(self, x: &Rat) -> num_bigint::BigInt {
-        let floor = x.numer().div_floor(x.denom());
-        let fraction = x - Rat::from_integer(floor.clone());
-        if fraction.is_zero() {
+    pub fn round(self, x: &Rat) -> Int {
+        let (floor, rest) = x.numerator().div_rem_euclid(x.denominator().as_ibig());
+        if rest.is_zero() {
             return floor;
         }
-        let negative = x < &Rat::zero();
-        let half = Rat::new(1.into(), 2.into());
+        let negative = x.is_negative();
+        // How the fraction compares with a half.
+        let half = (rest << 1usize).cmp(x.denominator());
         let up = match self {
             Rounding::Floor => false,
             Rounding::Ceil => true,
             Rounding::TowardZero => negative,
             Rounding::AwayFromZero => !negative,
-            Rounding::HalfEven => fraction > half || (fraction == half && floor.is_odd()),
-            Rounding::HalfUp => fraction >= half,
-            Rounding::HalfDown => fraction > half,
-            Rounding::HalfTowardZero => fraction > half || (fraction == half && negative),
-            Rounding::HalfAwayFromZero => fraction > half || (fraction == half && !negative),
+            Rounding::HalfEven => half.is_gt() || (half.is_eq() && floor.bit(0)),
+            Rounding::HalfUp => half.is_ge(),
+            Rounding::HalfDown => half.is_gt(),
+            Rounding::HalfTowardZero => half.is_gt() || (half.is_eq() && negative),
+            Rounding::HalfAwayFromZero => half.is_gt() || (half.is_eq() && !negative),
         };
-        if up { floor + 1 } else { floor }
+        if up { floor + Int::ONE } else { floor }
     }
 
     /// [`Rounding::round`] on a float; exact because a float's integer part and fraction are.
@@ -187,18 +187,13 @@ impl Quantizer {
     }
 
     /// Applies the overflow mode to a rounded value.
-    fn overflow_of(&self, v: num_bigint::BigInt) -> i64 {
-        use num_traits::ToPrimitive;
+    fn overflow_of(&self, v: Int) -> i64 {
         let (lo, hi) = (self.ty.min(), self.ty.max());
         match self.overflow {
-            Overflow::Saturate => match v.to_i64() {
-                Some(n) => n.clamp(lo, hi),
-                None if v < num_bigint::BigInt::zero() => lo,
-                None => hi,
-            },
+            Overflow::Saturate => rat::saturated(&v).clamp(lo, hi),
             Overflow::Wrap => {
-                let modulus = num_bigint::BigInt::one() << self.ty.bits;
-                let m = v.mod_floor(&modulus).to_i64().unwrap_or(0);
+                let modulus = Int::ONE << self.ty.bits as usize;
+                let m = i64::try_from(v.rem_euclid(modulus)).unwrap_or(0);
                 if self.ty.signed && m >= 1i64 << (self.ty.bits - 1) { m - (1i64 << self.ty.bits) } else { m }
             }
         }
@@ -223,7 +218,7 @@ mod tests {
             for k in -40..=40 {
                 let x = k as f64 / 8.0;
                 let exact = mode.round(&rat::from_f64(x).unwrap());
-                assert_eq!(exact, num_bigint::BigInt::from(mode.round_f64(x) as i64), "{mode:?} {x}");
+                assert_eq!(exact, Int::from(mode.round_f64(x) as i64), "{mode:?} {x}");
             }
         }
         assert_eq!(HalfEven.round_f64(2.5), 2.0);

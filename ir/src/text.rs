@@ -1,6 +1,6 @@
 //! Serde forms of numbers that JSON and YAML have none for: exact rationals as `"n/d"`, floats with infinities as text.
 
-use crate::rat::Rat;
+use crate::rat::{Rat, parse};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -23,13 +23,6 @@ pub mod rats {
             .iter()
             .map(|t| parse(t).ok_or_else(|| D::Error::custom(format!("{t:?} is not a rational number"))))
             .collect()
-    }
-
-    /// A rational from `"n"` or `"n/d"`.
-    fn parse(text: &str) -> Option<Rat> {
-        let (n, d) = text.split_once('/').unwrap_or((text, "1"));
-        let (n, d): (num_bigint::BigInt, num_bigint::BigInt) = (n.parse().ok()?, d.parse().ok()?);
-        if num_traits::Zero::is_zero(&d) { None } else { Some(Rat::new(n, d)) }
     }
 }
 

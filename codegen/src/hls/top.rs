@@ -9,7 +9,6 @@ use netfold_ir::hw::{Design, Kind, ModuleId, Stream, TopPort};
 use netfold_ir::net::Affine;
 use netfold_ir::quant::IntType;
 use netfold_ir::rat;
-use num_traits::Zero;
 use std::collections::HashMap;
 
 /// Fewest places of a stream: what the tool makes of less is the same.

@@ -11,9 +11,7 @@ use super::infer::period;
 use crate::net::{Affine, UnaryFn};
 use crate::quant::{IntType, Overflow, Quantizer, Rounding};
 use crate::rat::{self, Rat};
-use num_bigint::BigInt;
-use num_integer::Integer;
-use num_traits::{One, Signed, ToPrimitive, Zero};
+use num_traits::{One, Signed, Zero};
 use serde::{Deserialize, Serialize};
 
 /// The exact definition of a function of one element.
@@ -120,7 +118,7 @@ impl StepFn {
                 | UnaryFn::Quant(_) => return None,
             };
         }
-        let scale = self.quantizer.scale_of(c).recip();
+        let scale = rat::recip(self.quantizer.scale_of(c));
         let mut out = affine(pieces, &scale, self.quantizer.zero_point_of(c));
         out.dedup_by(|b, a| a.slope == b.slope && a.offset == b.offset);
         Some(out)
@@ -265,13 +263,20 @@ impl Compiled {
     /// Prepares `f` for inputs in `range`, over `elements` elements.
     pub fn new(f: &StepFn, range: &Range, elements: usize) -> Compiled {
         let n = period([f.channels(), range.0.len()].into_iter(), elements);
+        let pieces: Vec<Option<Vec<Piece>>> = (0..n.min(f.channels())).map(|c| f.pieces(c)).collect();
+        Compiled::of_pieces(f, &pieces, range, n)
+    }
+
+    /// Prepares `f` for inputs in `range` in channels `0..n`, given the [`StepFn::pieces`] of the channels after which they repeat.
+    pub fn of_pieces(f: &StepFn, pieces: &[Option<Vec<Piece>>], range: &Range, n: usize) -> Compiled {
         let size = |c: usize| range.of(c).1.abs_diff(range.of(c).0).saturating_add(1);
         let tables = (0..n).map(size).fold(0u64, u64::saturating_add) <= TABLE_ENTRIES;
         let fast = Approx::new(f);
         let channels = (0..n)
             .map(|c| {
                 let (lo, hi) = range.of(c);
-                let lines = f.pieces(c).and_then(|p| lines(&p, f.quantizer.rounding, (lo, hi)));
+                let pieces = pieces[c % pieces.len()].as_ref();
+                let lines = pieces.and_then(|p| lines(p, f.quantizer.rounding, (lo, hi)));
                 let small = size(c) <= 1 << 10;
                 match lines {
                     Some(lines) if tables && small => {
@@ -349,9 +354,9 @@ fn apply(lines: &[Line], q: i64, ty: IntType, overflow: Overflow) -> i64 {
 fn lines(pieces: &[Piece], rounding: Rounding, range: (i64, i64)) -> Option<Vec<Line>> {
     let mut out = Vec::with_capacity(pieces.len());
     for p in pieces {
-        let shift = match rounding {
-            Rounding::Floor | Rounding::HalfEven => Rat::zero(),
-            Rounding::HalfUp => rat::pow2(-1),
+        let offset = match rounding {
+            Rounding::Floor | Rounding::HalfEven => p.offset.clone(),
+            Rounding::HalfUp => &p.offset + rat::pow2(-1),
             Rounding::HalfDown
             | Rounding::HalfTowardZero
             | Rounding::HalfAwayFromZero
@@ -359,11 +364,8 @@ fn lines(pieces: &[Piece], rounding: Rounding, range: (i64, i64)) -> Option<Vec<
             | Rounding::TowardZero
             | Rounding::AwayFromZero => return None,
         };
-        let offset = &p.offset + shift;
-        let den: BigInt = p.slope.denom().lcm(offset.denom());
-        let num = (p.slope.numer() * (&den / p.slope.denom())).to_i128()?;
-        let add = (offset.numer() * (&den / offset.denom())).to_i128()?;
-        let den = den.to_i128()?;
+        let (num, add, den) = rat::common_denominator(&p.slope, &offset);
+        let (num, add, den) = (i128::try_from(num).ok()?, i128::try_from(add).ok()?, i128::try_from(den).ok()?);
         let bits = |v: i128| 128 - v.unsigned_abs().leading_zeros();
         let reach = range.0.unsigned_abs().max(range.1.unsigned_abs());
         if bits(num) + (64 - reach.leading_zeros()) > 124 || bits(add) > 124 || bits(den) > 124 {

@@ -1,54 +1,54 @@
 //! How precise a factor must be for a rounded line to step where the exact one does.
 
-use num_bigint::BigInt;
-use num_integer::Integer;
-use num_traits::{One, Signed, ToPrimitive, Zero};
+use dashu_int::ops::BitTest;
+use netfold_ir::rat::Int;
+use num_traits::{Euclid, Signed};
 
 /// Smallest `(a * i + b) mod m` over `0 <= i < n`, for `n, m >= 1`.
 ///
 /// The sequence rises by `a` and falls when it wraps, so its minimum is its first value or one behind a wrap. Those behind wraps are
 /// again such a sequence, modulo `a`; with `a <= m / 2` (otherwise the sequence is read backwards) that halves the modulus.
-fn least_residue(mut n: BigInt, mut m: BigInt, a: &BigInt, b: &BigInt) -> BigInt {
-    let (mut a, mut b) = (a.mod_floor(&m), b.mod_floor(&m));
+fn least_residue(mut n: Int, mut m: Int, a: &Int, b: &Int) -> Int {
+    let (mut a, mut b) = (a.rem_euclid(&m), b.rem_euclid(&m));
     let mut least = b.clone();
     loop {
         least = least.min(b.clone());
-        if a.is_zero() || n <= BigInt::one() {
+        if a.is_zero() || n <= Int::ONE {
             return least;
         }
         if &a + &a > m {
-            b = (&a * (&n - BigInt::one()) + &b).mod_floor(&m);
+            b = (&a * (&n - Int::ONE) + &b).rem_euclid(&m);
             a = &m - &a;
             least = least.min(b.clone());
         }
-        let wraps = (&a * (&n - BigInt::one()) + &b).div_floor(&m);
+        let wraps = (&a * (&n - Int::ONE) + &b).div_euclid(&m);
         if wraps.is_zero() {
             return least;
         }
-        (b, n) = ((&b - &m).mod_floor(&a), wraps);
-        (a, m) = ((-&m).mod_floor(&a), a);
+        (b, n) = ((&b - &m).rem_euclid(&a), wraps);
+        (a, m) = ((-&m).rem_euclid(&a), a);
     }
 }
 
 /// Bits behind the binary point with which any rounded slope keeps every step of `floor((num * q + add) / den)` on `lo..=hi`, an
 /// upper bound; 0 when the function has no fraction. `den` is positive.
-pub(super) fn fraction_bits_needed(num: &BigInt, add: &BigInt, den: &BigInt, lo: i64, hi: i64) -> u64 {
-    let count: BigInt = BigInt::from(hi) - lo + 1;
-    let start: BigInt = num * lo + add;
+pub(super) fn fraction_bits_needed(num: &Int, add: &Int, den: &Int, lo: i64, hi: i64) -> u64 {
+    let count: Int = Int::from(hi) - lo + 1;
+    let start: Int = num * lo + add;
     let below = least_residue(count.clone(), den.clone(), num, &start);
-    let above = least_residue(count.clone(), den.clone(), &-num, &(den - BigInt::one() - &start)) + BigInt::one();
+    let above = least_residue(count.clone(), den.clone(), &-num, &(den - Int::ONE - &start)) + Int::ONE;
     // The slope is off by at most half a unit, the offset by one: count / 2 + 1 units must fit into both gaps together.
-    let (wanted, room): (BigInt, BigInt) = ((count + 2) * den, (below + above) * 2);
-    let ratio = wanted.div_ceil(&room);
-    if ratio.is_positive() { ratio.bits() } else { 0 }
+    let (wanted, room): (Int, Int) = ((count + 2) * den, (below + above) * 2);
+    let ratio = (wanted + &room - Int::ONE).div_euclid(&room);
+    if ratio.is_positive() { ratio.bit_len() as u64 } else { 0 }
 }
 
 /// The binary logarithm of `|num / den|`, rounded down to about one; very small for zero.
-pub(super) fn log2(num: &BigInt, den: &BigInt) -> i64 {
+pub(super) fn log2(num: &Int, den: &Int) -> i64 {
     if num.is_zero() {
         return i64::MIN / 2;
     }
-    num.bits().to_i64().unwrap_or(i64::MAX / 2) - den.bits().to_i64().unwrap_or(i64::MAX / 2)
+    num.bit_len() as i64 - den.bit_len() as i64
 }
 
 #[cfg(test)]
@@ -65,7 +65,7 @@ mod tests {
                 (rng.random_range(-300..300i64), rng.random_range(-300..300i64), rng.random_range(1..90i64));
             let found = least_residue(n.into(), m.into(), &a.into(), &b.into());
             let searched = (0..n).map(|i| (a * i + b).rem_euclid(m)).min().unwrap_or(0);
-            assert_eq!(found, BigInt::from(searched), "case {case}: {a} * i + {b} mod {m}, {n} terms");
+            assert_eq!(found, Int::from(searched), "case {case}: {a} * i + {b} mod {m}, {n} terms");
         }
     }
 

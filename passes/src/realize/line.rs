@@ -9,8 +9,7 @@ use netfold_ir::int::{StepFn, compact};
 use netfold_ir::net::Affine;
 use netfold_ir::quant::{Overflow, Rounding};
 use netfold_ir::rat::{self, Rat};
-use num_integer::Integer;
-use num_traits::{One, Signed, ToPrimitive, Zero};
+use num_traits::{One, Signed, Zero};
 
 /// Widest factor of a line.
 const FACTOR_BITS: u32 = 40;
@@ -18,7 +17,7 @@ const FACTOR_BITS: u32 = 40;
 const SHIFT: i32 = 60;
 
 /// One line of one channel with its clipping, `clip(round(slope * q + offset))`.
-struct Line {
+pub(super) struct Line {
     slope: Rat,
     offset: Rat,
     lo: i64,
@@ -28,8 +27,7 @@ struct Line {
 impl Line {
     /// The value at `q`.
     fn value(&self, rounding: Rounding, q: i64) -> i64 {
-        let v = rounding.round(&(&self.slope * rat::from_i64(q) + &self.offset));
-        v.to_i64().unwrap_or(if v.is_negative() { i64::MIN } else { i64::MAX }).clamp(self.lo, self.hi)
+        rat::saturated(&rounding.round(&(&self.slope * rat::from_i64(q) + &self.offset))).clamp(self.lo, self.hi)
     }
 }
 
@@ -56,8 +54,7 @@ fn single_line(f: &StepFn, c: usize, pieces: &[Piece], hull: (i64, i64)) -> Opti
     let (mut lo, mut hi) = (ty.min(), ty.max());
     let rising = inside[at].slope.is_positive();
     let line = |q: i64| {
-        let v = f.quantizer.rounding.round(&(&inside[at].slope * rat::from_i64(q) + &inside[at].offset));
-        v.to_i64().unwrap_or(if v.is_negative() { i64::MIN } else { i64::MAX })
+        rat::saturated(&f.quantizer.rounding.round(&(&inside[at].slope * rat::from_i64(q) + &inside[at].offset)))
     };
     // Constant pieces on either side must be what clipping makes of the line.
     for (i, p) in inside.iter().enumerate() {
@@ -84,38 +81,39 @@ fn single_line(f: &StepFn, c: usize, pieces: &[Piece], hull: (i64, i64)) -> Opti
 
 /// A rounding mode on values of one sign as one of floor type; `None` when signs mix.
 fn floor_type(mode: Rounding, line: &Line, hull: (i64, i64)) -> Option<Rounding> {
+    let (of_positive, of_negative) = match mode {
+        Rounding::HalfEven | Rounding::HalfUp | Rounding::HalfDown | Rounding::Floor | Rounding::Ceil => {
+            return Some(mode);
+        }
+        Rounding::TowardZero => (Rounding::Floor, Rounding::Ceil),
+        Rounding::AwayFromZero => (Rounding::Ceil, Rounding::Floor),
+        Rounding::HalfTowardZero => (Rounding::HalfDown, Rounding::HalfUp),
+        Rounding::HalfAwayFromZero => (Rounding::HalfUp, Rounding::HalfDown),
+    };
     let at = |q: i64| &line.slope * rat::from_i64(q) + &line.offset;
     let (a, b) = (at(hull.0), at(hull.1));
     let (low, high) = if a < b { (a, b) } else { (b, a) };
-    let positive = !low.is_negative() || line.lo >= 0;
-    let negative = !high.is_positive();
-    Some(match (mode, positive, negative) {
-        (Rounding::TowardZero, true, _) | (Rounding::AwayFromZero, false, true) => Rounding::Floor,
-        (Rounding::TowardZero, false, true) | (Rounding::AwayFromZero, true, _) => Rounding::Ceil,
-        (Rounding::HalfTowardZero, true, _) | (Rounding::HalfAwayFromZero, false, true) => Rounding::HalfDown,
-        (Rounding::HalfTowardZero, false, true) | (Rounding::HalfAwayFromZero, true, _) => Rounding::HalfUp,
-        (
-            Rounding::TowardZero | Rounding::AwayFromZero | Rounding::HalfTowardZero | Rounding::HalfAwayFromZero,
-            false,
-            false,
-        ) => return None,
-        (mode, ..) => mode,
-    })
+    if !low.is_negative() || line.lo >= 0 {
+        Some(of_positive)
+    } else if !high.is_positive() {
+        Some(of_negative)
+    } else {
+        None
+    }
 }
 
 /// Fraction bits of a dyadic rational; `None` when it is none or has too many.
 fn fraction_bits(x: &Rat) -> Option<i32> {
-    rat::log2_exact(&Rat::from_integer(x.denom().clone())).filter(|b| *b <= SHIFT)
+    rat::fraction_bits(x).filter(|b| *b <= SHIFT)
 }
 
-/// All channels as lines with dyadic slopes: exact by construction.
-pub(super) fn dyadic(f: &StepFn, hulls: &[(i64, i64)]) -> Option<MulShift> {
-    let lines: Option<Vec<Line>> = (0..hulls.len()).map(|c| single_line(f, c, &f.pieces(c)?, hulls[c])).collect();
-    exact_lines(f, &lines?, hulls)
+/// All channels as lines, from their [`StepFn::pieces`]; `None` when some channel is not one line with its clipping on its interval.
+pub(super) fn lines(f: &StepFn, pieces: &[Option<Vec<Piece>>], hulls: &[(i64, i64)]) -> Option<Vec<Line>> {
+    pieces.iter().zip(hulls).enumerate().map(|(c, (p, hull))| single_line(f, c, p.as_ref()?, *hull)).collect()
 }
 
-/// Exact integer form of lines whose slopes are dyadic.
-fn exact_lines(f: &StepFn, lines: &[Line], hulls: &[(i64, i64)]) -> Option<MulShift> {
+/// Integer form of lines whose slopes are dyadic: exact by construction. `None` when some slope is not, or too fine.
+pub(super) fn exact(f: &StepFn, lines: &[Line], hulls: &[(i64, i64)]) -> Option<MulShift> {
     let mut shift = 0;
     for l in lines {
         shift = shift.max(fraction_bits(&l.slope)?);
@@ -124,12 +122,8 @@ fn exact_lines(f: &StepFn, lines: &[Line], hulls: &[(i64, i64)]) -> Option<MulSh
         lines.iter().zip(hulls).map(|(l, h)| floor_type(f.quantizer.rounding, l, *h)).collect();
     let modes = modes?;
     // Ties to even need the exact offset, unless no value can be a tie.
-    let ties = |l: &Line, shift: i32| {
-        let units = &l.offset * rat::pow2(shift);
-        units.is_integer() || (shift == 0 && (&l.offset * rat::from_i64(2)).is_integer())
-    };
-    let half_even =
-        f.quantizer.rounding == Rounding::HalfEven && lines.iter().any(|l| !l.slope.is_zero() && ties(l, shift));
+    let ties = |l: &Line| fraction_bits(&l.offset).is_some_and(|b| b <= shift.max(1));
+    let half_even = f.quantizer.rounding == Rounding::HalfEven && lines.iter().any(|l| !l.slope.is_zero() && ties(l));
     if half_even {
         for l in lines {
             if !l.slope.is_zero() {
@@ -137,17 +131,16 @@ fn exact_lines(f: &StepFn, lines: &[Line], hulls: &[(i64, i64)]) -> Option<MulSh
             }
         }
     }
-    let unit = rat::pow2(shift);
+    let (unit, half) = (rat::pow2(shift), rat::pow2(-1));
     let (mut mul, mut add) = (Vec::new(), Vec::new());
     for (l, mode) in lines.iter().zip(&modes) {
         let m = rat::to_i64(&(&l.slope * &unit)).filter(|m| m.unsigned_abs() < 1 << FACTOR_BITS)?;
-        let floor = |x: Rat| x.numer().div_floor(x.denom()).to_i64();
-        let ceil_less_one = |x: Rat| (-((-x.numer()).div_floor(x.denom()))).to_i64().and_then(|v| v.checked_sub(1));
-        let half = rat::pow2(-1);
+        let floor = |x: Rat| i64::try_from(x.floor()).ok();
+        let ceil_less_one = |x: Rat| i64::try_from(x.ceil()).ok().and_then(|v| v.checked_sub(1));
         let a = match mode {
             Rounding::HalfEven if half_even => floor(&l.offset * &unit),
-            Rounding::HalfEven | Rounding::HalfUp => floor((&l.offset + half) * &unit),
-            Rounding::HalfDown => ceil_less_one((&l.offset + half) * &unit),
+            Rounding::HalfEven | Rounding::HalfUp => floor((&l.offset + &half) * &unit),
+            Rounding::HalfDown => ceil_less_one((&l.offset + &half) * &unit),
             Rounding::Floor => floor(&l.offset * &unit),
             Rounding::Ceil => ceil_less_one((&l.offset + Rat::one()) * &unit),
             Rounding::TowardZero | Rounding::AwayFromZero | Rounding::HalfTowardZero | Rounding::HalfAwayFromZero => {
@@ -181,8 +174,11 @@ fn bounded(
         let lo = sloped.iter().map(|(l, _)| l.lo).max().unwrap_or(ty.min());
         let hi = sloped.iter().map(|(l, _)| l.hi).min().unwrap_or(ty.max());
         let held = |(l, hull): &(&Line, (i64, i64))| {
-            let ends = [hull.0, hull.1].map(|q| l.value(f.quantizer.rounding, q));
-            (l.lo == lo || ends[0].min(ends[1]) >= lo) && (l.hi == hi || ends[0].max(ends[1]) <= hi)
+            let within = || {
+                let ends = [hull.0, hull.1].map(|q| l.value(f.quantizer.rounding, q));
+                (l.lo == lo || ends[0].min(ends[1]) >= lo) && (l.hi == hi || ends[0].max(ends[1]) <= hi)
+            };
+            (l.lo, l.hi) == (lo, hi) || within()
         };
         if !sloped.iter().all(held) {
             return None;
@@ -202,16 +198,12 @@ fn bounded(
     Some(MulShift { mul: compact(mul), add: compact(add), shift, half_even, lo, hi, wrap })
 }
 
-/// Whether every channel is one line with its clipping on its interval.
-pub(super) fn are_lines(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
-    (0..hulls.len()).all(|c| f.pieces(c).is_some_and(|p| single_line(f, c, &p, hulls[c]).is_some()))
-}
-
 /// Whether [`fitted`] can succeed: false when some line surely needs a factor or shift beyond the limits.
-pub(super) fn may_be_fitted(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
-    hulls.iter().enumerate().all(|(c, hull)| {
-        let line = f.pieces(c).and_then(|p| single_line(f, c, &p, *hull));
-        let Some(line) = line.filter(|l| !l.slope.is_zero()) else { return true };
+pub(super) fn may_be_fitted(lines: &[Line], hulls: &[(i64, i64)]) -> bool {
+    lines.iter().zip(hulls).all(|(line, hull)| {
+        if line.slope.is_zero() {
+            return true;
+        }
         // Where the line is not clipped; half a step more or less does not matter here.
         let at = |level: i64| rat::floor_i64(&((rat::from_i64(level) - &line.offset) / &line.slope));
         let (a, b) = (at(line.lo), at(line.hi));
@@ -220,9 +212,7 @@ pub(super) fn may_be_fitted(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
             return true;
         }
         let offset = &line.offset + rat::pow2(-1);
-        let den = line.slope.denom().lcm(offset.denom());
-        let num = line.slope.numer() * (&den / line.slope.denom());
-        let add = offset.numer() * (&den / offset.denom());
+        let (num, add, den) = rat::common_denominator(&line.slope, &offset);
         let shift = gap::fraction_bits_needed(&num, &add, &den, lo, hi) as i64 - LUCK;
         shift <= i64::from(SHIFT) && shift + gap::log2(&num, &den) <= i64::from(FACTOR_BITS)
     })
@@ -231,10 +221,8 @@ pub(super) fn may_be_fitted(f: &StepFn, hulls: &[(i64, i64)]) -> bool {
 /// Bits by which a factor may be shorter than those that always suffice, because its rounding error happens to be small.
 const LUCK: i64 = 4;
 
-/// All channels as lines whose factor is fitted to the steps; `None` when no factor of a sensible width meets all steps.
-pub(super) fn fitted(f: &StepFn, steps: &[Steps]) -> Option<MulShift> {
-    let lines: Option<Vec<Line>> = (0..steps.len()).map(|c| single_line(f, c, &f.pieces(c)?, steps[c].range)).collect();
-    let lines = lines?;
+/// The lines with factors fitted to the steps; `None` when no factors of a sensible width meet all steps.
+pub(super) fn fitted(f: &StepFn, lines: &[Line], steps: &[Steps]) -> Option<MulShift> {
     let hulls: Vec<(i64, i64)> = steps.iter().map(|s| s.range).collect();
     let slopes: Vec<f64> = lines.iter().map(|l| rat::to_f64(&l.slope).abs()).filter(|s| *s > 0.0).collect();
     let steepest = slopes.iter().copied().fold(0.0f64, f64::max);
@@ -258,7 +246,7 @@ pub(super) fn fitted(f: &StepFn, steps: &[Steps]) -> Option<MulShift> {
                 None => continue 'shift,
             }
         }
-        return bounded(f, &lines, &hulls, mul, add, shift as u32, false);
+        return bounded(f, lines, &hulls, mul, add, shift as u32, false);
     }
     None
 }
@@ -267,7 +255,7 @@ pub(super) fn fitted(f: &StepFn, steps: &[Steps]) -> Option<MulShift> {
 fn fit(l: &Line, s: &Steps, shift: i32) -> Option<(i64, i64)> {
     let unit = 1i128 << shift;
     let exact = &l.slope * rat::pow2(shift);
-    let near = Rounding::HalfEven.round(&exact).to_i64().filter(|m| m.unsigned_abs() < 1 << FACTOR_BITS)?;
+    let near = i64::try_from(Rounding::HalfEven.round(&exact)).ok().filter(|m| m.unsigned_abs() < 1 << FACTOR_BITS)?;
     'factor: for m in [near, near + 1, near - 1] {
         if m == 0 {
             continue;
@@ -325,10 +313,10 @@ fn fit(l: &Line, s: &Steps, shift: i32) -> Option<(i64, i64)> {
 }
 
 /// Functions of two sloped pieces, such as leaky ReLU: both lines, meeting at zero after a per-channel addend.
-pub(super) fn two_slopes(f: &StepFn, hulls: &[(i64, i64)]) -> Option<Realized> {
+pub(super) fn two_slopes(f: &StepFn, pieces: &[Option<Vec<Piece>>], hulls: &[(i64, i64)]) -> Option<Realized> {
     let mut pivots = Vec::new();
-    for (c, hull) in hulls.iter().enumerate() {
-        let pieces = f.pieces(c)?;
+    for (pieces, hull) in pieces.iter().zip(hulls) {
+        let pieces = pieces.as_ref()?;
         let inside: Vec<&Piece> = pieces
             .iter()
             .enumerate()
@@ -361,14 +349,14 @@ pub(super) fn two_slopes(f: &StepFn, hulls: &[(i64, i64)]) -> Option<Realized> {
     let positive: Vec<(i64, i64)> = moved_hulls.iter().map(|h| (h.0.max(0), h.1.max(0))).collect();
     let keep_slope = |lines: &mut Vec<Line>| {
         for l in lines.iter_mut().filter(|l| l.slope.is_zero()) {
-            let v = f.quantizer.rounding.round(&l.offset).to_i64().unwrap_or(0).clamp(l.lo, l.hi);
+            let v = i64::try_from(f.quantizer.rounding.round(&l.offset)).unwrap_or(0).clamp(l.lo, l.hi);
             (l.lo, l.hi) = (v, v);
         }
     };
     keep_slope(&mut below);
     keep_slope(&mut above);
-    let below = exact_lines(f, &below, &negative)?;
-    let above = exact_lines(f, &above, &positive)?;
+    let below = exact(f, &below, &negative)?;
+    let above = exact(f, &above, &positive)?;
     if (below.lo, below.hi) != (above.lo, above.hi) {
         return None;
     }

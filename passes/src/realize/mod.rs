@@ -11,8 +11,8 @@ mod line;
 
 use boundaries::Steps;
 use netfold_ir::diag::{Code, Diag};
-use netfold_ir::hw::{Realization, Table, Thresholds};
-use netfold_ir::int::step::Compiled;
+use netfold_ir::hw::{MulShift, Realization, Table, Thresholds};
+use netfold_ir::int::step::{Compiled, Piece};
 use netfold_ir::int::{Range, StepFn, compact};
 use netfold_ir::net::UnaryFn;
 use netfold_ir::quant::Overflow;
@@ -57,11 +57,13 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
         .collect();
     let range = Range(hulls.clone());
     let input = range.ty();
-    let compiled = Compiled::new(f, &range, n);
+    let pieces: Vec<Option<Vec<Piece>>> = (0..n).map(|c| f.pieces(c)).collect();
+    let compiled = Compiled::of_pieces(f, &pieces, &range, n);
+    let lines = line::lines(f, &pieces, &hulls);
     let mut candidates: Vec<Realized> = Vec::new();
-    if let Some(line) = line::dyadic(f, &hulls) {
+    if let Some(line) = lines.as_ref().and_then(|l| line::exact(f, l, &hulls)) {
         candidates.push(Realization::MulShift(line).into());
-    } else if let Some(two) = line::two_slopes(f, &hulls) {
+    } else if let Some(two) = line::two_slopes(f, &pieces, &hulls) {
         candidates.push(two);
     }
     let cheap_line = candidates.iter().any(|c| matches!(&c.function, Realization::MulShift(m) if m.is_shift()));
@@ -72,13 +74,13 @@ pub fn realize(name: &str, f: &StepFn, range: &Range, elements: usize) -> Result
         let levels = levels.map_or(0, |l| i64::try_from(l).unwrap_or(i64::MAX));
         // Finding the steps of a wide function takes time, so only where something can be made of them.
         let useful = levels <= THRESHOLDS
-            || candidates.is_empty() && line::are_lines(f, &hulls) && line::may_be_fitted(f, &hulls);
+            || candidates.is_empty() && lines.as_ref().is_some_and(|l| line::may_be_fitted(l, &hulls));
         let steps: Option<Vec<Steps>> =
             (0..n).filter(|_| useful).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
         let steps = steps.filter(|_| useful);
         if let Some(steps) = &steps {
             if candidates.is_empty()
-                && let Some(line) = line::fitted(f, steps)
+                && let Some(line) = lines.and_then(|l| line::fitted(f, &l, steps))
             {
                 candidates.push(Realization::MulShift(line).into());
             }
@@ -205,8 +207,7 @@ impl Listed<'_> {
             entries: compact(full.iter().map(|t| t[..=to - first].to_vec()).collect()),
             tail: None,
         };
-        if let Some(tail) = asymptote.and_then(|g| line::dyadic(&g, self.hulls).or_else(|| fitted_tail(&g, self.hulls)))
-        {
+        if let Some(tail) = asymptote.and_then(|g| line_of(&g, self.hulls)) {
             let agrees = |i: usize| (0..n).all(|c| tail.eval(c, self.hull.0 + i as i64) == full[c][i - first]);
             let start = (first..=last).rev().find(|&i| !agrees(i)).map_or(first, |i| i + 1);
             if start < last && (last - start) * 4 > last - first && start > first {
@@ -262,15 +263,19 @@ fn asymptote(f: &StepFn) -> Option<StepFn> {
     Some(g)
 }
 
-/// A fitted line for a piecewise affine function without a dyadic slope.
-fn fitted_tail(f: &StepFn, hulls: &[(i64, i64)]) -> Option<netfold_ir::hw::MulShift> {
-    if f.quantizer.overflow == Overflow::Wrap {
-        return None;
-    }
-    let compiled = Compiled::new(f, &Range(hulls.to_vec()), hulls.len());
-    let steps: Option<Vec<Steps>> =
-        (0..hulls.len()).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
-    line::fitted(f, &steps?)
+/// A piecewise affine function as lines, exact ones or else fitted ones.
+fn line_of(f: &StepFn, hulls: &[(i64, i64)]) -> Option<MulShift> {
+    let pieces: Vec<Option<Vec<Piece>>> = (0..hulls.len()).map(|c| f.pieces(c)).collect();
+    let lines = line::lines(f, &pieces, hulls)?;
+    line::exact(f, &lines, hulls).or_else(|| {
+        if f.quantizer.overflow == Overflow::Wrap {
+            return None;
+        }
+        let compiled = Compiled::of_pieces(f, &pieces, &Range(hulls.to_vec()), hulls.len());
+        let steps: Option<Vec<Steps>> =
+            (0..hulls.len()).map(|c| Steps::new(&compiled, c, hulls[c], f.direction(c)?)).collect();
+        line::fitted(f, &lines, &steps?)
+    })
 }
 
 #[cfg(test)]

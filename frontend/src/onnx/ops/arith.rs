@@ -132,7 +132,7 @@ pub(super) fn binary(im: &mut Importer, n: &OpNode) -> Res<Value> {
                     "Sub" => (one(), c.into_iter().map(|x| -x).collect()),
                     "Mul" => (c, zero()),
                     _ if c.iter().any(Zero::is_zero) => return Err(invalid("division by zero")),
-                    _ => (c.into_iter().map(|x| x.recip()).collect(), zero()),
+                    _ => (c.iter().map(rat::recip).collect(), zero()),
                 };
                 Ok(UnaryFn::Affine(Affine { scale, offset }))
             })
@@ -198,7 +198,7 @@ pub(super) fn sum(im: &mut Importer, n: &OpNode) -> Res<Value> {
         y = im.unary_with(&y, &[c], &n.name, |p| affine(&[1.0], &p[0]))?;
     }
     if n.op() == "Mean" && count > 1 {
-        let scale = vec![rat::from_i64(count as i64).recip()];
+        let scale = vec![rat::recip(&rat::from_i64(count as i64))];
         let mean = UnaryFn::Affine(Affine { scale, offset: vec![rat::from_i64(0)] });
         y = im.unary(&y, mean, &format!("{}_mean", n.name))?;
     }

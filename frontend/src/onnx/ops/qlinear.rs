@@ -174,7 +174,7 @@ impl Importer<'_> {
         let s = along_axis(&q.scale, v.dims.len(), q.axis)?;
         let z = along_axis(&zero_of(q.zero.as_ref()), v.dims.len(), q.axis)?;
         let y = self.unary_with(v, &[&s, &z], &format!("{name}_integers"), |p| {
-            let scale = rats(&p[0])?.into_iter().map(|s| s.recip()).collect();
+            let scale = rats(&p[0])?.iter().map(rat::recip).collect();
             Ok(UnaryFn::Affine(Affine { scale, offset: rats(&p[1])? }))
         })?;
         Ok(Value { ty: q.ty, ..y })

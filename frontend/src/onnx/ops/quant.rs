@@ -238,7 +238,7 @@ pub(super) fn trunc(im: &mut Importer, n: &OpNode) -> Res<Value> {
     let y = im.unary(&x, UnaryFn::Quant(output), &n.name)?;
     // The quantizer yields scale * step * (q - zero / step).
     let (factor, offset) = match out_scale {
-        None => (step.recip(), &scale * &zero / &step - &scale * &zero),
+        None => (rat::recip(&step), &scale * &zero / &step - &scale * &zero),
         Some(out) => (out / (&scale * &step), Rat::zero()),
     };
     if factor.is_one() && offset.is_zero() {

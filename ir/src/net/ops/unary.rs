@@ -246,7 +246,7 @@ impl UnaryFn {
                 if x.is_zero() {
                     Rat::zero()
                 } else {
-                    x.recip()
+                    rat::recip(x)
                 }
             }
             UnaryFn::Quant(q) => q.dequantize(c, q.quantize(c, x)),
