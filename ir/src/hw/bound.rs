@@ -6,8 +6,9 @@
 //! port's first beat and `g1 - i1` cycles after its last one, plus its pipeline depth; likewise its first result. What
 //! modules wait for each other beyond that is left out; [`super::timing`] is exact.
 //!
-//! Of the beats in between it matters which results wait for an input's last beat: behind a window unit these are the windows of more
-//! than a row, and all of the work on them is left when it comes ([`waiting`]).
+//! Of any other beat of an input it is known how many firings lie between it and a result ([`between`]), and which results wait for it
+//! ([`first_waiting`]): behind a window unit's last beats these are the windows of more than a row, and all of the work on them is left
+//! when they come.
 //!
 //! [`Order::Free`] holds for matrix-vector units in whatever order they work ([`super::Mvu::early`]), at a folding of `NF` row groups
 //! of `SF` beats: the first result needs `SF` firings and, with one vector a frame, the vector's last beat; the last result needs
@@ -121,104 +122,48 @@ impl Lags {
     }
 }
 
-/// A beat of a stream: how many beats of the frame are left, itself included, and the least cycles from some event to it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rest {
-    /// Beats of the frame from this one on.
-    pub beats: usize,
-    /// Cycles from the event.
-    pub cycles: i64,
-}
-
-/// Firings of a frame that are looked through for a beat.
-const LOOKED_THROUGH: usize = 1 << 14;
-
 /// Cycles from a firing of a module to when its result can be taken: its pipeline's, and one, since a shallow FIFO is read one cycle after it
 /// was written.
 pub fn depth_of(design: &Design, id: ModuleId) -> i64 {
     design.module(id).latency() as i64 + 1
 }
 
-/// Of the results that cannot come before a beat of an input, the first one, and the least cycles to the last one. A unit that fires once
-/// a cycle has all its firings from that one on left. `None` where no result waits for the beat, or none was found. `depth`: the module's
-/// [`depth_of`].
-pub fn waiting(
-    design: &Design,
-    id: ModuleId,
-    order: Order,
-    port: usize,
-    beat: Rest,
-    depth: i64,
-) -> Option<(Rest, i64)> {
-    let module = design.module(id);
-    let n = module.kind.firings();
-    let stream = design.inputs_of(id).get(port).map(|(_, s)| s.beats)?;
-    let at = stream.checked_sub(beat.beats)?;
-    // Firings from the one that takes the beat to that of the first result and to the last one, and the results from the first one on.
-    let (first, last, beats) = match &module.kind {
-        Kind::Mvu(m) => {
-            let (nf, sf, early) = (m.neuron_fold(), m.synapse_fold(), m.early);
-            let (vector, column) = (at / sf, at % sf);
-            let (blocks, beats) = (m.blocks() - 1 - vector, (m.blocks() - vector) * nf);
-            match order {
-                Order::Free => (sf - column - 1, nf * (sf - column) + blocks * nf * sf - 1, beats),
-                Order::Given => {
-                    let taken = if column < early { column * nf } else { early * nf + column - early };
-                    let given = early * nf + sf - early - 1;
-                    (given - taken, nf * sf - 1 - taken + blocks * nf * sf, beats)
-                }
-            }
+/// Firings from the one that takes beat `beat` of input `port` to the one that gives result `result`, at the least; `None` where the
+/// result does not wait for the beat.
+pub fn between(kind: &Kind, order: Order, port: usize, beat: usize, result: usize) -> Option<i64> {
+    match (kind, order) {
+        (Kind::Mvu(m), Order::Free) => {
+            let (nf, sf) = (m.neuron_fold(), m.synapse_fold());
+            let (block, column, group) = (beat / sf, beat % sf, result % nf + 1);
+            // From the beat on every row group has a firing for it and for each one behind it.
+            Some(match (result / nf).checked_sub(block)? {
+                0 => group * (sf - column) - 1,
+                blocks => nf * (sf - column) + (blocks - 1) * nf * sf + group * sf - 1,
+            } as i64)
         }
-        Kind::Vvu(v) => {
-            let taps = v.weights.cols / v.simd;
-            (taps - 1 - at % taps, n - 1 - at, n / taps - at / taps)
-        }
-        Kind::Swu(s) => {
-            let (chunks, [height, width]) = (s.channels / s.lanes, s.output);
-            let ([down, right], total) = (s.window.stride, height * width * chunks);
-            // Results given before the window's place when the beat comes, and the place of the next one.
-            let place = at.saturating_sub(s.fill());
-            let (row, column, chunk) = (place / chunks / s.size[1], place / chunks % s.size[1], place % chunks);
-            let whole = row.div_ceil(down).min(height) * width;
-            let here = row.is_multiple_of(down) && row / down < height;
-            let columns = if here { column.div_ceil(right).min(width) } else { 0 };
-            let part = here && column.is_multiple_of(right) && column / right < width;
-            let given = (whole + columns) * chunks + if part { chunk } else { 0 };
-            let place_of = |result: usize| {
-                let pixel = result / chunks;
-                (pixel / width * down * s.size[1] + pixel % width * right) * chunks + result % chunks
-            };
-            if given >= total {
-                return None;
-            }
-            let from = |result: usize| (s.fill() + place_of(result)).saturating_sub(at);
-            (from(given), from(total - 1), total - given)
-        }
-        Kind::Reorder { .. } => (n - at, 2 * n - 1 - at, n),
-        Kind::Act { .. } | Kind::WindowReduce { .. } | Kind::LinComb { .. } | Kind::Mul { .. } | Kind::Fork { .. } => {
-            (0, n - 1 - at, n - at)
-        }
-        kind => {
-            let (mut left, mut beats, mut first, mut last) = (beat.beats, 0, None, None);
-            let mut taken = None;
-            for i in (n.saturating_sub(LOOKED_THROUGH)..n).rev() {
-                let step = kind.step(i);
-                if step.give != 0 {
-                    (beats, first) = (beats + 1, Some(i));
-                    last = last.or(Some(i));
-                }
-                left -= usize::from(step.take >> port & 1 == 1);
-                if left == 0 {
-                    taken = Some(i);
-                    break;
-                }
-            }
-            let taken = taken?;
-            (first? - taken, last? - taken, beats)
-        }
-    };
-    let cycles = beat.cycles + depth;
-    Some((Rest { beats, cycles: cycles + first as i64 }, cycles + last as i64))
+        _ => kind.given(result).checked_sub(kind.taken(port, beat)).map(|n| n as i64),
+    }
+}
+
+/// The first of `results` that waits for beat `beat` of input `port`; `None` where none does.
+pub fn first_waiting(kind: &Kind, order: Order, port: usize, beat: usize, results: usize) -> Option<usize> {
+    let first = partition(results, |r| between(kind, order, port, beat, r).is_none());
+    (first < results).then_some(first)
+}
+
+/// The last of `beats` of input `port` that result `result` waits for; `None` where it waits for none.
+pub fn last_needed(kind: &Kind, order: Order, port: usize, result: usize, beats: usize) -> Option<usize> {
+    partition(beats, |b| between(kind, order, port, b, result).is_some()).checked_sub(1)
+}
+
+/// How many of `0..n` hold, which are the first ones.
+fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut lo, mut hi) = (0, n);
+    while lo < hi {
+        let mid = lo + (hi - lo) / 2;
+        if holds(mid) { lo = mid + 1 } else { hi = mid }
+    }
+    lo
 }
 
 /// First and last firings that take (port 0; what holds for every other port) and that give, of a kind with a static schedule of

@@ -112,6 +112,93 @@ impl Kind {
     }
 }
 
+impl Kind {
+    /// Firing of a frame that takes beat `beat` of input `port`; the steps of a sliding-window unit and the words of a reorder unit count as
+    /// firings. Never decreases with the beat.
+    pub fn taken(&self, port: usize, beat: usize) -> usize {
+        match self {
+            Kind::Source { .. } | Kind::Sink { .. } => beat,
+            Kind::Program(p) => beat * p.interval,
+            Kind::Mvu(m) => {
+                let (nf, sf, early) = (m.neuron_fold(), m.synapse_fold(), m.early);
+                let (block, column) = (beat / sf, beat % sf);
+                block * nf * sf + if column < early { column * nf } else { early * nf + column - early }
+            }
+            Kind::Vvu(_)
+            | Kind::Swu(_)
+            | Kind::Reorder { .. }
+            | Kind::Act { .. }
+            | Kind::WindowReduce { .. }
+            | Kind::LinComb { .. }
+            | Kind::Mul { .. }
+            | Kind::Fork { .. }
+            | Kind::GlobalReduce { .. }
+            | Kind::VectorReduce { .. }
+            | Kind::ArgMax { .. }
+            | Kind::Select { .. } => beat,
+            Kind::Broadcast { length, lanes, .. } => beat * if port == 0 { 1 } else { length / lanes },
+            Kind::Concat { parts, .. } => {
+                let before: usize = parts[..port].iter().sum();
+                beat / parts[port] * parts.iter().sum::<usize>() + before + beat % parts[port]
+            }
+            Kind::Dwc { from, to, .. } if from.is_multiple_of(*to) => beat * (from / to),
+            Kind::Dwc { from, to, .. } if from > to => beat * from / to,
+            Kind::Dwc { .. } => beat,
+            Kind::Pad { size, chunks, pads, .. } => {
+                let (pixel, chunk) = (beat / chunks, beat % chunks);
+                let width = size[1] + pads[1] + pads[3];
+                let place = (pixel / size[1] + pads[0]) * width + pixel % size[1] + pads[1];
+                if beat == 0 { 0 } else { place * chunks + chunk }
+            }
+            Kind::Upsample { size, chunks, factors, .. } => {
+                let (pixel, chunk) = (beat / chunks, beat % chunks);
+                let place = pixel / size[1] * factors[0] * size[1] + pixel % size[1];
+                place * factors[1] * chunks + chunk
+            }
+        }
+    }
+
+    /// Firing of a frame that gives beat `beat` of every output; as [`Kind::taken`], and increases with the beat.
+    pub fn given(&self, beat: usize) -> usize {
+        match self {
+            Kind::Source { .. } | Kind::Sink { .. } => beat,
+            Kind::Program(p) => beat * p.interval,
+            Kind::Mvu(m) => {
+                let (nf, sf, early) = (m.neuron_fold(), m.synapse_fold(), m.early);
+                let (block, group) = (beat / nf, beat % nf);
+                block * nf * sf + early * nf + (group + 1) * (sf - early) - 1
+            }
+            Kind::Vvu(v) => (beat + 1) * (v.weights.cols / v.simd) - 1,
+            Kind::Swu(s) => {
+                let chunks = s.channels / s.lanes;
+                let (pixel, chunk) = (beat / chunks, beat % chunks);
+                let ([down, right], width) = (s.window.stride, s.output[1]);
+                s.fill() + (pixel / width * down * s.size[1] + pixel % width * right) * chunks + chunk
+            }
+            Kind::Reorder { order, .. } => order.len() + beat,
+            Kind::Act { .. }
+            | Kind::WindowReduce { .. }
+            | Kind::LinComb { .. }
+            | Kind::Mul { .. }
+            | Kind::Fork { .. }
+            | Kind::Broadcast { .. }
+            | Kind::Concat { .. }
+            | Kind::Pad { .. }
+            | Kind::Upsample { .. } => beat,
+            Kind::GlobalReduce { pixels, channels, lanes, .. } => (pixels - 1) * (channels / lanes) + beat,
+            Kind::VectorReduce { length, lanes, .. } | Kind::ArgMax { length, lanes, .. } => {
+                (beat + 1) * (length / lanes) - 1
+            }
+            Kind::Select { size, inner, start, count, step, .. } => {
+                let (place, within) = (beat / inner, beat % inner);
+                (place / count * size + start + place % count * step) * inner + within
+            }
+            Kind::Dwc { from, to, .. } if from >= to => beat,
+            Kind::Dwc { from, to, .. } => ((beat + 1) * to).div_ceil(*from) - 1,
+        }
+    }
+}
+
 /// `n` one bits.
 fn ones(n: usize) -> u64 {
     if n >= 64 { u64::MAX } else { (1 << n) - 1 }
@@ -134,4 +221,76 @@ fn dwc_step(from: usize, to: usize, i: usize) -> Step {
     // More output lanes: every firing takes one beat; output beats are complete whenever a multiple of `to` is passed.
     let complete = |n: usize| n * from / to;
     Step { take: 1, give: u64::from(complete(i + 1) > complete(i)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hw::Matrix;
+    use crate::hw::{Memory, Multiplier, Mvu, Vvu};
+    use rand::{Rng, SeedableRng};
+    use std::sync::Arc;
+
+    /// A kind with a static schedule, and its number of inputs.
+    fn random(rng: &mut impl Rng) -> Kind {
+        let mut n = |most: usize| rng.random_range(1..=most);
+        let (a, b, c, d, e) = (n(4), n(4), n(4), n(4), n(3));
+        let matrix = |rows, cols| Arc::new(Matrix { rows, cols, data: vec![1; rows * cols] });
+        match n(9) {
+            1 => Kind::Mvu(Mvu {
+                weights: matrix(a * b, c * d),
+                pe: b,
+                simd: d,
+                vectors: e,
+                early: n(Mvu::latest_early(a, c) + 1) - 1,
+                pixels: 1,
+                multiplier: Multiplier::Lut,
+                memory: Memory::Lut,
+            }),
+            2 => Kind::Vvu(Vvu {
+                weights: matrix(a * b, c * d),
+                multiplicity: 1,
+                pe: b,
+                simd: d,
+                pixels: e,
+                multiplier: Multiplier::Lut,
+                memory: Memory::Lut,
+            }),
+            3 => {
+                let (from, to) = (n(12), n(12));
+                Kind::Dwc { from, to, elements: num_integer::lcm(from, to) * e }
+            }
+            4 => Kind::Concat { outer: a, parts: vec![b, c, d], lanes: 1 },
+            5 => Kind::Select { outer: a, size: b + c * d, inner: e, start: b, count: d, step: c, lanes: 1 },
+            6 => Kind::Pad {
+                size: [a, b],
+                chunks: c,
+                lanes: 1,
+                pads: [d - 1, e - 1, n(3) - 1, n(3) - 1],
+                value: vec![0],
+            },
+            7 => Kind::Upsample { size: [a, b], chunks: c, lanes: 1, factors: [d, e] },
+            8 => Kind::GlobalReduce { op: crate::hw::ReduceOp::Max, pixels: a, channels: b * c, lanes: c },
+            _ => Kind::Broadcast { op: crate::hw::BroadcastOp::Mul, length: a * b, lanes: b, vectors: c },
+        }
+    }
+
+    #[test]
+    fn beats_are_taken_and_given_by_the_firings_that_the_schedule_says() {
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(41);
+        for _ in 0..2000 {
+            let kind = random(&mut rng);
+            let steps: Vec<Step> = (0..kind.firings()).map(|i| kind.step(i)).collect();
+            for port in 0..kind.input_lanes().len() {
+                let firings = (0..steps.len()).filter(|i| steps[*i].take >> port & 1 == 1);
+                for (beat, firing) in firings.enumerate() {
+                    assert_eq!(kind.taken(port, beat), firing, "{kind:?} takes {beat} of {port}");
+                }
+            }
+            let firings = (0..steps.len()).filter(|i| steps[*i].give & 1 == 1);
+            for (beat, firing) in firings.enumerate() {
+                assert_eq!(kind.given(beat), firing, "{kind:?} gives {beat}");
+            }
+        }
+    }
 }

@@ -2,7 +2,8 @@
 
 use super::cost::RESOURCES;
 use super::space::{Arc, Layered, Priced};
-use super::time::{NEVER, Span};
+use super::time::{BEFORE, NEVER, POINTS, Times};
+use super::ways::Ways;
 use std::sync::Arc as Shared;
 
 /// A request as the search sees it.
@@ -23,9 +24,8 @@ pub(super) struct Bounds {
     pub least: Vec<Vec<[u64; RESOURCES]>>,
     /// See `least`.
     pub most: Vec<Vec<[u64; RESOURCES]>>,
-    /// Least cycles from the first and from the last beat of each open tensor to the last beat of an output; empty without a
-    /// deadline.
-    pub tail: Vec<Vec<Vec<Span>>>,
+    /// Least cycles from the points of each open tensor to the last beat of an output; empty without a deadline.
+    pub tail: Vec<Vec<Vec<Times>>>,
 }
 
 /// A value by stage and state: what the best arc gives, from the values behind it. Dead ends give `worst`.
@@ -86,16 +86,16 @@ impl Bounds {
 }
 
 /// See [`Bounds::tail`].
-fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Span>>> {
+fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Times>>> {
     let stages = &p.graph.stages;
     let open_after = |k: usize| stages[k].kept.len() + usize::from(stages[k].opens);
     let last = stages.len().checked_sub(1).map_or(0, open_after);
     // Dead ends hold no values: their arcs are passed over.
-    backward(p.graph, vec![(0, 0); last], Vec::new(), |k, arcs, next| {
+    backward(p.graph, vec![[0; POINTS]; last], Vec::new(), |k, arcs, next| {
         let stage = &stages[k];
         let open = if k == 0 { 0 } else { open_after(k - 1) };
-        let mut best = vec![(i64::MAX / 4, i64::MAX / 4); open];
-        let mut here = vec![(NEVER, NEVER); open];
+        let mut best = vec![[i64::MAX / 4; POINTS]; open];
+        let mut here = vec![BEFORE; open];
         let mut any = false;
         for a in arcs {
             let after = &next[a.to as usize];
@@ -103,137 +103,84 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Span>>> {
                 continue;
             }
             any = true;
-            here.fill((NEVER, NEVER));
-            let mut raise = |i: usize, t: Span| here[i] = (here[i].0.max(t.0), here[i].1.max(t.1));
+            here.fill(BEFORE);
+            let mut raise = |i: usize, t: Times| here[i].iter_mut().zip(t).for_each(|(h, t)| *h = (*h).max(t));
             for (j, i) in stage.kept.iter().enumerate() {
                 raise(*i, after[j]);
             }
             if stage.opens {
-                let (first, last) = after[stage.kept.len()];
+                let result = after[stage.kept.len()];
                 for (i, lag) in stage.inputs.iter().zip(&p.priced[a.priced as usize].lags) {
-                    let begin = (lag.first_first + first).max(lag.first_last + last);
-                    let end = (lag.last_first + first).max(lag.last_last + last);
-                    raise(*i, (begin.max(NEVER), end.max(NEVER)));
+                    raise(
+                        *i,
+                        lag.map(|to| to.iter().zip(result).map(|(l, r)| l + r).max().unwrap_or(NEVER).max(NEVER)),
+                    );
                 }
             }
-            best.iter_mut().zip(&here).for_each(|(b, h)| *b = (b.0.min(h.0), b.1.min(h.1)));
+            best.iter_mut().flatten().zip(here.iter().flatten()).for_each(|(b, h)| *b = (*b).min(*h));
         }
         if any { best } else { Vec::new() }
     })
 }
 
-/// A way through the graph from an input to an output, on which cycles add up: of each tensor on it the cycle of its first beat or
-/// that of its last one.
-pub(super) struct MainPath {
-    /// Cycles of every priced operator on the path, zero elsewhere.
-    pub ticks: Vec<u64>,
-    /// By stage: where the path's tensor is among the open ones before it, and whether it is its last beat.
-    pub place: Vec<Option<(usize, bool)>>,
+/// What every priced operator uses of the resources whose limits bind; nothing else gets a price.
+struct Uses([Vec<f64>; RESOURCES]);
+
+impl Uses {
+    fn of(p: &Problem<'_>, bounds: &Bounds) -> Uses {
+        Uses(std::array::from_fn(|r| {
+            let binds = bounds.most[0][0][r] > p.limits[r];
+            p.priced.iter().filter(|_| binds).map(|priced| priced.used[r] as f64).collect()
+        }))
+    }
+
+    fn bind(&self, r: usize) -> bool {
+        !self.0[r].is_empty()
+    }
+
+    /// Use of a limit by a path: of resource `r`, then of the ways; 0 of a resource whose limit does not bind.
+    fn of_path(&self, ways: &Ways<'_>, path: &[Arc], r: usize) -> f64 {
+        let column = self.0.get(r).unwrap_or_else(|| &ways.all[r - RESOURCES].ticks);
+        path.iter().filter_map(|a| column.get(a.priced as usize)).sum()
+    }
 }
 
-impl MainPath {
-    /// The way with the most operators to the first output, and on it the beats between which most cycles lie (on average over
-    /// the choices); `None` when nothing can be said of some operator on it.
-    pub fn of(graph: &Layered, priced: &[Shared<Priced>]) -> Option<MainPath> {
-        // Tensors by the stage that makes them, in their places.
-        let n = graph.stages.len();
-        let mut places: Vec<Vec<usize>> = vec![Vec::new()];
-        for (k, s) in graph.stages.iter().enumerate() {
-            let mut next: Vec<usize> = s.kept.iter().map(|i| places[k][*i]).collect();
-            if s.opens {
-                next.push(k);
-            }
-            places.push(next);
-        }
-        let mut length = vec![1usize; n];
-        let mut from: Vec<Option<(usize, usize)>> = vec![None; n];
-        for k in 0..n {
-            for (port, i) in graph.stages[k].inputs.iter().enumerate() {
-                let maker = places[k][*i];
-                if length[maker] + 1 > length[k] {
-                    length[k] = length[maker] + 1;
-                    from[k] = Some((maker, port));
-                }
+/// Prices of the limits: by resource, and a cycle of every way.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Factors {
+    pub used: [f64; RESOURCES],
+    pub ways: Vec<f64>,
+}
+
+impl Factors {
+    /// With the price of a cycle last, of all ways together.
+    pub fn in_all(&self) -> [f64; RESOURCES + 1] {
+        std::array::from_fn(|r| self.used.get(r).copied().unwrap_or_else(|| self.ways.iter().sum()))
+    }
+
+    /// Of every priced operator, on top of what it costs itself.
+    fn prices(&self, uses: &Uses, ways: &Ways<'_>, own: &[f64]) -> Vec<f64> {
+        let mut prices = own.to_vec();
+        let used = self.used.iter().zip(&uses.0);
+        for (factor, column) in used.chain(self.ways.iter().zip(ways.all.iter().map(|w| &w.ticks))) {
+            if *factor > 0.0 {
+                prices.iter_mut().zip(column).for_each(|(price, used)| *price += factor * used);
             }
         }
-        let mut at = *places[n].iter().max_by_key(|k| length[**k])?;
-        let mut on: Vec<(usize, Option<usize>)> = Vec::new();
-        loop {
-            on.push((at, from[at].map(|(_, port)| port)));
-            match from[at] {
-                Some((maker, _)) => at = maker,
-                None => break,
-            }
-        }
-        on.reverse();
-        // Cycles from the first or last beat of the tensor before a stage to the first or last of its own.
-        let lag = |a: &Arc, port: Option<usize>, end: bool, result_end: bool| -> i64 {
-            let p = &priced[a.priced as usize];
-            match port {
-                None if result_end => p.alone.1,
-                None => p.alone.0,
-                Some(port) => match (end, result_end) {
-                    (false, false) => p.lags[port].first_first,
-                    (true, false) => p.lags[port].last_first,
-                    (false, true) => p.lags[port].first_last,
-                    (true, true) => p.lags[port].last_last,
-                },
-            }
-        };
-        // The longest way by mean cycles, forward: its length to either beat, and from which beat.
-        let mut reach = [0.0, 0.0];
-        let mut came: Vec<[bool; 2]> = Vec::new();
-        for (k, port) in &on {
-            let mut next = [f64::NEG_INFINITY; 2];
-            let mut by = [true; 2];
-            for (end, result_end) in [(true, false), (true, true), (false, false), (false, true)] {
-                let arcs = || graph.stages[*k].arcs.iter().flatten();
-                let (mut sum, mut count, mut sure) = (0.0, 0.0, true);
-                for a in arcs() {
-                    let t = lag(a, *port, end, result_end);
-                    sure &= t > NEVER / 2;
-                    sum += t as f64;
-                    count += 1.0;
-                }
-                let value = reach[usize::from(end)] + if count > 0.0 { sum / count } else { 0.0 };
-                if sure && value > next[usize::from(result_end)] {
-                    next[usize::from(result_end)] = value;
-                    by[usize::from(result_end)] = end;
-                }
-            }
-            reach = next;
-            came.push(by);
-        }
-        if reach[1] == f64::NEG_INFINITY {
-            return None;
-        }
-        let mut ends = vec![true; on.len()];
-        let mut end = true;
-        let mut ticks = vec![0; priced.len()];
-        for (i, (k, port)) in on.iter().enumerate().rev() {
-            ends[i] = end;
-            let before = came[i][usize::from(end)];
-            for a in graph.stages[*k].arcs.iter().flatten() {
-                ticks[a.priced as usize] = lag(a, *port, before, end).max(0) as u64;
-            }
-            end = before;
-        }
-        // Before stage k the path's tensor is that of the last stage of the path below k.
-        let place = (0..=n)
-            .map(|k| {
-                let i = on.iter().rposition(|(m, _)| *m < k)?;
-                let place = places[k].iter().position(|t| *t == on[i].0)?;
-                Some((place, ends[i]))
-            })
-            .collect();
-        Some(MainPath { ticks, place })
+        prices
+    }
+
+    /// What the tensors' times cost that are open before stage `k`: cycles from the start along every way.
+    pub fn of_times(&self, ways: &Ways<'_>, k: usize, at: impl Fn(usize, usize) -> i64) -> f64 {
+        let paid = self.ways.iter().zip(&ways.all).filter(|(f, _)| **f > 0.0);
+        paid.map(|(f, w)| w.place[k].map_or(0.0, |(place, point)| f * at(place, point) as f64)).sum()
     }
 }
 
 /// Prices of the limits, found by subgradient steps, and the area with them that is left behind every state.
 pub(super) struct Lagrange {
-    /// Area a unit of each resource, then area a cycle.
-    pub factors: [f64; RESOURCES + 1],
+    /// Area a unit of each limit.
+    pub factors: Factors,
     /// Least area plus priced use of what is left.
     pub left: Vec<Vec<f64>>,
     /// Bound on the whole.
@@ -244,62 +191,66 @@ pub(super) struct Lagrange {
     pub paid: f64,
 }
 
+impl Lagrange {
+    /// Without prices of limits.
+    pub fn free(p: &Problem<'_>, bounds: &Bounds) -> Lagrange {
+        Lagrange {
+            factors: Factors::default(),
+            left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
+            bound: bounds.area[0][0] as f64,
+            prices: p.priced.iter().map(|priced| priced.area as f64).collect(),
+            paid: 0.0,
+        }
+    }
+}
+
+/// The cheapest way through by prices of arcs: what is left behind every state, and the arcs.
+fn cheapest(p: &Problem<'_>, prices: &[f64]) -> (Vec<Vec<f64>>, Vec<Arc>) {
+    let price = |a: &Arc| prices[a.priced as usize];
+    let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| least(arcs, prices, next));
+    let mut path = Vec::with_capacity(p.graph.stages.len());
+    let mut state = 0usize;
+    for (k, stage) in p.graph.stages.iter().enumerate() {
+        let value = |a: &&Arc| price(a) + left[k + 1][a.to as usize];
+        let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
+        path.push(*a);
+        state = a.to as usize;
+    }
+    (left, path)
+}
+
 /// Steps of the subgradient method.
 const STEPS: usize = 60;
 
-/// Raises the bound by pricing limits that bind. `inspect` sees each step's path (a priced operator and choice a stage).
+/// Raises the bound by pricing limits that bind; ways that bind are added to those known. `inspect` sees each step's path (a priced
+/// operator and choice a stage).
 pub(super) fn lagrange(
     p: &Problem<'_>,
     bounds: &Bounds,
-    main: Option<&MainPath>,
+    ways: &mut Ways<'_>,
     ceiling: u64,
     mut inspect: impl FnMut(&[Arc]) -> Option<u64>,
 ) -> Lagrange {
-    let mut limit = [0.0; RESOURCES + 1];
-    let mut binds = [false; RESOURCES + 1];
-    for r in 0..RESOURCES {
-        limit[r] = p.limits[r] as f64;
-        binds[r] = bounds.most[0][0][r] > p.limits[r];
-    }
-    if let (Some(deadline), Some(_)) = (p.deadline, main) {
-        limit[RESOURCES] = deadline as f64;
-        binds[RESOURCES] = true;
-    }
-    let use_of = |priced: usize, r: usize| -> f64 {
-        if r < RESOURCES { p.priced[priced].used[r] as f64 } else { main.map_or(0.0, |m| m.ticks[priced] as f64) }
-    };
-    // Of every priced operator its area, and its use of what binds: nothing else gets a price.
+    let deadline = p.deadline.unwrap_or(0);
+    let limit = |r: usize| p.limits.get(r).map_or(deadline as f64, |l| *l as f64);
+    let uses = Uses::of(p, bounds);
     let areas: Vec<f64> = p.priced.iter().map(|priced| priced.area as f64).collect();
-    let uses: [Vec<f64>; RESOURCES + 1] = std::array::from_fn(|r| {
-        let operators = if binds[r] { 0..p.priced.len() } else { 0..0 };
-        operators.map(|i| use_of(i, r)).collect()
-    });
-    let mut factors = [0.0; RESOURCES + 1];
+    let binds = |r: usize| r >= RESOURCES || uses.bind(r);
+    let mut factors = Factors::default();
     let mut best: Option<Lagrange> = None;
     let mut target = if ceiling < u64::MAX / 8 { ceiling as f64 * 1.01 } else { bounds.area[0][0] as f64 * 1.2 + 1.0 };
     let mut stalled = 0;
     let mut scale = 1.0;
     for _ in 0..STEPS {
+        factors.ways.resize(ways.all.len(), 0.0);
         // By priced operator: there are more arcs.
-        let mut prices = areas.clone();
-        for r in (0..=RESOURCES).filter(|r| factors[*r] > 0.0) {
-            prices.iter_mut().zip(&uses[r]).for_each(|(price, used)| *price += factors[r] * used);
-        }
-        let price = |a: &Arc| prices[a.priced as usize];
-        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| least(arcs, &prices, next));
-        let worth: f64 = (0..=RESOURCES).map(|r| factors[r] * limit[r]).sum();
+        let prices = factors.prices(&uses, ways, &areas);
+        let (left, path) = cheapest(p, &prices);
+        let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * limit(r)).sum::<f64>()
+            + factors.ways.iter().sum::<f64>() * deadline as f64;
         let bound = left[0][0] - worth;
         if !bound.is_finite() {
             break;
-        }
-        // The path that attains it, and by how much it exceeds each limit.
-        let mut path = Vec::with_capacity(p.graph.stages.len());
-        let mut state = 0usize;
-        for (k, stage) in p.graph.stages.iter().enumerate() {
-            let value = |a: &&Arc| price(a) + left[k + 1][a.to as usize];
-            let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
-            path.push(*a);
-            state = a.to as usize;
         }
         if bound > ceiling as f64 {
             return Lagrange { factors, left, bound, prices, paid: worth };
@@ -307,14 +258,16 @@ pub(super) fn lagrange(
         if let Some(area) = inspect(&path) {
             target = target.min(area as f64);
         }
+        if ways.extend(&path, deadline) {
+            factors.ways.push(0.0);
+        }
+        // By how much the path that attains it exceeds each limit.
+        let limits = RESOURCES + ways.all.len();
         let excess: Vec<f64> =
-            (0..=RESOURCES)
-                .map(|r| {
-                    if binds[r] { path.iter().map(|a| uses[r][a.priced as usize]).sum::<f64>() - limit[r] } else { 0.0 }
-                })
-                .collect();
+            (0..limits).map(|r| if binds(r) { uses.of_path(ways, &path, r) - limit(r) } else { 0.0 }).collect();
+        let factor = |f: &Factors, r: usize| if r < RESOURCES { f.used[r] } else { f.ways[r - RESOURCES] };
         if best.as_ref().is_none_or(|b| bound > b.bound) {
-            best = Some(Lagrange { factors, left, bound, prices, paid: worth });
+            best = Some(Lagrange { factors: factors.clone(), left, bound, prices, paid: worth });
             stalled = 0;
         } else {
             stalled += 1;
@@ -323,26 +276,24 @@ pub(super) fn lagrange(
             }
         }
         // Steps are normalised by the size of each limit, so that resources of different scale move together.
-        let norm: f64 = (0..=RESOURCES).map(|r| (excess[r] / limit[r].max(1.0)).powi(2)).sum();
-        if norm == 0.0 || (0..=RESOURCES).all(|r| excess[r] <= 0.0 && factors[r] == 0.0) {
+        let norm: f64 = (0..limits).map(|r| (excess[r] / limit(r).max(1.0)).powi(2)).sum();
+        if norm == 0.0 || (0..limits).all(|r| excess[r] <= 0.0 && factor(&factors, r) == 0.0) {
             break;
         }
         if bound >= target {
             target = bound * 1.05 + 1.0;
         }
         let step = scale * (target - bound) / norm;
-        for r in 0..=RESOURCES {
-            let size = limit[r].max(1.0);
-            factors[r] = (factors[r] + step * excess[r] / (size * size)).max(0.0);
+        for (r, excess) in excess.iter().enumerate() {
+            let size = limit(r).max(1.0);
+            let to = (factor(&factors, r) + step * excess / (size * size)).max(0.0);
+            match r.checked_sub(RESOURCES) {
+                None => factors.used[r] = to,
+                Some(w) => factors.ways[w] = to,
+            }
         }
     }
-    best.unwrap_or_else(|| Lagrange {
-        factors: [0.0; RESOURCES + 1],
-        left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
-        bound: bounds.area[0][0] as f64,
-        prices: areas,
-        paid: 0.0,
-    })
+    best.unwrap_or_else(|| Lagrange::free(p, bounds))
 }
 
 /// Share of the priced limits by which they are exceeded for sure: above what rounding makes of it.
@@ -355,67 +306,110 @@ const EXCLUSION_STEPS: usize = 60;
 const EXCLUSION_TRIAL: usize = 10;
 const HOPELESS: f64 = -0.1;
 
+/// Steps of [`least_latency`].
+const LATENCY_STEPS: usize = 150;
+
 /// Prices of the limits by which designs that exceed them are told, with the priced use that is left behind every state.
+#[derive(Debug, Clone)]
 pub(super) struct Exclusion {
-    /// Price a unit of each resource and a cycle; the priced limits are 1 in all.
-    pub factors: [f64; RESOURCES + 1],
+    /// Price a unit of each limit.
+    pub factors: Factors,
     /// Least priced use left.
     pub left: Vec<Vec<f64>>,
     /// Share by which every path exceeds the limits; below 0: what the cheapest one leaves.
     pub excess: f64,
+    /// What the priced limits are in all.
+    pub paid: f64,
+}
+
+impl Exclusion {
+    /// Prices of [`least_latency`] for a deadline.
+    pub fn until(&self, deadline: i64) -> Exclusion {
+        let paid = self.paid + deadline as f64 * self.factors.ways.iter().sum::<f64>();
+        Exclusion { paid, excess: self.left[0][0] - paid, ..self.clone() }
+    }
+}
+
+/// Least share of a limit's weight.
+const LITTLE: f64 = 1e-3;
+
+/// Weights of the limits that bind and of the ways, moved towards what a path uses too much of.
+struct Weights<'a> {
+    p: &'a Problem<'a>,
+    /// Those of resources (0 where the limit does not bind), then of ways; the sum is 1.
+    all: Vec<f64>,
+    binding: Vec<usize>,
+    uses: Uses,
+}
+
+impl<'a> Weights<'a> {
+    fn new(p: &'a Problem<'a>, bounds: &Bounds, ways: &Ways<'_>) -> Weights<'a> {
+        let uses = Uses::of(p, bounds);
+        let binding: Vec<usize> = (0..RESOURCES).filter(|r| uses.bind(*r)).collect();
+        let kinds = binding.len() + usize::from(!ways.all.is_empty());
+        let mut all = vec![0.0; RESOURCES + ways.all.len()];
+        binding.iter().for_each(|r| all[*r] = 1.0 / kinds as f64);
+        // The ways together as much as a resource.
+        all[RESOURCES..].fill(1.0 / (kinds * ways.all.len().max(1)) as f64);
+        Weights { p, all, binding, uses }
+    }
+
+    fn limit(&self, r: usize) -> f64 {
+        self.p.limits.get(r).copied().unwrap_or(self.p.deadline.unwrap_or(1).max(1) as u64).max(1) as f64
+    }
+
+    /// As prices; what weighs next to nothing is left out, which holds as well and is faster.
+    fn factors(&self) -> Factors {
+        let least = LITTLE * self.all.iter().sum::<f64>();
+        let all = |r: usize| if self.all[r] < least { 0.0 } else { self.all[r] / self.limit(r) };
+        Factors { used: std::array::from_fn(all), ways: (RESOURCES..self.all.len()).map(all).collect() }
+    }
+
+    /// The cheapest path by these prices alone; see [`cheapest`].
+    fn cheapest(&self, factors: &Factors, ways: &Ways<'_>) -> (Vec<Vec<f64>>, Vec<Arc>) {
+        cheapest(self.p, &factors.prices(&self.uses, ways, &vec![0.0; self.p.priced.len()]))
+    }
+
+    /// What the limits are worth.
+    fn paid(&self, factors: &Factors) -> f64 {
+        let resources: f64 = (0..RESOURCES).map(|r| factors.used[r] * self.limit(r)).sum();
+        resources + factors.ways.iter().sum::<f64>() * self.limit(RESOURCES)
+    }
+
+    /// Towards what a path uses more of than this share of its limit; ways are allowed `time` times the deadline.
+    fn towards(&mut self, ways: &Ways<'_>, path: &[Arc], step: f64, time: f64) {
+        // What a new way begins with.
+        let mean = self.all[RESOURCES..].iter().sum::<f64>() / (self.all.len() - RESOURCES).max(1) as f64;
+        self.all.resize(RESOURCES + ways.all.len(), mean);
+        for r in self.binding.iter().copied().chain(RESOURCES..self.all.len()) {
+            let allowed = if r < RESOURCES { 1.0 } else { time };
+            let used = self.uses.of_path(ways, path, r) / self.limit(r);
+            self.all[r] *= (step * (used - allowed)).clamp(-2.0, 2.0).exp();
+        }
+        let sum: f64 = self.all.iter().sum();
+        self.all.iter_mut().for_each(|w| *w /= sum);
+    }
 }
 
 /// Prices of the limits without regard to area. A partial design whose priced use and what is left exceed 1 has no completion within
 /// all limits at once; when the whole does, no design meets them. As sharp as multiplicative steps make it; they end at a proof.
 ///
 /// None where at most one limit binds: then the least use of that resource says as much.
-pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, main: Option<&MainPath>) -> Option<Exclusion> {
-    let deadline = p.deadline.filter(|_| main.is_some()).map_or(0, |d| d.max(1) as u64);
-    let limit: [f64; RESOURCES + 1] = std::array::from_fn(|r| match p.limits.get(r) {
-        Some(limit) if bounds.most[0][0][r] > *limit => (*limit).max(1) as f64,
-        Some(_) => 0.0,
-        None => deadline as f64,
-    });
-    let binding: Vec<usize> = (0..=RESOURCES).filter(|r| limit[*r] > 0.0).collect();
-    if binding.len() < 2 {
+pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, ways: &mut Ways<'_>) -> Option<Exclusion> {
+    let mut weights = Weights::new(p, bounds, ways);
+    if weights.binding.len() + ways.all.len() < 2 {
         return None;
     }
-    let share = |priced: usize, r: usize| -> f64 {
-        let used = match p.priced[priced].used.get(r) {
-            Some(used) => *used,
-            None => main.map_or(0, |m| m.ticks[priced]),
-        };
-        used as f64 / limit[r]
-    };
-    let shares: Vec<[f64; RESOURCES + 1]> =
-        (0..p.priced.len()).map(|i| std::array::from_fn(|r| if limit[r] > 0.0 { share(i, r) } else { 0.0 })).collect();
-    // The exclusion of weights, and the share of each limit that its cheapest path uses.
-    let of = |weights: &[f64; RESOURCES + 1]| -> (Exclusion, [f64; RESOURCES + 1]) {
-        let prices: Vec<f64> = shares.iter().map(|s| binding.iter().map(|r| weights[*r] * s[*r]).sum()).collect();
-        let price = |a: &Arc| prices[a.priced as usize];
-        let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| least(arcs, &prices, next));
-        let mut used = [0.0; RESOURCES + 1];
-        let mut state = 0usize;
-        for (k, stage) in p.graph.stages.iter().enumerate() {
-            let value = |a: &&Arc| price(a) + left[k + 1][a.to as usize];
-            let Some(a) = stage.arcs[state].iter().min_by(|a, b| value(a).total_cmp(&value(b))) else { break };
-            binding.iter().for_each(|r| used[*r] += shares[a.priced as usize][*r]);
-            state = a.to as usize;
-        }
-        let factors = std::array::from_fn(|r| if limit[r] > 0.0 { weights[r] / limit[r] } else { 0.0 });
-        let excess = left[0][0] - 1.0;
-        (Exclusion { factors, left, excess }, used)
-    };
-    let mut weights = [0.0; RESOURCES + 1];
-    binding.iter().for_each(|r| weights[*r] = 1.0 / binding.len() as f64);
     let mut best: Option<Exclusion> = None;
     let mut step = 0.5;
     for round in 0..EXCLUSION_STEPS {
-        let (exclusion, used) = of(&weights);
-        if best.as_ref().is_none_or(|b| exclusion.excess > b.excess) {
-            let proved = exclusion.excess > EXCESS;
-            best = Some(exclusion);
-            if proved {
+        let factors = weights.factors();
+        let (left, path) = weights.cheapest(&factors, ways);
+        let paid = weights.paid(&factors);
+        let excess = left[0][0] - paid;
+        if best.as_ref().is_none_or(|b| excess > b.excess) {
+            best = Some(Exclusion { factors, left, excess, paid });
+            if excess > EXCESS {
                 break;
             }
         } else {
@@ -424,10 +418,52 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, main: Option<&MainPath
         if round == EXCLUSION_TRIAL && best.as_ref().is_some_and(|b| b.excess < HOPELESS) {
             break;
         }
-        // Towards what this path uses too much of.
-        binding.iter().for_each(|r| weights[*r] *= (step * (used[*r] - 1.0)).clamp(-2.0, 2.0).exp());
-        let sum: f64 = weights.iter().sum();
-        weights.iter_mut().for_each(|w| *w /= sum);
+        ways.extend(&path, p.deadline.unwrap_or(0));
+        weights.towards(ways, &path, step, 1.0);
     }
     best
+}
+
+/// Cycles below which no design within the limits has its last output, up to the deadline: resources and ways are priced so that the
+/// cheapest path takes as long as it can be made to; and these prices, without those of a deadline. `inspect` sees the paths. `None` where
+/// nothing is known of times.
+pub(super) fn least_latency(
+    p: &Problem<'_>,
+    bounds: &Bounds,
+    ways: &mut Ways<'_>,
+    mut inspect: impl FnMut(&[Arc]),
+) -> Option<(i64, Exclusion)> {
+    let deadline = p.deadline.filter(|_| !ways.all.is_empty())?;
+    let mut best: Option<Exclusion> = None;
+    let mut weights = Weights::new(p, bounds, ways);
+    let (mut proved, mut step, mut ahead) = (0.0f64, 0.5, 0.3);
+    let mut stalled = 0;
+    for _ in 0..LATENCY_STEPS {
+        let factors = weights.factors();
+        let (left, path) = weights.cheapest(&factors, ways);
+        // The limits' worth is not exceeded by what meets them, so that the rest of the price is for cycles.
+        let resources: f64 = weights.binding.iter().map(|r| factors.used[*r] * weights.limit(*r)).sum();
+        let time: f64 = factors.ways.iter().sum();
+        let reached = (left[0][0] - resources) * (1.0 - EXCESS) / time;
+        if reached > proved * 1.0005 {
+            stalled = 0;
+        } else {
+            stalled += 1;
+            if stalled % 6 == 0 {
+                (step, ahead) = (step * 0.7, ahead * 0.6);
+            }
+        }
+        if reached > proved || best.is_none() {
+            proved = proved.max(reached);
+            best = Some(Exclusion { factors, left, excess: 0.0, paid: resources });
+        }
+        if proved > deadline as f64 || step < 0.01 {
+            break;
+        }
+        inspect(&path);
+        let aim = (proved * (1.0 + ahead)).max(1.0);
+        ways.extend(&path, aim as i64);
+        weights.towards(ways, &path, step, aim / deadline as f64);
+    }
+    best.map(|best| ((proved.ceil() as i64).min(deadline + 1), best))
 }

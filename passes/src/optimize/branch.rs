@@ -22,7 +22,7 @@ const EFFORT: usize = 2_000_000;
 /// A case that is not closed.
 struct Case {
     graph: Layered,
-    factors: [f64; RESOURCES + 1],
+    factors: [f64; RESOURCES],
     bound: u64,
     /// Times that it was split.
     depth: usize,
@@ -50,7 +50,7 @@ pub(super) fn close(search: Search<'_>, mut bound: u64, ceiling: u64) -> Closed 
         let known = goal(best.as_ref(), ceiling);
         let goal = ((first * (1.0 + step)) as u64).min(known);
         let graph = alive(p, &search.lagrange, goal);
-        let root = Case { graph, factors: search.lagrange.factors, bound, depth: 0 };
+        let root = Case { graph, factors: search.lagrange.factors.used, bound, depth: 0 };
         let closed = below(p, root, goal, EFFORT.saturating_sub(labels));
         labels += closed.labels;
         bound = bound.max(closed.bound);
@@ -118,7 +118,7 @@ fn examine(p: &Problem<'_>, ceiling: u64, bound: u64, widths: &[(usize, f64)]) -
     let goal = goal(best.as_ref(), ceiling);
     let rest = (reached < goal).then(|| Case {
         graph: alive(p, &search.lagrange, goal),
-        factors: search.lagrange.factors,
+        factors: search.lagrange.factors.used,
         bound: reached,
         depth: 0,
     });
@@ -182,9 +182,9 @@ fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
 #[cfg(test)]
 mod tests {
     use super::super::space::{Priced, Stage};
+    use super::super::time::BEFORE;
     use super::*;
     use crate::random::Random;
-    use netfold_ir::hw::bound::NEVER;
     use std::sync::Arc as Shared;
 
     #[test]
@@ -205,14 +205,7 @@ mod tests {
                     let (a, b) = (r.between(0, size) as u64, r.between(0, size / 4) as u64);
                     let used = [a, 0, (size as u64 - a) / 4 + b, 0, 0];
                     let area = used[0] * 3 + used[2] * 10 + r.between(0, 40) as u64;
-                    priced.push(Shared::new(Priced {
-                        lanes: 1,
-                        used,
-                        area,
-                        work: 1,
-                        alone: (NEVER, NEVER),
-                        lags: vec![],
-                    }));
+                    priced.push(Shared::new(Priced { lanes: 1, used, area, work: 1, alone: BEFORE, lags: vec![] }));
                 }
             }
             let stages = (0..STAGES).map(|k| {

@@ -56,6 +56,20 @@ pub(super) enum Orders {
     All(f64),
 }
 
+/// What a design is sought for: a deadline by the bound, an area to stay below, and how far the search goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wanted {
+    pub deadline: Option<u64>,
+    pub ceiling: u64,
+    pub effort: Effort,
+}
+
+impl Default for Wanted {
+    fn default() -> Wanted {
+        Wanted { deadline: None, ceiling: u64::MAX, effort: Effort::Full }
+    }
+}
+
 /// A design, before its exact cycles are known.
 pub(super) struct Built {
     pub plan: Plan,
@@ -186,25 +200,26 @@ impl Solver<'_> {
 
     /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
     pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
-        self.built_within(interval, deadline, u64::MAX)
+        self.built_within(interval, u64::MAX, Wanted { deadline, ..Wanted::default() })
     }
 
-    /// As [`Solver::built`]; [`Shortage::Deadline`] where no order of work gives the foldings found a latency of at most `cycles`.
+    /// As [`Solver::built`], of what is wanted; [`Shortage::Deadline`] where no order of work gives the foldings found a latency of at most
+    /// `cycles`.
     pub(super) fn built_within(
         &mut self,
         interval: u64,
-        deadline: Option<u64>,
         cycles: u64,
+        Wanted { deadline, ceiling, effort }: Wanted,
     ) -> Result<Result<Built, Shortage>, Diag> {
         let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
         let mut limits = self.first;
         for _ in 0..REFINEMENTS {
-            let answer = self.plan(interval, &limits, deadline, u64::MAX)?;
+            let answer = self.plan_with(interval, &limits, deadline, ceiling, effort)?;
             let bound = answer.bound;
             let mut plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
-                    let proved = answer.bound == u64::MAX && limits == self.request.limits;
+                    let proved = answer.bound == u64::MAX && limits == self.request.limits && ceiling == u64::MAX;
                     match deadline {
                         Some(deadline) if proved => self.excluded = self.excluded.max(Some((interval, deadline))),
                         None if !proved => self.not_decided(interval),

@@ -1,15 +1,16 @@
 //! Objectives with a latency: deadlines of the bound that adds up along paths, checked and tightened with the exact simulation.
 
-use super::goal::{Built, Orders, Solver, gap};
-use super::plan::{self, Shortage};
+use super::goal::{Built, Orders, Solver, Wanted, gap};
+use super::plan::{self, Answer, Plan, Shortage};
 use super::search::Effort;
 use super::{Objective, Prices, Refused, Solution};
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
+use rayon::prelude::*;
 
 /// Intervals at which a deadline is tried, and times that it is tightened at each.
-const ATTEMPTS: usize = 3;
-const TIGHTENINGS: usize = 3;
+const ATTEMPTS: usize = 2;
+const TIGHTENINGS: usize = 2;
 
 /// Latencies at most that are tried for the lowest one.
 const PROBES: usize = 3;
@@ -23,9 +24,14 @@ const SOONER_EFFORT: usize = 200_000;
 /// Labels of a quick search without an answer up to which the whole search follows.
 const FEW_LABELS: usize = 60_000;
 
-/// Labels that the searches for the lowest latency may extend in all, without window units, of which the bound is exact, and with some; the
-/// last search may go beyond.
-const PROBE_EFFORTS: [usize; 2] = [600_000, 150_000];
+/// Labels that the searches of least area for the lowest latency may extend in all; the last one may go beyond.
+const PROBE_EFFORT: usize = 600_000;
+
+/// Plans of low latency whose designs are looked at.
+const PLANS: usize = 2;
+
+/// Ratio of the rates at which the lowest latency is sought.
+const RATE_STEP: u64 = 2;
 
 /// Share of a design's latency from which on the bound of its foldings is near to it. Where it is not, what meets a deadline by the bound
 /// hardly does, and no deadline is tried.
@@ -37,6 +43,11 @@ const NEAR: f64 = 1.08;
 /// Latency of a design's first frame when no other one follows: no higher than the exact latency.
 fn first_frame(design: &Design) -> Result<u64, Diag> {
     Ok(timing::frame_ends(design, 1)?.first().copied().unwrap_or(0))
+}
+
+/// Whether a design has window units.
+fn windows(design: &Design) -> bool {
+    design.modules().into_iter().any(|id| matches!(design.module(id).kind, Kind::Swu(_)))
 }
 
 impl Solver<'_> {
@@ -77,7 +88,7 @@ impl Solver<'_> {
         let (mut lo, mut hi) = (0, if quick.is_some() { 0 } else { all.len() });
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
-            match self.built_within(all[mid], None, cycles)? {
+            match self.built_within(all[mid], cycles, Wanted::default())? {
                 Ok(b) => match self.in_time(b, cycles)? {
                     Some(b) => {
                         if best.as_ref().map_or(u64::MAX, |o| o.plan.area) > b.plan.area {
@@ -108,7 +119,13 @@ impl Solver<'_> {
             for _ in 0..if telling { TIGHTENINGS } else { 1 } {
                 let limits = self.request.limits;
                 let below = best.as_ref().map_or(u64::MAX, |b| b.plan.area);
-                let effort = if quick.is_some() { Effort::Quick } else { Effort::Full };
+                if best.as_ref().is_some_and(|b| bound < u64::MAX && b.plan.area <= bound) {
+                    // Proved to be the optimum.
+                    return Ok((best, bound, reason));
+                }
+                // What the first search proves is the bound.
+                let first = quick.is_none() && attempt == 0 && deadline == cycles;
+                let effort = if first { Effort::Full } else { Effort::Quick };
                 let mut answer = self.plan_with(interval, &limits, Some(deadline), below, effort)?;
                 let open = answer.plan.is_err() && answer.bound != u64::MAX;
                 if quick.is_some() && open && answer.labels < FEW_LABELS {
@@ -177,6 +194,11 @@ impl Solver<'_> {
         }
         let spend = (Prices::DEVICE * self.request.latency_share) as u64;
         let ceiling = built.plan.area.saturating_add(spend);
+        // With window units the choices are many; without, what is out of reach whatever the area is of interest too.
+        let (below, effort) = match windows(&built.design) {
+            true => (ceiling.saturating_add(1), Effort::Quick),
+            false => (u64::MAX, Effort::Full),
+        };
         let mut deadline = lo + lo / 50;
         let spent = self.labels;
         // A deadline that these foldings meet by the bound leads to them again.
@@ -188,7 +210,9 @@ impl Solver<'_> {
             if hi <= lo + (hi / 50).max(1) || self.labels > spent + SOONER_EFFORT {
                 break;
             }
-            let found = self.built(interval, Some(deadline))?.ok().filter(|b| b.plan.area <= ceiling);
+            let wanted = Wanted { deadline: Some(deadline), ceiling: below, effort };
+            let found = self.built_within(interval, u64::MAX, wanted)?.ok().filter(|b| b.plan.area <= ceiling);
+            let mut again = false;
             match found {
                 Some(found) => {
                     let timing = found.timing()?;
@@ -197,37 +221,50 @@ impl Solver<'_> {
                         break;
                     }
                     hi = timing.latency_cycles;
+                    again = found.plan.latency <= lo + (hi - lo.min(hi)) / 2;
                     best = Built { bound: best.bound, within: best.within, ..found };
                 }
                 None => lo = deadline,
+            }
+            // What meets the next deadline by the bound would be found again.
+            if again {
+                break;
             }
             deadline = lo + (hi.saturating_sub(lo)) / 2;
         }
         Ok(best)
     }
 
-    /// The lowest latency that fits, with a proved bound of it: by bisection below that of the fastest design that fits.
+    /// The lowest latency that fits, with a proved bound of it.
+    ///
+    /// First the fastest design that fits, then those whose foldings are chosen for a low latency by the bound that adds up along paths, at
+    /// each of some rates that operators without a folding are made for ([`Solver::rates`]); these searches also prove what no
+    /// folding is below. Without window units searches of least area with a deadline follow, by bisection.
     fn lowest(&mut self) -> Result<Option<(u64, Built, u64)>, Diag> {
         let Some((interval, start)) = self.shortest(1)? else { return Ok(None) };
-        let start = self.quicker(start)?;
-        let start = self.sooner(interval, start)?;
-        let mut hi = start.timing()?.latency_cycles;
-        let mut best = start;
+        let mut best = self.quicker(start)?;
+        let mut hi = best.timing()?.latency_cycles;
+        let (proved, plans) = self.rates(interval, hi)?;
+        for (rate, plan) in plans.into_iter().take(PLANS) {
+            if plan.latency < hi
+                && let Some(found) = self.fitting(rate, hi, plan)?
+            {
+                hi = found.timing()?.latency_cycles;
+                best = found;
+            }
+        }
         // The slowest unit fires once a cycle.
-        let mut proved = self.undecided.map_or(interval, |u| u.min(interval));
+        let proved = proved.max(self.undecided.map_or(interval, |u| u.min(interval)));
         let mut lo = proved - 1;
-        let telling = self.telling(&best)?;
-        let design = &best.design;
-        let windows = design.modules().into_iter().any(|id| matches!(design.module(id).kind, Kind::Swu(_)));
-        let most = self.labels + PROBE_EFFORTS[usize::from(windows)];
+        let most = self.labels + PROBE_EFFORT;
         let mut failed = 0;
-        for _ in 0..if telling { PROBES } else { 0 } {
+        for _ in 0..if windows(&best.design) { 0 } else { PROBES } {
             if failed > 1 || self.labels > most || hi <= lo + (hi / 50).max(1) {
                 break;
             }
             // After one that was not found, near what is known: where there is none either, none is found in between.
             let mid = hi - if failed > 0 { (hi - lo) / 4 } else { (hi - lo) / 2 };
-            let (found, bound, _) = self.within(mid, Some(most))?;
+            let (found, ..) = self.within(mid, Some(most))?;
             match found {
                 Some(b) => {
                     hi = b.timing()?.latency_cycles.min(mid);
@@ -237,14 +274,52 @@ impl Solver<'_> {
                 None => {
                     lo = mid;
                     failed += 1;
-                    if bound == u64::MAX {
-                        proved = proved.max(mid + 1);
-                        failed = 0;
-                    }
                 }
             }
         }
         Ok(Some((hi, best, proved)))
+    }
+
+    /// What no folding has a latency below, at the rates from one frame in `latency` cycles up to one in `interval`, and the plans of low latency
+    /// by the bound at each rate, the lowest first.
+    fn rates(&mut self, interval: u64, latency: u64) -> Result<(u64, Vec<(u64, Plan)>), Diag> {
+        let mut rates = vec![latency];
+        while rates.last().is_some_and(|r| r / RATE_STEP >= interval) {
+            rates.extend(rates.last().map(|r| r / RATE_STEP));
+        }
+        let deadline = Some(latency.saturating_sub(1));
+        let limits = self.request.limits;
+        let look = |rate: &u64| plan::plan(&self.ctx, *rate, &limits, deadline, u64::MAX, Effort::Latency);
+        let answers: Result<Vec<Answer>, Diag> = rates.par_iter().map(look).collect();
+        let mut proved = latency;
+        let mut plans = Vec::new();
+        for (rate, answer) in rates.into_iter().zip(answers?) {
+            self.labels += answer.labels;
+            proved = proved.min(answer.latency);
+            plans.extend(answer.plan.ok().map(|plan| (rate, plan)));
+        }
+        plans.sort_by_key(|(_, plan)| plan.latency);
+        Ok((proved, plans))
+    }
+
+    /// The design of a plan of low latency at a rate, where it is below `latency` cycles and fits; where its FIFOs do not fit, that of
+    /// another plan, which leaves room for them.
+    fn fitting(&mut self, rate: u64, latency: u64, plan: Plan) -> Result<Option<Built>, Diag> {
+        let limits = self.request.limits;
+        let planned = plan.used;
+        let mut found = self.lower(plan, Orders::Early, 0)?;
+        if !found.used.within(&limits) && timing::least_latency(&found.design)? < latency {
+            let over = found.used.zip(&limits, |u, l| u64::from(u > l));
+            let more = found.used.zip(&planned, u64::saturating_sub).zip(&over, |m, o| m * o);
+            let less = limits.zip(&more, u64::saturating_sub);
+            let answer = self.plan_with(rate, &less, Some(latency.saturating_sub(1)), u64::MAX, Effort::Latency)?;
+            match answer.plan {
+                Ok(plan) => found = self.lower(plan, Orders::Early, 0)?,
+                Err(_) => return Ok(None),
+            }
+        }
+        let fits = found.used.within(&limits) && found.timing()?.latency_cycles < latency;
+        Ok(fits.then_some(found))
     }
 
     /// The lowest latency that fits.

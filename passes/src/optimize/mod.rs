@@ -27,6 +27,7 @@ mod space;
 #[cfg(test)]
 mod tests;
 mod time;
+mod ways;
 
 pub use analytic::{Analytic, bram18};
 pub use cost::{

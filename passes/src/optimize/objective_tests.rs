@@ -1,8 +1,9 @@
 //! Every objective against all designs of small networks, each built, its FIFOs sized and simulated.
 
+use super::bounds::Problem;
 use super::choice::{Choice, Offer, all};
-use super::space::{Layered, Pricer};
-use super::{Analytic, Objective, Prices, Request, Resources, design_cost, solve};
+use super::space::{Arc, Layered, Pricer};
+use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, search, solve};
 use crate::fold::Folding;
 use crate::pipeline::Prepared;
 use crate::random::Random;
@@ -17,6 +18,8 @@ struct Built {
     area: u64,
     interval: u64,
     latency: u64,
+    /// By the bound that adds up along paths.
+    bound: u64,
 }
 
 const DEVICE: Resources = Resources { lut: 2_000, ff: 4_000, dsp: 12, bram18: 8, uram: 0 };
@@ -34,27 +37,32 @@ fn designs(prepared: &Prepared, slowest: u64) -> Vec<Built> {
             .map(|(id, c)| (id, c.into_iter().map(|c| c.choice).collect()))
             .collect();
     let Ok(graph) = Layered::build(&mut pricer, &choices, usize::MAX) else { panic!("no choices") };
-    // Paths so far: state, area, choices.
-    let mut paths: Vec<(usize, u64, Vec<Choice>)> = vec![(0, 0, vec![])];
+    // Paths so far: state, area, arcs.
+    let mut paths: Vec<(usize, u64, Vec<Arc>)> = vec![(0, 0, vec![])];
     for stage in &graph.stages {
         let mut next = Vec::new();
         for (state, area, made) in &paths {
             for a in &stage.arcs[*state] {
                 let mut made = made.clone();
-                made.push(choices[&stage.id][a.choice as usize]);
+                made.push(*a);
                 next.push((a.to as usize, area + pricer.all[a.priced as usize].area, made));
             }
         }
         paths = next;
     }
-    let build = |(_, area, made): (usize, u64, Vec<Choice>)| {
+    let limits = [u64::MAX / 4; RESOURCES];
+    let problem = Problem { graph: &graph, priced: &pricer.all, limits, deadline: Some(0) };
+    let build = |(_, area, made): (usize, u64, Vec<Arc>)| {
         let mut folding = Folding::undecided(net, slowest);
-        made.iter().zip(&graph.stages).for_each(|(c, s)| c.apply(&mut folding, s.id));
+        for (a, s) in made.iter().zip(&graph.stages) {
+            choices[&s.id][a.choice as usize].apply(&mut folding, s.id);
+        }
         let mut design = lower::run(net, &prepared.realizations, &folding).unwrap();
         fifo::run(&mut design).unwrap();
         let t = timing::simulate(&design).unwrap();
         let used = design_cost(&design, &model);
-        Built { used, area, interval: t.interval_cycles, latency: t.latency_cycles }
+        let bound = search::latency(&problem, &made).max(0) as u64;
+        Built { used, area, interval: t.interval_cycles, latency: t.latency_cycles, bound }
     };
     paths.into_iter().map(build).collect()
 }
@@ -70,6 +78,14 @@ fn no_design_is_better_than_what_is_stated() {
         let slowest = (sizes[0] * sizes[1]).max(sizes[1] * sizes[2]) as u64;
         let every = designs(&prepared, slowest);
         assert!(every.len() > 100, "{} designs", every.len());
+        for d in &every {
+            assert!(
+                d.bound <= d.latency,
+                "round {round}: {sizes:?}: a latency of {} below its bound of {}",
+                d.latency,
+                d.bound
+            );
+        }
         for _ in 0..4 {
             // Limits around what some design uses, so that several resources bind.
             let some = &every[r.below(every.len())].used;

@@ -79,6 +79,8 @@ pub(super) struct Answer {
     pub bound: u64,
     /// Labels of the search.
     pub labels: usize,
+    /// With [`search::Effort::Latency`]: no design within the limits has a lower latency, or it is above the deadline.
+    pub latency: u64,
 }
 
 /// Finds the least area with every module done in `interval` cycles, within `limits`, the last output no later than `deadline`
@@ -99,7 +101,10 @@ pub(super) fn plan(
     let mut candidates = all(&mut pricer, ctx.pins, ctx.offer)?;
     programs::offer(&pricer, &mut candidates);
     if let Some((id, _)) = candidates.iter().filter(|(_, c)| c.is_empty()).min_by_key(|(id, _)| **id) {
-        return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0 });
+        return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0, latency: 0 });
+    }
+    if effort == search::Effort::Latency {
+        return latency(ctx, &mut pricer, &candidates, limits, deadline, ceiling);
     }
     // First among the likely choices: gives a design to beat and what the limits are worth.
     let likely: HashMap<NodeId, Vec<Choice>> =
@@ -153,7 +158,34 @@ pub(super) fn plan(
             Err(shortage)
         }
     };
-    Ok(Answer { plan, bound, labels })
+    Ok(Answer { plan, bound, labels, latency: 0 })
+}
+
+/// A bound of the latency within the limits, and the plan of lowest latency that was met on the way.
+fn latency(
+    ctx: &Context<'_>,
+    pricer: &mut Pricer<'_>,
+    candidates: &HashMap<NodeId, Vec<Candidate>>,
+    limits: &Resources,
+    deadline: Option<u64>,
+    ceiling: u64,
+) -> Result<Answer, Diag> {
+    let free = [0.0; RESOURCES + 1];
+    let (kept, trimmed) = narrowed(ctx, candidates, limits, deadline, &free, ceiling, usize::MAX);
+    let attempt = attempt(pricer, &kept, limits, deadline, ceiling, search::Effort::Latency)?;
+    let (latency, found) = match attempt {
+        Attempt::Solved { outcome, choices, .. } => {
+            let found = outcome.found.map(|f| (f.area, choices));
+            (if trimmed == u64::MAX { outcome.latency } else { 0 }, found)
+        }
+        Attempt::Short(_) => (deadline.map_or(0, |d| d + 1), None),
+        Attempt::TooLarge => (0, None),
+    };
+    let plan = match found {
+        Some((area, choices)) => finish(pricer, area, choices, true)?,
+        None => None,
+    };
+    Ok(Answer { plan: plan.ok_or(Shortage::Together), bound: 0, labels: 0, latency })
 }
 
 /// The folding of a set of choices, with its price and latency bound; `None` when a module would take longer than the interval.

@@ -6,7 +6,7 @@
 use super::choice::{Candidate, Choice};
 use super::cost::{ModuleSpec, Resources};
 use super::space::{Priced, Pricer};
-use super::time::{NEVER, NodeTime};
+use super::time::{self, BEFORE};
 use crate::unroll::Unrolled;
 use netfold_ir::graph::NodeId;
 use netfold_ir::hw::Kind;
@@ -39,10 +39,8 @@ impl Programs<'_> {
         let program = &self.list[input & !INSIDE];
         let last = program.nodes().last() == Some(&id);
         let lanes = if last { net.graph.node(id).elements() / program.program.beats } else { input };
-        let time = NodeTime::through();
-        let lags = if timed { vec![time.lag(0)] } else { Vec::new() };
-        let alone = time.after(&[(NEVER, NEVER)]);
-        Priced { lanes, used: Resources::default().array(), area: 0, work: 0, alone, lags }
+        let lags = if timed { vec![time::through()] } else { Vec::new() };
+        Priced { lanes, used: Resources::default().array(), area: 0, work: 0, alone: BEFORE, lags }
     }
 }
 

@@ -6,11 +6,12 @@
 //! design is proved to be the optimum. Otherwise the least bound among what was dropped states the gap, which [`branch`] closes; with a
 //! deadline the number of labels kept a stage is widened instead.
 
-use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, MainPath, Problem, exclusion, lagrange};
+use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, exclusion, lagrange, least_latency};
 use super::branch;
 use super::cost::RESOURCES;
 use super::space::Arc;
-use super::time::Span;
+use super::time::{LAST, Times};
+use super::ways::Ways;
 use rayon::prelude::*;
 use std::collections::HashMap;
 
@@ -22,7 +23,7 @@ const WIDTHS: [usize; 1] = [50];
 const TIMED_WIDTHS: [usize; 3] = [40, 250, 1_500];
 
 /// Labels after which no wider attempt is made.
-const EFFORT: usize = 50_000;
+const EFFORT: usize = 30_000;
 
 /// Excess above which limits are so tight that designs within them are sought first, and cheap ones only then.
 const TIGHT: f64 = -0.03;
@@ -50,21 +51,23 @@ pub(super) struct Outcome {
     pub labels: usize,
     /// Area a unit of each resource that the limits are worth.
     pub factors: [f64; RESOURCES + 1],
+    /// No design within the limits has a lower latency, or it is above the deadline; of [`Effort::Latency`].
+    pub latency: u64,
 }
 
 /// Times of the open tensors: as many as there are, few of them without memory of their own.
 #[derive(Debug, Clone, Default)]
-struct Times {
-    few: [Span; FEW],
+struct Open {
+    few: [Times; FEW],
     len: usize,
-    more: Vec<Span>,
+    more: Vec<Times>,
 }
 
 /// Tensors that are seldom exceeded.
 const FEW: usize = 2;
 
-impl Times {
-    fn push(&mut self, time: Span) {
+impl Open {
+    fn push(&mut self, time: Times) {
         match self.few.get_mut(self.len) {
             Some(place) => *place = time,
             None => self.more.push(time),
@@ -72,11 +75,11 @@ impl Times {
         self.len += 1;
     }
 
-    fn get(&self, i: usize) -> Span {
+    fn get(&self, i: usize) -> Times {
         if i < FEW { self.few[i] } else { self.more[i - FEW] }
     }
 
-    fn iter(&self) -> impl Iterator<Item = Span> {
+    fn iter(&self) -> impl Iterator<Item = Times> {
         self.few[..self.len.min(FEW)].iter().chain(&self.more).copied()
     }
 }
@@ -88,7 +91,7 @@ struct Label {
     bound: f64,
     /// Share of the priced limits that every completion exceeds (or, below 0, may leave).
     excess: f64,
-    times: Times,
+    times: Open,
     parent: u32,
     arc: Arc,
 }
@@ -96,8 +99,12 @@ struct Label {
 /// A search of one problem.
 pub(super) struct Search<'a> {
     pub p: &'a Problem<'a>,
+    /// That of the problem or an earlier one.
+    deadline: Option<i64>,
+    /// Whether designs of less area are sought.
+    areas: bool,
     bounds: Bounds,
-    main: Option<MainPath>,
+    ways: Ways<'a>,
     /// Prices of the limits.
     pub lagrange: Lagrange,
     /// Prices by which partial designs without a completion within the limits are told, when no design is known.
@@ -117,19 +124,24 @@ pub(super) enum Effort {
     Quick,
     /// Until the optimum is proved, within [`EFFORT`].
     Full,
+    /// For a bound of the latency, and designs of a low one that are met on the way.
+    Latency,
 }
 
 /// Solves a problem. Designs of `ceiling` area or more are of no interest.
 pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
+    if how == Effort::Latency {
+        return soonest(p);
+    }
     let mut s = match Search::begin(p, ceiling) {
         Ok(s) => s,
-        Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors },
+        Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors, latency: 0 },
     };
     let mut bound = 0;
     let widths = match (p.deadline, how) {
         (None, _) => &WIDTHS[..],
         (Some(_), Effort::Quick) => &TIMED_WIDTHS[..1],
-        (Some(_), Effort::Full) => &TIMED_WIDTHS[..],
+        (Some(_), Effort::Full | Effort::Latency) => &TIMED_WIDTHS[..],
     };
     for &width in widths {
         bound = s.attempt(width);
@@ -137,7 +149,7 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
             break;
         }
     }
-    let (mut labels, factors) = (s.labels, s.lagrange.factors);
+    let (mut labels, factors) = (s.labels, s.lagrange.factors.in_all());
     let best = if how == Effort::Full && p.deadline.is_none() && s.goal() > bound {
         let closed = branch::close(s, bound, ceiling);
         labels += closed.labels;
@@ -148,7 +160,70 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     };
     let bound = best.as_ref().map_or(bound, |b| bound.min(b.area));
     let found = best.filter(|b| b.area < ceiling);
-    Outcome { found, bound, labels, factors }
+    Outcome { found, bound, labels, factors, latency: 0 }
+}
+
+/// Labels a stage of the searches for a low latency, and deadlines tried at most: in graphs of many arcs, and in those of few.
+const SOONEST: [(usize, usize); 2] = [(40, 4), (1500, 12)];
+
+/// Arcs of a graph that are few.
+const FEW_ARCS: usize = 6_000;
+
+/// A design of low latency below the deadline, without regard to area, and a bound of it: prices of the limits say what none is below
+/// and lead to designs, by bisection of the deadline.
+fn soonest(p: &Problem<'_>) -> Outcome {
+    let (bounds, mut ways) = (Bounds::of(p), Ways::of(p));
+    let arcs: usize = p.graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
+    let (width, deadlines) = SOONEST[usize::from(arcs <= FEW_ARCS)];
+    let mut best: Option<(i64, Found)> = None;
+    let proved = least_latency(p, &bounds, &mut ways, |path| {
+        let found = area_within(p, path).map(|area| (latency(p, path), Found { path: path.to_vec(), area }));
+        if let Some(found) = found.filter(|f| best.as_ref().is_none_or(|b| f.0 < b.0)) {
+            best = Some(found);
+        }
+    });
+    let mut outcome = Outcome { found: None, bound: 0, labels: 0, factors: [0.0; RESOURCES + 1], latency: 0 };
+    let (Some((least, exclusion)), Some(deadline)) = (proved, p.deadline) else { return outcome };
+    let lagrange = Lagrange::free(p, &bounds);
+    let mut s = Search {
+        p,
+        deadline: Some(deadline),
+        areas: false,
+        bounds,
+        ways,
+        lagrange,
+        exclusion: None,
+        best: None,
+        ceiling: u64::MAX,
+        labels: 0,
+    };
+    // No design is in time at `proved`; none was found at `lo`.
+    let (mut proved, mut lo) = (least - 1, least - 1);
+    for _ in 0..deadlines {
+        let hi = best.as_ref().map_or(deadline, |b| deadline.min(b.0 - 1));
+        if lo >= hi {
+            break;
+        }
+        let middle = lo + (hi - lo + 1) / 2;
+        // What leaves most room is looked at first, so the excess counts as tight.
+        s.exclusion = Some(Exclusion { excess: 0.0, ..exclusion.until(middle) });
+        (s.deadline, s.best) = (Some(middle), None);
+        let bound = s.attempt(width);
+        match s.best.take() {
+            Some(found) => best = Some((latency(p, &found.path), found)),
+            None => {
+                // Where no label was lost there is none.
+                if bound == u64::MAX && lo == proved {
+                    proved = middle;
+                }
+                lo = middle;
+            }
+        }
+    }
+    outcome.latency = (proved + 1).max(0) as u64;
+    outcome.labels = s.labels;
+    outcome.found = best.map(|b| b.1);
+    outcome
 }
 
 /// Area that a design must stay below to be better than the best one known, and below a ceiling.
@@ -156,8 +231,13 @@ pub(super) fn goal(best: Option<&Found>, ceiling: u64) -> u64 {
     best.map_or(ceiling, |b| b.area.min(ceiling))
 }
 
-/// Area of a whole path when it meets every limit.
+/// Area of a whole path when it meets every limit and the deadline.
 fn feasible(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
+    area_within(p, path).filter(|_| p.deadline.is_none_or(|d| latency(p, path) <= d))
+}
+
+/// Area of a whole path when it meets every limit of a resource.
+fn area_within(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
     if path.len() != p.graph.stages.len() {
         return None;
     }
@@ -168,24 +248,22 @@ fn feasible(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
         (0..RESOURCES).for_each(|r| used[r] += priced.used[r]);
         area += priced.area;
     }
-    let fits = (0..RESOURCES).all(|r| used[r] <= p.limits[r]);
-    let in_time = p.deadline.is_none_or(|d| latency(p, path) <= d);
-    (fits && in_time).then_some(area)
+    (0..RESOURCES).all(|r| used[r] <= p.limits[r]).then_some(area)
 }
 
 /// Cycle of the last beat of any output of a path, at the earliest.
 pub(super) fn latency(p: &Problem<'_>, path: &[Arc]) -> i64 {
-    let mut times = Times::default();
+    let mut times = Open::default();
     for (k, a) in path.iter().enumerate() {
         times = advance(p, k, a, &times);
     }
-    times.iter().map(|t| t.1).max().unwrap_or(0)
+    times.iter().map(|t| t[LAST]).max().unwrap_or(0)
 }
 
 /// Times of the open tensors behind a stage.
-fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &Times) -> Times {
+fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &Open) -> Open {
     let stage = &p.graph.stages[k];
-    let mut next = Times::default();
+    let mut next = Open::default();
     stage.kept.iter().for_each(|i| next.push(times.get(*i)));
     if stage.opens {
         next.push(p.priced[a.priced as usize].after(stage.inputs.iter().map(|i| times.get(*i))));
@@ -197,13 +275,13 @@ impl<'a> Search<'a> {
     /// Bounds and prices of a problem; what the limits are worth where it is proved that nothing below `ceiling` meets them.
     pub fn begin(p: &'a Problem<'a>, ceiling: u64) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
         let bounds = Bounds::of(p);
-        let main = p.deadline.and_then(|_| MainPath::of(p.graph, p.priced));
+        let mut ways = Ways::of(p);
         let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
         if (0..RESOURCES).any(hopeless) {
             return Err([0.0; RESOURCES + 1]);
         }
         let mut best: Option<Found> = None;
-        let lagrange = lagrange(p, &bounds, main.as_ref(), ceiling, |path| {
+        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, |path| {
             let area = feasible(p, path)?;
             if best.as_ref().is_none_or(|b| area < b.area) {
                 best = Some(Found { path: path.to_vec(), area });
@@ -211,50 +289,47 @@ impl<'a> Search<'a> {
             Some(area)
         });
         if best.is_none() && lagrange.bound > ceiling as f64 {
-            return Err(lagrange.factors);
+            return Err(lagrange.factors.in_all());
         }
-        let exclusion = if best.is_none() { exclusion(p, &bounds, main.as_ref()) } else { None };
+        let exclusion = if best.is_none() { exclusion(p, &bounds, &mut ways) } else { None };
         if exclusion.as_ref().is_some_and(|x| x.excess > EXCESS) {
-            return Err(lagrange.factors);
+            return Err(lagrange.factors.in_all());
         }
-        Ok(Search { p, bounds, main, lagrange, exclusion, best, ceiling, labels: 0 })
+        Ok(Search { p, deadline: p.deadline, areas: true, bounds, ways, lagrange, exclusion, best, ceiling, labels: 0 })
     }
 
     /// Least area of any completion of a label; infinite when there is none in time.
-    fn bound(&self, k: usize, state: usize, used: &[u64; RESOURCES], area: u64, times: &Times) -> f64 {
+    fn bound(&self, k: usize, state: usize, used: &[u64; RESOURCES], area: u64, times: &Open) -> f64 {
         let p = self.p;
         let least = &self.bounds.least[k][state];
         if (0..RESOURCES).any(|r| used[r].saturating_add(least[r]) > p.limits[r]) {
             return f64::INFINITY;
         }
         let mut slack = 0.0;
-        if let Some(deadline) = p.deadline {
+        if let Some(deadline) = self.deadline {
             let tail = &self.bounds.tail[k][state];
             if tail.len() != times.len
-                || times.iter().zip(tail).any(|(t, left)| t.0 + left.0 > deadline || t.1 + left.1 > deadline)
+                || times.iter().zip(tail).any(|(t, left)| t.iter().zip(left).any(|(t, left)| t + left > deadline))
             {
                 return f64::INFINITY;
             }
-            if let Some((place, end)) = self.main.as_ref().and_then(|m| m.place[k]) {
-                let time = if end { times.get(place).1 } else { times.get(place).0 };
-                slack = self.lagrange.factors[RESOURCES] * (deadline - time) as f64;
-            } else if self.lagrange.factors[RESOURCES] > 0.0 {
-                slack = self.lagrange.factors[RESOURCES] * deadline as f64;
-            }
+            let factors = &self.lagrange.factors;
+            slack = factors.ways.iter().sum::<f64>() * deadline as f64;
+            slack -= factors.of_times(&self.ways, k, |place, point| times.get(place)[point]);
         }
         let left = p.limits.iter().zip(used).map(|(l, u)| (l - u) as f64);
-        slack += self.lagrange.factors.iter().zip(left).filter(|(f, _)| **f > 0.0).map(|(f, l)| f * l).sum::<f64>();
+        slack +=
+            self.lagrange.factors.used.iter().zip(left).filter(|(f, _)| **f > 0.0).map(|(f, l)| f * l).sum::<f64>();
         let plain = area.saturating_add(self.bounds.area[k][state]) as f64;
         plain.max(area as f64 + self.lagrange.left[k][state] - slack)
     }
 
     /// See [`Label::excess`].
-    fn excess(&self, k: usize, state: usize, used: &[u64; RESOURCES], times: &Times) -> f64 {
+    fn excess(&self, k: usize, state: usize, used: &[u64; RESOURCES], times: &Open) -> f64 {
         let Some(x) = &self.exclusion else { return f64::NEG_INFINITY };
-        let place = self.main.as_ref().and_then(|m| m.place[k]);
-        let time = place.map_or(0, |(place, end)| if end { times.get(place).1 } else { times.get(place).0 });
-        let used: f64 = used.iter().zip(x.factors).map(|(u, f)| *u as f64 * f).sum();
-        x.left[k][state] + used + x.factors[RESOURCES] * time as f64 - 1.0
+        let time = x.factors.of_times(&self.ways, k, |place, point| times.get(place)[point]);
+        let used: f64 = used.iter().zip(x.factors.used).map(|(u, f)| *u as f64 * f).sum();
+        x.left[k][state] + used + time - x.paid
     }
 
     /// Whether nothing with this bound is of interest. Areas are whole, so a fraction short of the next one counts as it.
@@ -276,7 +351,7 @@ impl<'a> Search<'a> {
         if self.pruned(area.saturating_add(self.bounds.area[k + 1][to]) as f64) {
             return None;
         }
-        let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Times::default() };
+        let times = if p.deadline.is_some() { advance(p, k, a, &label.times) } else { Open::default() };
         let bound = self.bound(k + 1, to, &used, area, &times);
         if !bound.is_finite() || self.pruned(bound) {
             return None;
@@ -295,7 +370,7 @@ impl<'a> Search<'a> {
             area: 0,
             bound: 0.0,
             excess: 0.0,
-            times: Times::default(),
+            times: Open::default(),
             parent: 0,
             arc: none,
         };
@@ -379,18 +454,18 @@ impl<'a> Search<'a> {
     /// Whether `b` is no worse than `l` in its state, of whose completions `most` is the most use.
     fn dominates(&self, b: &Label, l: &Label, most: &[u64; RESOURCES]) -> bool {
         // A resource that the rest of the design cannot exhaust does not count.
-        b.area <= l.area
+        (b.area <= l.area || !self.areas)
             && (0..RESOURCES).all(|r| b.used[r] <= l.used[r] || b.used[r].saturating_add(most[r]) <= self.p.limits[r])
-            && b.times.iter().zip(l.times.iter()).all(|(x, y)| x.0 <= y.0 && x.1 <= y.1)
+            && b.times.iter().zip(l.times.iter()).all(|(x, y)| x.iter().zip(y).all(|(x, y)| *x <= y))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::space::{Layered, Priced, Stage};
+    use super::super::time::BEFORE;
     use super::*;
     use crate::random::Random;
-    use netfold_ir::hw::bound::NEVER;
     use std::sync::Arc as Shared;
 
     const NONE: Arc = Arc { to: 0, choice: 0, priced: 0 };
@@ -399,7 +474,7 @@ mod tests {
     type Sketch = (u32, [u64; RESOURCES], u64);
 
     fn label((state, used, area): &Sketch) -> Label {
-        let (bound, excess, times) = (*area as f64 + 5.0, f64::NEG_INFINITY, Times::default());
+        let (bound, excess, times) = (*area as f64 + 5.0, f64::NEG_INFINITY, Open::default());
         Label { state: *state, used: *used, area: *area, bound, excess, times, parent: 0, arc: NONE }
     }
 
@@ -412,14 +487,26 @@ mod tests {
         let both = vec![NONE, Arc { to: 1, ..NONE }];
         let graph = Layered { stages: vec![stage(vec![both]), stage(vec![vec![NONE], vec![NONE]])], ends: 1 };
         let rest = [4, 0, 1, 0, 0];
-        let priced = Priced { lanes: 1, used: rest, area: 5, work: 1, alone: (NEVER, NEVER), lags: vec![] };
+        let priced = Priced { lanes: 1, used: rest, area: 5, work: 1, alone: BEFORE, lags: vec![] };
         let priced = [Shared::new(priced)];
         let limits = [7, 8, 2, 9, 9];
         let p = Problem { graph: &graph, priced: &priced, limits, deadline: None };
         let bounds = Bounds::of(&p);
-        let lagrange = lagrange(&p, &bounds, None, u64::MAX, |_| None);
-        let (main, exclusion, best) = (None, None, None);
-        let search = Search { p: &p, bounds, main, lagrange, exclusion, best, ceiling: u64::MAX, labels: 0 };
+        let mut ways = Ways::of(&p);
+        let lagrange = lagrange(&p, &bounds, &mut ways, u64::MAX, |_| None);
+        let (exclusion, best) = (None, None);
+        let search = Search {
+            p: &p,
+            deadline: None,
+            areas: true,
+            bounds,
+            ways,
+            lagrange,
+            exclusion,
+            best,
+            ceiling: u64::MAX,
+            labels: 0,
+        };
         // What a label uses less of a resource is worth nothing where the rest of the design cannot run short of it.
         let dominates = |b: &Sketch, l: &Sketch| {
             let enough = |r: usize| b.1[r] <= l.1[r] || b.1[r] + rest[r] <= limits[r];

@@ -3,6 +3,7 @@
 use super::bounds::{Bounds, Problem};
 use super::cost::RESOURCES;
 use super::plan::Shortage;
+use super::time::LAST;
 
 /// The reason for a problem without a solution: a resource of which more is needed than there is, with the operator that needs
 /// most of it, a deadline, or all limits together.
@@ -26,8 +27,9 @@ pub(super) fn of(p: &Problem<'_>) -> Shortage {
         let soonest = start
             .map(|a| {
                 let after = &bounds.tail[1][a.to as usize];
-                let (first, last) = p.priced[a.priced as usize].alone;
-                after.first().map_or(last, |tail| (first + tail.0).max(last + tail.1))
+                let alone = p.priced[a.priced as usize].alone;
+                let through = after.first().and_then(|tail| alone.iter().zip(tail).map(|(t, left)| t + left).max());
+                through.unwrap_or(alone[LAST])
             })
             .min()
             .unwrap_or(0);

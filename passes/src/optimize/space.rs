@@ -7,7 +7,7 @@
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
 use super::programs::{self, Programs};
-use super::time::{Lag, NEVER, NodeTime, Span};
+use super::time::{self, Lag, NodeTime, Points, Times};
 use crate::fold::{Compute, Folding};
 use crate::lower::{self, Realizations};
 use netfold_ir::diag::Diag;
@@ -32,20 +32,21 @@ pub(super) struct Priced {
     /// Most firings a frame of its modules.
     pub work: u64,
     /// When its result comes if its inputs wait for nothing.
-    pub alone: Span,
+    pub alone: Times,
     /// Least cycles from each of its inputs to its result, by port; empty when times are not wanted.
     pub lags: Vec<Lag>,
 }
 
 impl Priced {
     /// When the result comes, given when the inputs come, by port.
-    pub fn after(&self, inputs: impl Iterator<Item = Span>) -> Span {
-        let (mut first, mut last) = self.alone;
-        for (lag, (begin, end)) in self.lags.iter().zip(inputs) {
-            first = first.max(begin + lag.first_first).max(end + lag.last_first);
-            last = last.max(begin + lag.first_last).max(end + lag.last_last);
+    pub fn after(&self, inputs: impl Iterator<Item = Times>) -> Times {
+        let mut result = self.alone;
+        for (lag, input) in self.lags.iter().zip(inputs) {
+            for (lag, at) in lag.iter().zip(input) {
+                result.iter_mut().zip(lag).for_each(|(r, l)| *r = (*r).max(at + l));
+            }
         }
-        (first, last)
+        result
     }
 }
 
@@ -86,8 +87,8 @@ pub(super) struct Pricer<'a> {
     pub prices: Prices,
     /// Whether time is part of the choice.
     pub timed: bool,
-    /// Whether times are computed with prices, because they are wanted at some time.
-    times: bool,
+    /// The points of tensors, where times are computed with prices, because they are wanted at some time.
+    points: Option<HashMap<NodeId, Points>>,
     /// Programs that [`Choice::Program`] numbers.
     pub programs: Programs<'a>,
     folding: Folding,
@@ -108,7 +109,7 @@ impl<'a> Pricer<'a> {
         memo: &'a Known,
         (interval, timed, times): (u64, bool, bool),
     ) -> Pricer<'a> {
-        let times = timed || times;
+        let points = (timed || times).then(|| time::points(net));
         let folding = Folding::undecided(net, interval);
         let programs = Programs::default();
         Pricer {
@@ -117,7 +118,7 @@ impl<'a> Pricer<'a> {
             model,
             prices,
             timed,
-            times,
+            points,
             programs,
             folding,
             memo,
@@ -178,7 +179,7 @@ impl<'a> Pricer<'a> {
     /// Computes the prices of an operator that are not known yet, on all cores.
     fn prefetch(&mut self, id: NodeId, choices: &[Choice], lanes: &[usize]) -> Result<(), Diag> {
         let needed = self.folding.needed(id);
-        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.times);
+        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.points.is_some());
         let (missing, stats) = {
             let memo = self.memo.open();
             let fresh = |c: &&Choice| programs::matches(**c, lanes) && !memo.operators.contains_key(&key(**c));
@@ -190,11 +191,11 @@ impl<'a> Pricer<'a> {
             (missing, stats)
         };
         let known = |rows: usize| stats.iter().find(|s| s.rows == rows).copied();
-        let (of, model, prices, timed) =
-            ((self.net, self.realizations, self.programs), self.model, self.prices, self.times);
+        let (of, model, prices, points) =
+            ((self.net, self.realizations, self.programs), self.model, self.prices, self.points.as_ref());
         let one = |folding: &mut Folding, choice: &Choice| {
             let weights = |m: &Matrix| known(m.rows).unwrap_or_else(|| WeightStats::of(m));
-            computed(of, folding, (id, *choice, lanes), (model, prices, timed), weights)
+            computed(of, folding, (id, *choice, lanes), (model, prices, points), weights)
         };
         let priced: Result<Vec<Priced>, Diag> =
             missing.par_iter().with_min_len(MANY / 4).map_init(|| self.folding.clone(), one).collect();
@@ -205,14 +206,14 @@ impl<'a> Pricer<'a> {
 
     /// Prices an operator, however long it takes.
     pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
-        let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.times);
+        let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.points.is_some());
         let known = self.memo.open().operators.get(&key).cloned();
         if let Some(known) = known {
             return Ok(known);
         }
         let (of, memo) = ((self.net, self.realizations, self.programs), self.memo);
         let stats = |m: &Matrix| memo.open().stats(id, m);
-        let by = (self.model, self.prices, self.times);
+        let by = (self.model, self.prices, self.points.as_ref());
         let priced = Shared::new(computed(of, &mut self.folding, (id, choice, lanes), by, stats)?);
         self.memo.open().operators.insert(key, priced.clone());
         Ok(priced)
@@ -222,16 +223,18 @@ impl<'a> Pricer<'a> {
 /// Prices that are worth several cores.
 const MANY: usize = 16;
 
-/// The price of an operator with a choice at given widths, by a model, whether times are wanted; `stats`: counts of its weights.
+/// The price of an operator with a choice at given widths, by a model, and its times where there are points of tensors; `stats`: counts of
+/// its weights.
 fn computed(
     (net, realizations, programs): (&IntNetwork, &Realizations, Programs<'_>),
     folding: &mut Folding,
     (id, choice, lanes): (NodeId, Choice, &[usize]),
-    (model, prices, timed): (&dyn CostModel, Prices, bool),
+    (model, prices, points): (&dyn CostModel, Prices, Option<&HashMap<NodeId, Points>>),
     stats: impl Fn(&Matrix) -> WeightStats,
 ) -> Result<Priced, Diag> {
+    let first = id;
     let (fragment, id) = match choice {
-        Choice::Inside => return Ok(programs.inside(net, timed, id, lanes[0])),
+        Choice::Inside => return Ok(programs.inside(net, points.is_some(), id, lanes[0])),
         Choice::Program(p) => {
             let program = &programs.list[p as usize];
             let fragment = lower::program_fragment(net, folding, program, lanes[0])?;
@@ -263,9 +266,13 @@ fn computed(
         used = used + model.module(&ModuleSpec { kind: &sink, inputs: &[result], outputs: &[], weights: None });
         used = used + model.fifo(&lower::open_stream(result, fragment.lanes));
     }
-    let time = if timed { NodeTime::of(&fragment)? } else { NodeTime::default() };
-    let lags = if timed { (0..fragment.inputs).map(|port| time.lag(port)).collect() } else { Vec::new() };
-    let alone = time.after(&vec![(NEVER, NEVER); fragment.inputs]);
+    let NodeTime { alone, lags } = match points {
+        Some(points) => {
+            let inputs: Vec<Points> = net.graph.inputs(first).iter().map(|i| points[i]).collect();
+            NodeTime::of(&fragment, &inputs, points[&id])?
+        }
+        None => NodeTime { alone: time::BEFORE, lags: Vec::new() },
+    };
     let lanes = match choice {
         Choice::Program(p) => programs.first_lanes(p, fragment.lanes),
         _ => fragment.lanes,

@@ -7,10 +7,11 @@ use super::space::{Layered, Pricer};
 use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, search, solve};
 use crate::fold::Pin;
 use crate::lower;
-use crate::pipeline::Prepared;
+use crate::pipeline::{self, Prepared};
+use crate::precision::NoFormats;
 use crate::quantize::Summary;
 use crate::random::Random;
-use netfold_ir::hw::{Matrix, Multiplier, ReduceOp};
+use netfold_ir::hw::{Kind, Matrix, Multiplier, ReduceOp, timing};
 use netfold_ir::int::{IntConv, IntNetwork, IntOp};
 use netfold_ir::net::{Affine, Window};
 use netfold_ir::quant::IntType;
@@ -235,6 +236,39 @@ fn larger_designs_are_refused_by_resource_and_layer() {
     let Some(Objective::Interval(works)) = refused.nearest else { panic!("{}", refused.diag) };
     assert!(solve(&prepared, &Request { objective: Objective::Interval(works), ..small }).is_ok());
     assert!(solve(&prepared, &Request { objective: Objective::Interval(works - 1), ..small }).is_err());
+}
+
+#[test]
+fn the_bound_that_adds_up_holds_for_random_networks_and_is_near_for_windows() {
+    let (model, pins) = (Analytic::default(), HashMap::new());
+    let (mut looked, mut windows, mut near) = (0, 0, 0);
+    for seed in 0..120 {
+        let mut net = crate::random::network(seed).unwrap();
+        let Ok(prepared) = pipeline::prepare(&mut net, &NoFormats, None) else { continue };
+        let slowest = prepared.int.graph.ids().iter().map(|id| prepared.int.graph.node(*id).elements()).max();
+        let slowest = 4 * slowest.unwrap_or(1) as u64;
+        let mut r = Random::new(seed);
+        for interval in [slowest, slowest / 2, slowest / 8 + 1] {
+            let request = request(&pins, &model, Objective::Interval(interval));
+            let solver = super::goal::solver(&prepared, &request);
+            // A folding that no search has chosen for its latency.
+            let Ok(solution) = solve(&prepared, &request) else { continue };
+            let bound = super::plan::of_folding(&solver.ctx, &solution.folding, true).unwrap().unwrap().latency;
+            let exact = timing::Simulator::new(&solution.design).unbounded_latency().unwrap();
+            assert!(bound <= exact, "seed {seed}, interval {interval}: {bound} of {exact}");
+            looked += 1;
+            let kinds = solution.design.modules();
+            if kinds.iter().any(|id| matches!(solution.design.module(*id).kind, Kind::Swu(_))) {
+                windows += 1;
+                near += usize::from(bound * 10 >= exact * 9);
+            }
+            if r.once_in(3) {
+                break;
+            }
+        }
+    }
+    println!("{looked} designs, {windows} with windows, {near} of them within a tenth");
+    assert!(looked > 150 && windows > 40 && near * 10 > windows * 8, "{looked} {windows} {near}");
 }
 
 #[test]

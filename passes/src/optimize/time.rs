@@ -1,119 +1,287 @@
 //! Lower bounds of when an operator's result comes, from when its inputs come: [`netfold_ir::hw::bound`], module by module.
 //!
+//! Of every tensor the cycles of a few of its elements are followed, its points ([`points`]): the first and the last, and those that the
+//! windows behind it wait for. They are elements of the tensor, so that they mean the same at every width. An operator's bound says how
+//! many cycles lie between each point of an input and each point of the result at the least ([`Lag`]); on the streams between its modules
+//! the beats are followed that first wait for the input's points and those that the result's points wait for.
+//!
 //! A matrix-vector unit with early beats is taken as one of free order: how many beats are early is settled once its neighbours are
 //! known (`order`).
 
 use crate::lower::Fragment;
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::bound::{self, Lags, Order, Rest};
+use netfold_ir::graph::NodeId;
+use netfold_ir::hw::bound::{self, Order};
 use netfold_ir::hw::{Kind, ModuleId};
+use netfold_ir::int::{IntNetwork, IntOp};
+use netfold_ir::net::Window;
 use std::collections::HashMap;
 
-pub(super) use netfold_ir::hw::bound::{Lag, NEVER, Span};
+pub(super) use netfold_ir::hw::bound::NEVER;
 
-/// A module of the operator.
-#[derive(Debug, Clone, PartialEq, Eq)]
-struct Step {
-    /// Where its inputs come from: inputs of the operator first, then earlier steps.
-    from: Vec<usize>,
-    lags: Lags,
+/// Points of a tensor.
+pub(super) const POINTS: usize = 7;
+
+/// The last one.
+pub(super) const LAST: usize = POINTS - 1;
+
+/// The points of a tensor, as numbers of elements up to them; the first one is 1, the last one all.
+pub(super) type Points = [usize; POINTS];
+
+/// Cycles in which the points of a tensor can be taken, at the earliest.
+pub(super) type Times = [i64; POINTS];
+
+/// Before everything.
+pub(super) const BEFORE: Times = [NEVER; POINTS];
+
+/// Least cycles from every point of an input (first index) to every point of the result, [`NEVER`] where one does not wait for the other.
+pub(super) type Lag = [[i64; POINTS]; POINTS];
+
+/// Of an operator that takes no time.
+pub(super) fn through() -> Lag {
+    let mut lag = [BEFORE; POINTS];
+    (0..POINTS).for_each(|i| lag[i][i] = 0);
+    lag
+}
+
+/// The points of every tensor: the first element; the last one that its reader's first window needs, and that the reader of that one's
+/// result needs for its own first window; the last one that the first window of its reader's last row needs; the first one that waits for
+/// the last input of the windows that it comes from, and the first one that waits for what waits in their input for the windows before;
+/// and the last element. Through operators that work pixel by pixel they are those of the pixels on the other side.
+///
+/// Where every operator works at a constant pace, what comes last waits along a way that changes from one operator to the next at such
+/// points: near the first one as long as operators become slower, near the last one as they become faster.
+pub(super) fn points(net: &IntNetwork) -> HashMap<NodeId, Points> {
+    // Without an order there is no design either.
+    let order = net.graph.topological().unwrap_or_default();
+    let elements = |id: NodeId| net.graph.node(id).elements();
+    let begin = |id: &NodeId| (*id, [1, 1, 1, elements(*id), elements(*id), elements(*id), elements(*id)]);
+    let mut all: HashMap<NodeId, Points> = order.iter().map(begin).collect();
+    for &id in order.iter().rev() {
+        let mut found: Option<[usize; 3]> = None;
+        for (reader, _) in net.graph.consumers(id) {
+            let [_, fill, second, row, ..] = all[&reader];
+            let needed = match Windows::of(net, reader) {
+                Some(w) => Some([w.upto(0), w.upto(w.pixel(fill)), w.upto((w.output[0] - 1) * w.output[1])]),
+                None => pixels(net, reader).map(|[from, to]| [fill, second, row].map(|p| p.div_ceil(to) * from)),
+            };
+            // Of several readers the one whose windows need most.
+            found = found.max(needed);
+        }
+        if let (Some(found), Some(points)) = (found, all.get_mut(&id)) {
+            let all = points[LAST];
+            points[1..4].copy_from_slice(&found.map(|p| p.min(all)));
+        }
+    }
+    for &id in &order {
+        let first = |i: &NodeId| match (Windows::of(net, id), pixels(net, id)) {
+            (Some(w), _) => Some([w.first(all[i][LAST]), w.first(all[i][4])]),
+            (None, Some([from, to])) => Some([all[i][4], all[i][5]].map(|p| (p.div_ceil(from) - 1) * to + 1)),
+            (None, None) => None,
+        };
+        let found = net.graph.inputs(id).iter().filter_map(first).max();
+        if let (Some(found), Some(points)) = (found, all.get_mut(&id)) {
+            let all = points[LAST];
+            points[4..LAST].copy_from_slice(&found.map(|p| p.min(all)));
+        }
+    }
+    all
+}
+
+/// The windows of an operator that has some.
+struct Windows<'a> {
+    /// Height, width and channels.
+    input: [usize; 3],
+    window: &'a Window,
+    /// Windows down and right.
+    output: [usize; 2],
+    /// Elements of the result that a window gives.
+    elements: usize,
+}
+
+impl Windows<'_> {
+    fn of(net: &IntNetwork, id: NodeId) -> Option<Windows<'_>> {
+        let node = net.graph.node(id);
+        let (input, window) = match &node.op {
+            IntOp::Conv(conv) => (conv.input, &conv.window),
+            IntOp::Pool { input, window, .. } => (*input, window),
+            _ => return None,
+        };
+        let extent = window.extent();
+        let windows = |a: usize| {
+            (input[a] + window.pads[a] + window.pads[a + 2]).saturating_sub(extent[a]) / window.stride[a] + 1
+        };
+        let output = [windows(0), windows(1)];
+        Some(Windows { input, window, output, elements: (node.elements() / (output[0] * output[1])).max(1) })
+    }
+
+    /// Elements of the input up to the last one that a window needs.
+    fn upto(&self, window: usize) -> usize {
+        let extent = self.window.extent();
+        let last = |a: usize, place: usize| {
+            let end = place * self.window.stride[a] + extent[a] - 1;
+            end.saturating_sub(self.window.pads[a]).min(self.input[a] - 1)
+        };
+        let [_, width, channels] = self.input;
+        (last(0, window / self.output[1]) * width + last(1, window % self.output[1]) + 1) * channels
+    }
+
+    /// The window that gives the last one of so many elements of the result.
+    fn pixel(&self, elements: usize) -> usize {
+        elements.div_ceil(self.elements).clamp(1, self.output[0] * self.output[1]) - 1
+    }
+
+    /// Elements of the result up to the first one that waits for the last one of so many of the input.
+    fn first(&self, elements: usize) -> usize {
+        let all = self.output[0] * self.output[1];
+        // A row's last windows may need no more than the ones before, and less than those of the row before them.
+        let waits = |w: &usize| self.upto(*w) >= elements;
+        (0..all).find(waits).unwrap_or(all - 1) * self.elements + 1
+    }
+}
+
+/// Elements of the input and of the result that belong together, for an operator that works pixel by pixel.
+fn pixels(net: &IntNetwork, id: NodeId) -> Option<[usize; 2]> {
+    match &net.graph.node(id).op {
+        IntOp::Dense(weights) => Some([weights.cols, weights.rows]),
+        IntOp::Step(_) | IntOp::LinComb { .. } | IntOp::Mul => Some([1, 1]),
+        _ => None,
+    }
 }
 
 /// The bound of an operator.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct NodeTime {
-    inputs: usize,
-    steps: Vec<Step>,
-    /// Least cycles from the last beat of each input to the last result, with the work on everything that waits for it.
-    closing: Vec<i64>,
+    /// Cycles of the result of an operator without inputs.
+    pub alone: Times,
+    /// From each of its inputs.
+    pub lags: Vec<Lag>,
+}
+
+/// A module of the operator, or what stands for an input.
+struct Slot<'a> {
+    /// The module; `None` for an input.
+    kind: Option<&'a Kind>,
+    order: Order,
+    depth: i64,
+    /// Where its inputs come from.
+    from: Vec<usize>,
+    /// Beats a frame of its result.
+    beats: usize,
+    /// The beats of its result that are followed, ascending.
+    followed: Vec<usize>,
 }
 
 impl NodeTime {
-    /// Of an operator that takes no time.
-    pub fn through() -> NodeTime {
-        NodeTime { inputs: 1, steps: Vec::new(), closing: vec![0] }
-    }
-
-    /// Of a lowered operator.
-    pub fn of(fragment: &Fragment) -> Result<NodeTime, Diag> {
-        let design = &fragment.design;
-        let mut slots: HashMap<ModuleId, usize> = HashMap::new();
-        let (first, rest): (Vec<_>, Vec<_>) = {
-            let order = design.modules();
-            let stand_ins: Vec<ModuleId> = order[..fragment.inputs].to_vec();
-            let rest = design.topological()?.into_iter().filter(|m| !stand_ins.contains(m)).collect();
-            (stand_ins, rest)
+    /// Of a lowered operator, whose inputs and result have these points.
+    pub fn of(fragment: &Fragment, inputs: &[Points], result: Points) -> Result<NodeTime, Diag> {
+        let mut slots = slots(fragment, result[LAST])?;
+        // What the result's points wait for.
+        let at = |points: &Points, beats: usize| {
+            let lanes = (points[LAST] / beats.max(1)).max(1);
+            points.map(|p| (p.div_ceil(lanes)).clamp(1, beats.max(1)) - 1)
         };
-        for m in first {
-            slots.insert(m, slots.len());
+        let ends = at(&result, slots.last().map_or(1, |s| s.beats));
+        if let Some(slot) = slots.last_mut() {
+            slot.followed.extend(ends);
         }
-        let mut steps = Vec::with_capacity(rest.len());
-        // Of every tensor by input: the first beat that waits for the input's last one, and cycles to the tensor's last beat.
-        let inputs = fragment.inputs;
-        let last = Some((Rest { beats: 1, cycles: 0 }, 0));
-        let mut waiting: Vec<Vec<Option<(Rest, i64)>>> =
-            (0..inputs).map(|i| (0..inputs).map(|port| last.filter(|_| i == port)).collect()).collect();
-        for m in rest {
-            let from: Vec<usize> = design.inputs_of(m).iter().map(|(f, _)| slots[f]).collect();
-            let free = matches!(&design.module(m).kind, Kind::Mvu(u) if u.early > 0);
-            let order = if free { Order::Free } else { Order::Given };
-            let depth = bound::depth_of(design, m);
-            let closing = |input: usize| -> Option<(Rest, i64)> {
-                let through = from.iter().enumerate().filter_map(|(port, from)| {
-                    let (first, end) = waiting[*from][input]?;
-                    let last = Rest { beats: 1, cycles: end };
-                    let by_last = bound::waiting(design, m, order, port, last, depth);
-                    let by_first = bound::waiting(design, m, order, port, first, depth).or(by_last)?;
-                    Some((by_first.0, by_first.1.max(by_last.map_or(NEVER, |l| l.1))))
-                });
-                through.reduce(|a, b| (if b.0.beats > a.0.beats { b.0 } else { a.0 }, a.1.max(b.1)))
-            };
-            waiting.push((0..inputs).map(closing).collect());
-            let lags = Lags::with(design, m, order, depth);
-            steps.push(Step { from, lags });
-            slots.insert(m, slots.len());
+        for i in (0..slots.len()).rev() {
+            let Slot { kind: Some(kind), order, .. } = slots[i] else { continue };
+            for port in 0..slots[i].from.len() {
+                let from = slots[i].from[port];
+                let beats = slots[from].beats;
+                let needed = |r: &usize| bound::last_needed(kind, order, port, *r, beats);
+                let needed: Vec<usize> = slots[i].followed.iter().filter_map(needed).collect();
+                slots[from].followed.extend(needed);
+            }
         }
-        let closing = (0..inputs).map(|i| waiting.last().and_then(|w| w[i]).map_or(NEVER, |(_, end)| end)).collect();
-        Ok(NodeTime { inputs, steps, closing })
-    }
-
-    /// When the result comes, given when the inputs come.
-    pub fn after(&self, inputs: &[Span]) -> Span {
-        let mut spans: Vec<Span> = inputs.to_vec();
-        for step in &self.steps {
-            let span = step.lags.after(step.from.iter().map(|from| spans[*from]));
-            spans.push(span);
-        }
-        spans.last().copied().unwrap_or((0, 0))
-    }
-
-    /// Least cycles from the beats of input `port` to the result's.
-    pub fn lag(&self, port: usize) -> Lag {
-        // Of every tensor: cycles from the port's first and last beat to its first, and to its last.
-        let mut all: Vec<[Span; 2]> =
-            (0..self.inputs).map(|i| if i == port { [(0, NEVER), (NEVER, 0)] } else { [(NEVER, NEVER); 2] }).collect();
-        for step in &self.steps {
-            let mut result = [(NEVER, NEVER); 2];
-            for (p, from) in step.from.iter().enumerate() {
-                let lag = &step.lags.ports[p.min(1)];
-                let [first, last] = all[*from];
-                for (r, (a, b)) in
-                    result.iter_mut().zip([(lag.first_first, lag.last_first), (lag.first_last, lag.last_last)])
-                {
-                    let through = |x: i64, y: i64| (x + a).max(y + b).max(NEVER);
-                    *r = (r.0.max(through(first.0, last.0)), r.1.max(through(first.1, last.1)));
+        // What first waits for the inputs' points.
+        let begins: Vec<[usize; POINTS]> = inputs.iter().zip(&slots).map(|(points, s)| at(points, s.beats)).collect();
+        let mut waiting: Vec<Vec<usize>> = vec![Vec::new(); slots.len()];
+        for i in 0..slots.len() {
+            let slot = &slots[i];
+            let mut here = Vec::new();
+            match slot.kind {
+                None => here.extend(begins.get(i).into_iter().flatten()),
+                Some(kind) => {
+                    for (port, from) in slot.from.iter().enumerate() {
+                        let first = |b: &usize| bound::first_waiting(kind, slot.order, port, *b, slot.beats);
+                        here.extend(waiting[*from].iter().filter_map(first));
+                    }
                 }
             }
-            all.push(result);
+            here.sort_unstable();
+            here.dedup();
+            slots[i].followed.extend(&here);
+            slots[i].followed.sort_unstable();
+            slots[i].followed.dedup();
+            waiting[i] = here;
         }
-        let [first, last] = all.last().copied().unwrap_or([(NEVER, NEVER); 2]);
-        let sure = |v: i64| if v > NEVER / 2 { v } else { NEVER };
-        let last_last = last.1.max(self.closing.get(port).copied().unwrap_or(NEVER));
-        Lag {
-            first_first: sure(first.0),
-            last_first: sure(first.1),
-            first_last: sure(last.0),
-            last_last: sure(last_last),
+        let mut lags = Vec::with_capacity(inputs.len());
+        for (input, begins) in begins.iter().enumerate() {
+            lags.push(lag(&slots, Some(input), begins, &ends));
+        }
+        let alone = if inputs.is_empty() { lag(&slots, None, &[0; POINTS], &ends)[0] } else { BEFORE };
+        Ok(NodeTime { alone, lags })
+    }
+}
+
+/// The modules of an operator in order, behind what stands for its inputs; `elements` are those of its result.
+fn slots(fragment: &Fragment, elements: usize) -> Result<Vec<Slot<'_>>, Diag> {
+    let design = &fragment.design;
+    let stand_ins = design.modules();
+    let stand_ins = &stand_ins[..fragment.inputs];
+    let behind = design.topological()?.into_iter().filter(|m| !stand_ins.contains(m));
+    let mut places: HashMap<ModuleId, usize> = HashMap::new();
+    let mut all = Vec::new();
+    for m in stand_ins.iter().copied().chain(behind) {
+        let kind = Some(&design.module(m).kind).filter(|_| all.len() >= fragment.inputs);
+        let free = matches!(kind, Some(Kind::Mvu(u)) if u.early > 0);
+        // The result of the operator has no reader yet.
+        let beats = design.outputs_of(m).first().map_or(elements / fragment.lanes.max(1), |(_, s)| s.beats);
+        all.push(Slot {
+            kind,
+            order: if free { Order::Free } else { Order::Given },
+            depth: bound::depth_of(design, m),
+            from: design.inputs_of(m).iter().map(|(f, _)| places[f]).collect(),
+            beats,
+            followed: Vec::new(),
+        });
+        places.insert(m, places.len());
+    }
+    Ok(all)
+}
+
+/// Least cycles from beats of an input to beats of the result; without an input from the cycle in which modules without inputs begin.
+fn lag(slots: &[Slot<'_>], input: Option<usize>, begins: &[usize; POINTS], ends: &[usize; POINTS]) -> Lag {
+    // Of every beat that is followed: the cycles from each of the input's.
+    let mut times: Vec<Vec<Times>> = Vec::with_capacity(slots.len());
+    for (i, slot) in slots.iter().enumerate() {
+        let here = slot.followed.iter().map(|&result| match slot.kind {
+            None if Some(i) == input => begins.map(|b| if result >= b { (result - b) as i64 } else { NEVER }),
+            None => BEFORE,
+            Some(kind) if slot.from.is_empty() => [kind.given(result) as i64 + slot.depth; POINTS],
+            Some(kind) => {
+                let mut latest = BEFORE;
+                for (port, from) in slot.from.iter().enumerate() {
+                    for (beat, before) in slots[*from].followed.iter().zip(&times[*from]) {
+                        let Some(n) = bound::between(kind, slot.order, port, *beat, result) else { break };
+                        latest.iter_mut().zip(before).for_each(|(l, b)| *l = (*l).max(b + n + slot.depth));
+                    }
+                }
+                latest.map(|t| if t > NEVER / 2 { t } else { NEVER })
+            }
+        });
+        let here = here.collect();
+        times.push(here);
+    }
+    let mut lag = [BEFORE; POINTS];
+    if let (Some(slot), Some(times)) = (slots.last(), times.last()) {
+        for (o, end) in ends.iter().enumerate() {
+            if let Ok(at) = slot.followed.binary_search(end) {
+                (0..POINTS).for_each(|i| lag[i][o] = times[at][i]);
+            }
         }
     }
+    lag
 }

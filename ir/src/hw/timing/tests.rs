@@ -355,7 +355,7 @@ fn late_first_frames_are_told_to_the_cycle() {
 
 #[test]
 fn what_waits_for_a_beat_is_no_later_in_the_bound() {
-    use super::super::bound::{Order, Rest, depth_of, waiting};
+    use super::super::bound::{Order, between, depth_of, first_waiting};
     let mut rng = ChaCha8Rng::seed_from_u64(23);
     let mut windows = 0;
     for _ in 0..300 {
@@ -376,13 +376,20 @@ fn what_waits_for_a_beat_is_no_later_in_the_bound() {
         n.join((dwc, 0), (m, 0), pixels * sf, 2);
         n.join((m, 0), (sink, 0), pixels * nf, 2);
         let d = &n.design;
-        // From the last beat along what waits for it; it can be taken a cycle after it is offered.
-        let through = |from: Rest| {
-            [w, dwc, m].iter().try_fold((from, from.cycles), |(first, _), id| {
-                waiting(d, *id, Order::Given, 0, first, depth_of(d, *id))
-            })
-        };
-        let Some((_, cycles)) = through(Rest { beats: 1, cycles: 0 }) else { continue };
+        // From the last beat along what waits for it; it can be taken a cycle after it is offered. Of every stream the beat that first
+        // waits and the last one are followed.
+        let mut times = vec![(beats - 1, 0)];
+        for (id, results) in [(w, pixels), (dwc, pixels * sf), (m, pixels * nf)] {
+            let (kind, depth) = (&d.module(id).kind, depth_of(d, id));
+            let firsts = times.iter().filter_map(|(b, _)| first_waiting(kind, Order::Given, 0, *b, results));
+            let followed: Vec<usize> = firsts.chain([results - 1]).collect();
+            let time = |r: &usize| {
+                let through = |(b, t): &(usize, i64)| Some(t + between(kind, Order::Given, 0, *b, *r)? + depth);
+                Some((*r, times.iter().filter_map(through).max()?))
+            };
+            times = followed.iter().filter_map(time).collect();
+        }
+        let Some((_, cycles)) = times.into_iter().max() else { continue };
         let exact = Simulator::new(d).unbounded_latency().unwrap() as i64;
         let last = beats as i64;
         assert!(last + cycles <= exact, "{size} {kernel} {stride} {nf} {sf} {early}: {last} + {cycles} of {exact}");
