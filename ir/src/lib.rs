@@ -18,3 +18,13 @@ pub mod text;
 
 pub use diag::{Code, Diag, Diags};
 pub use rat::Rat;
+
+/// How many of `0..n` hold, which must be the first ones; by bisection.
+pub fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
+    let (mut lo, mut hi) = (0, n);
+    while lo < hi {
+        let mid = lo + (hi - lo) / 2;
+        if holds(mid) { lo = mid + 1 } else { hi = mid }
+    }
+    lo
+}

@@ -44,6 +44,7 @@ use netfold_ir::hw::program::{graph, interval, quantizer};
 pub use builder::{ProgramBuilder, Value};
 pub use cost::{CostModel, DelayModel, adders_and_depth, graph_luts, node_luts};
 pub use error::ProgramError;
+pub use lut::ADDRESS_BITS;
 pub use netfold_ir::hw::program::{
     BitRef, CarryBit, Field, Graph, Interval, Linear, Node, NodeId, Op, Operand, Overflow, Pipeline, Quantizer,
     Rounding, Table, bit_len, csd_digits, wrap_window,

@@ -74,7 +74,8 @@ impl Network {
 /// A truth table over the signals of a list: bit `i` for index `i`, at least one word.
 type Truth = Vec<u64>;
 
-const FULL: [u64; 6] = [
+/// Truth tables of the six address bits of a LUT: bit `i` of table `k` is bit `k` of `i`.
+pub const ADDRESS_BITS: [u64; 6] = [
     0xaaaa_aaaa_aaaa_aaaa,
     0xcccc_cccc_cccc_cccc,
     0xf0f0_f0f0_f0f0_f0f0,
@@ -115,7 +116,7 @@ fn cofactor(t: &[u64], inputs: usize, var: usize, value: bool) -> Truth {
 
 fn depends(t: &[u64], inputs: usize, var: usize) -> bool {
     if var < 6 {
-        let half = FULL[var];
+        let half = ADDRESS_BITS[var];
         t.iter().any(|w| (w & half) >> (1 << var) != w & !half)
     } else {
         let step = 1 << (var - 6);

@@ -21,6 +21,7 @@
 use super::modules::Kind;
 use super::{Design, ModuleId};
 use crate::diag::Diag;
+use crate::partition;
 
 /// Cycles in which the first and the last beat of a stream can be taken, at the earliest.
 pub type Span = (i64, i64);
@@ -154,16 +155,6 @@ pub fn first_waiting(kind: &Kind, order: Order, port: usize, beat: usize, result
 /// The last of `beats` of input `port` that result `result` waits for; `None` where it waits for none.
 pub fn last_needed(kind: &Kind, order: Order, port: usize, result: usize, beats: usize) -> Option<usize> {
     partition(beats, |b| between(kind, order, port, b, result).is_some()).checked_sub(1)
-}
-
-/// How many of `0..n` hold, which are the first ones.
-fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
-    let (mut lo, mut hi) = (0, n);
-    while lo < hi {
-        let mid = lo + (hi - lo) / 2;
-        if holds(mid) { lo = mid + 1 } else { hi = mid }
-    }
-    lo
 }
 
 /// First and last firings that take (port 0; what holds for every other port) and that give, of a kind with a static schedule of

@@ -61,9 +61,10 @@ pub(super) fn points(net: &IntNetwork) -> HashMap<NodeId, Points> {
         let mut found: Option<[usize; 3]> = None;
         for (reader, _) in net.graph.consumers(id) {
             let [_, fill, second, row, ..] = all[&reader];
-            let needed = match Windows::of(net, reader) {
-                Some(w) => Some([w.upto(0), w.upto(w.pixel(fill)), w.upto((w.output[0] - 1) * w.output[1])]),
-                None => pixels(net, reader).map(|[from, to]| [fill, second, row].map(|p| p.div_ceil(to) * from)),
+            let needed = match Reach::of(net, reader) {
+                Reach::Windows(w) => Some([w.upto(0), w.upto(w.pixel(fill)), w.upto((w.output[0] - 1) * w.output[1])]),
+                Reach::Pixels([from, to]) => Some([fill, second, row].map(|p| p.div_ceil(to) * from)),
+                Reach::Any => None,
             };
             // Of several readers the one whose windows need most.
             found = found.max(needed);
@@ -74,10 +75,10 @@ pub(super) fn points(net: &IntNetwork) -> HashMap<NodeId, Points> {
         }
     }
     for &id in &order {
-        let first = |i: &NodeId| match (Windows::of(net, id), pixels(net, id)) {
-            (Some(w), _) => Some([w.first(all[i][LAST]), w.first(all[i][4])]),
-            (None, Some([from, to])) => Some([all[i][4], all[i][5]].map(|p| (p.div_ceil(from) - 1) * to + 1)),
-            (None, None) => None,
+        let first = |i: &NodeId| match Reach::of(net, id) {
+            Reach::Windows(w) => Some([w.first(all[i][LAST]), w.first(all[i][4])]),
+            Reach::Pixels([from, to]) => Some([all[i][4], all[i][5]].map(|p| (p.div_ceil(from) - 1) * to + 1)),
+            Reach::Any => None,
         };
         let found = net.graph.inputs(id).iter().filter_map(first).max();
         if let (Some(found), Some(points)) = (found, all.get_mut(&id)) {
@@ -86,6 +87,38 @@ pub(super) fn points(net: &IntNetwork) -> HashMap<NodeId, Points> {
         }
     }
     all
+}
+
+/// What of its inputs an operator's results wait for.
+enum Reach<'a> {
+    /// A window of pixels each.
+    Windows(Windows<'a>),
+    /// The elements at the same place: so many of an input for so many of the result.
+    Pixels([usize; 2]),
+    /// Anything else.
+    Any,
+}
+
+impl Reach<'_> {
+    fn of(net: &IntNetwork, id: NodeId) -> Reach<'_> {
+        let node = net.graph.node(id);
+        match &node.op {
+            IntOp::Conv(conv) => Reach::Windows(Windows::new(conv.input, &conv.window, node.elements())),
+            IntOp::Pool { input, window, .. } => Reach::Windows(Windows::new(*input, window, node.elements())),
+            IntOp::Dense(weights) => Reach::Pixels([weights.cols, weights.rows]),
+            IntOp::Step(_) | IntOp::LinComb { .. } | IntOp::Mul => Reach::Pixels([1, 1]),
+            IntOp::Input
+            | IntOp::GlobalReduce { .. }
+            | IntOp::VectorReduce { .. }
+            | IntOp::ArgMax { .. }
+            | IntOp::Broadcast { .. }
+            | IntOp::Concat { .. }
+            | IntOp::Slice { .. }
+            | IntOp::Permute { .. }
+            | IntOp::Pad { .. }
+            | IntOp::Upsample { .. } => Reach::Any,
+        }
+    }
 }
 
 /// The windows of an operator that has some.
@@ -100,19 +133,14 @@ struct Windows<'a> {
 }
 
 impl Windows<'_> {
-    fn of(net: &IntNetwork, id: NodeId) -> Option<Windows<'_>> {
-        let node = net.graph.node(id);
-        let (input, window) = match &node.op {
-            IntOp::Conv(conv) => (conv.input, &conv.window),
-            IntOp::Pool { input, window, .. } => (*input, window),
-            _ => return None,
-        };
+    /// Of an input and a result of so many elements.
+    fn new(input: [usize; 3], window: &Window, elements: usize) -> Windows<'_> {
         let extent = window.extent();
         let windows = |a: usize| {
             (input[a] + window.pads[a] + window.pads[a + 2]).saturating_sub(extent[a]) / window.stride[a] + 1
         };
         let output = [windows(0), windows(1)];
-        Some(Windows { input, window, output, elements: (node.elements() / (output[0] * output[1])).max(1) })
+        Windows { input, window, output, elements: (elements / (output[0] * output[1])).max(1) }
     }
 
     /// Elements of the input up to the last one that a window needs.
@@ -137,15 +165,6 @@ impl Windows<'_> {
         // A row's last windows may need no more than the ones before, and less than those of the row before them.
         let waits = |w: &usize| self.upto(*w) >= elements;
         (0..all).find(waits).unwrap_or(all - 1) * self.elements + 1
-    }
-}
-
-/// Elements of the input and of the result that belong together, for an operator that works pixel by pixel.
-fn pixels(net: &IntNetwork, id: NodeId) -> Option<[usize; 2]> {
-    match &net.graph.node(id).op {
-        IntOp::Dense(weights) => Some([weights.cols, weights.rows]),
-        IntOp::Step(_) | IntOp::LinComb { .. } | IntOp::Mul => Some([1, 1]),
-        _ => None,
     }
 }
 

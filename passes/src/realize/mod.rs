@@ -15,6 +15,7 @@ use netfold_ir::hw::{MulShift, Realization, Table, Thresholds};
 use netfold_ir::int::step::{Compiled, Piece};
 use netfold_ir::int::{Range, StepFn, compact};
 use netfold_ir::net::UnaryFn;
+use netfold_ir::partition;
 use netfold_ir::quant::Overflow;
 use netfold_ir::rat;
 use num_traits::Zero;
@@ -216,16 +217,6 @@ impl Listed<'_> {
         }
         trimmed(last)
     }
-}
-
-/// How many of `0..n` hold, which are the first ones.
-fn partition(n: usize, holds: impl Fn(usize) -> bool) -> usize {
-    let (mut lo, mut hi) = (0, n);
-    while lo < hi {
-        let mid = lo + (hi - lo) / 2;
-        if holds(mid) { lo = mid + 1 } else { hi = mid }
-    }
-    lo
 }
 
 /// The values at `first..=last`; of a monotone function, between equal ones no others are looked at.

@@ -1,6 +1,7 @@
 //! What the contents of a read-only memory in logic cost: its columns (bits of the word) as functions of the address.
 
 use netfold_ir::hw::latency::{WEIGHT_BLOCK, weights_in_blocks};
+use netfold_shiftadd::ADDRESS_BITS;
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::hash::{BuildHasherDefault, Hasher};
@@ -68,16 +69,6 @@ impl Hasher for Mixed {
         self.0 = mix(self.0 ^ v);
     }
 }
-
-/// Words of a LUT whose address has bit `k`.
-const ADDRESS: [u64; 6] = [
-    0xaaaa_aaaa_aaaa_aaaa,
-    0xcccc_cccc_cccc_cccc,
-    0xf0f0_f0f0_f0f0_f0f0,
-    0xff00_ff00_ff00_ff00,
-    0xffff_0000_ffff_0000,
-    0xffff_ffff_0000_0000,
-];
 
 /// Most words of a memory whose distinct columns are noted in a bit for each possible one, not in a set.
 const FEW: usize = 12;
@@ -227,7 +218,7 @@ impl Columns {
         let (distinct, all) = (columns.len(), self.all);
         let ones = columns.iter().map(|c| c.count_ones() as usize).sum();
         // A bit of the address needs no LUT.
-        let address: [u64; 6] = std::array::from_fn(|k| ADDRESS[k] & all);
+        let address: [u64; 6] = std::array::from_fn(|k| ADDRESS_BITS[k] & all);
         columns.retain(|c| address.iter().all(|a| c != a && *c != all ^ a));
         [distinct, ones, columns.len() - complements(columns, all)]
     }
