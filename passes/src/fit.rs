@@ -93,7 +93,7 @@ pub fn solve(prepared: &Prepared, request: &Request<'_>) -> Result<Solution, Ref
         let solution = optimize::quicker(prepared, &Request { limits, ..*request }, solution)?;
         let least = timing::least_latency(&solution.design)?;
         let near = solution.timing.latency_cycles as f64 <= least as f64 * NEAR_LATENCY;
-        return if near { Ok(solution) } else { Ok(optimize::quicker(prepared, request, solution)?) };
+        return if near { Ok(solution) } else { Ok(optimize::reordered(prepared, request, solution)?) };
     }
     optimize::solve_or_nearest(prepared, request)
 }

@@ -35,8 +35,8 @@ pub use cost::{
     weights_of,
 };
 pub use requests::{
-    attempt_latency, attempt_with, attempt_within, given, longest_within, modelled, next_faster, quicker, shorter,
-    solve, solve_or_nearest, step,
+    attempt_latency, attempt_with, attempt_within, given, longest_within, modelled, next_faster, quicker, reordered,
+    shorter, solve, solve_or_nearest, step,
 };
 pub use space::Known;
 

@@ -131,6 +131,24 @@ pub fn modelled(prepared: &Prepared, request: &Request<'_>, folding: &Folding) -
 /// # Errors
 /// None for a network that can be lowered.
 pub fn quicker(prepared: &Prepared, request: &Request<'_>, solution: Solution) -> Result<Solution, Diag> {
+    quicker_with(prepared, request, solution, true)
+}
+
+/// As [`quicker`], of the solution's own folding.
+///
+/// # Errors
+/// As [`quicker`].
+pub fn reordered(prepared: &Prepared, request: &Request<'_>, solution: Solution) -> Result<Solution, Diag> {
+    quicker_with(prepared, request, solution, false)
+}
+
+/// See [`quicker`]; other foldings only where that is said.
+fn quicker_with(
+    prepared: &Prepared,
+    request: &Request<'_>,
+    solution: Solution,
+    foldings: bool,
+) -> Result<Solution, Diag> {
     let s = solution;
     let mut solver = solver(prepared, request);
     solver.labels = s.labels;
@@ -148,7 +166,7 @@ pub fn quicker(prepared: &Prepared, request: &Request<'_>, solution: Solution) -
         within: s.within,
         timing: OnceLock::from(s.timing.clone()),
     })?;
-    let built = solver.sooner(interval, built)?;
+    let built = if foldings { solver.sooner(interval, built)? } else { built };
     if built.plan.folding == s.folding { Ok(s) } else { solver.finish(built, s.gap) }
 }
 
