@@ -76,25 +76,14 @@ pub struct Lags {
 
 impl Lags {
     /// Of a module of a design. Streams are taken as shallow.
-    pub fn of(design: &Design, id: ModuleId, order: Order) -> Lags {
-        Lags::with(design, id, order, depth_of(design, id))
-    }
-
-    /// As [`Lags::of`], with the module's [`depth_of`].
-    pub fn with(design: &Design, id: ModuleId, order: Order, depth: i64) -> Lags {
-        let module = design.module(id);
+    pub fn of(design: &Design, id: ModuleId) -> Lags {
+        let (module, depth) = (design.module(id), depth_of(design, id));
         let n = module.kind.firings() as i64;
         let all = (0, n - 1);
         let both = |take: (i64, i64), give: (i64, i64)| ([take; 2], give);
         let (take, give) = match &module.kind {
             Kind::Mvu(m) => {
                 let (nf, sf, early) = (m.neuron_fold() as i64, m.synapse_fold() as i64, m.early as i64);
-                if order == Order::Free {
-                    let last_first = if m.blocks() == 1 { depth } else { NEVER };
-                    let (first_first, first_last, last_last) = (sf - 1 + depth, n - 1 + depth, nf - 1 + depth);
-                    let lag = Lag { first_first, last_first, first_last, last_last };
-                    return Lags { alone: (first_first, first_last), ports: [lag; 2] };
-                }
                 let first = early * nf + sf - early - 1;
                 both((0, (m.blocks() as i64 - 1) * nf * sf + first), (first, n - 1))
             }
@@ -181,13 +170,13 @@ fn scheduled(kind: &Kind, n: i64) -> ([(i64, i64); 2], (i64, i64)) {
 ///
 /// # Errors
 /// None for a verified design.
-pub fn spans(design: &Design, order: Order) -> Result<Vec<Span>, Diag> {
+pub fn spans(design: &Design) -> Result<Vec<Span>, Diag> {
     let mut spans = vec![(0, 0); design.index_bound()];
     for id in design.topological()? {
         let inputs = design.inputs_of(id).into_iter().map(|(from, _)| spans[from.index()]);
         let span = match design.module(id).kind {
             Kind::Sink { .. } => inputs.fold((0, 0), |_, s| s),
-            _ => Lags::of(design, id, order).after(inputs),
+            _ => Lags::of(design, id).after(inputs),
         };
         spans[id.index()] = span;
     }

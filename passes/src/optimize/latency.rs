@@ -212,7 +212,7 @@ impl Solver<'_> {
             }
             let wanted = Wanted { deadline: Some(deadline), ceiling: below, effort };
             let found = self.built_within(interval, u64::MAX, wanted)?.ok().filter(|b| b.plan.area <= ceiling);
-            let mut again = false;
+            let mut met = None;
             match found {
                 Some(found) => {
                     let timing = found.timing()?;
@@ -221,16 +221,16 @@ impl Solver<'_> {
                         break;
                     }
                     hi = timing.latency_cycles;
-                    again = found.plan.latency <= lo + (hi - lo.min(hi)) / 2;
+                    met = Some(found.plan.latency);
                     best = Built { bound: best.bound, within: best.within, ..found };
                 }
                 None => lo = deadline,
             }
+            deadline = lo + (hi.saturating_sub(lo)) / 2;
             // What meets the next deadline by the bound would be found again.
-            if again {
+            if met.is_some_and(|latency| latency <= deadline) {
                 break;
             }
-            deadline = lo + (hi.saturating_sub(lo)) / 2;
         }
         Ok(best)
     }

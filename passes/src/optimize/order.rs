@@ -5,7 +5,7 @@
 //! ([`netfold_ir::hw::bound`]). Beats are whole and streams lumpy, so the shares are then moved with the exact simulation.
 
 use netfold_ir::diag::Diag;
-use netfold_ir::hw::bound::{self, Lags, Order, Span};
+use netfold_ir::hw::bound::{self, Lags, Span};
 use netfold_ir::hw::timing::{Simulator, least_latency};
 use netfold_ir::hw::{Design, Kind, ModuleId, Mvu};
 
@@ -130,7 +130,7 @@ impl Search<'_> {
                 if best <= self.least || self.trials == 0 || ((nf * sf) as u64) < self.worth {
                     continue;
                 }
-                let spans = bound::spans(design, Order::Given)?;
+                let spans = bound::spans(design)?;
                 let input = design.inputs_of(id).first().map_or((0, 0), |(from, _)| spans[from.index()]);
                 let (now, near, latest) = (m.early, fitting(m, input), Mvu::latest_early(nf, sf));
                 let mut tried = vec![now];
@@ -186,7 +186,7 @@ fn fitted(design: &Design, units: &[ModuleId]) -> Result<Vec<(ModuleId, usize)>,
             set(&mut trial, id, early);
             chosen.push((id, early));
         }
-        spans[id.index()] = Lags::of(&trial, id, Order::Given).after(inputs.into_iter());
+        spans[id.index()] = Lags::of(&trial, id).after(inputs.into_iter());
     }
     Ok(chosen)
 }
