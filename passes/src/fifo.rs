@@ -66,6 +66,17 @@ pub fn trim_with(design: &mut Design, effort: u64) -> Result<Timing, Diag> {
     Ok(timing)
 }
 
+/// Deepens FIFOs to where they do not hold back the first frame any more.
+///
+/// # Errors
+/// None for a verified design.
+pub fn deepen(design: &mut Design) -> Result<(), Diag> {
+    let (_, first) = timing::Simulator::new(design).first_frame()?;
+    let depths = timing::depths(design).into_iter().zip(first).map(|(a, b)| a.max(b)).collect();
+    set(design, depths);
+    Ok(())
+}
+
 /// Simulations that an effort in firings allows. A module's firings that move nothing cost nothing: its beats, and setting up, are what a
 /// simulation takes.
 fn trials(design: &Design, effort: u64) -> u64 {

@@ -14,6 +14,9 @@ const NEAR_LATENCY: f64 = 1.1;
 /// optimizer takes for the smallest is more often underestimated than the rule's.
 const FREE_LUTS: [f64; 3] = [0.06, 0.03, 0.0];
 
+/// Shares that are set aside for FIFOs where the whole leaves no folding: one, a half and so on.
+const HALVINGS: usize = 4;
+
 /// Solves for a target; the request's own objective is not used.
 ///
 /// [`Target::Near`] is moved to the shortest interval that the network's structure allows. [`Target::Multipliers`] is a rate that is
@@ -125,9 +128,20 @@ fn within(prepared: &Prepared, request: &Request<'_>, cycles: u64, rule: &Rule) 
     let Some(over) = beyond else {
         return Ok((optimize::given(prepared, request, &rule.folding, (0, rule.seen))?, all));
     };
-    // What FIFOs took beyond the rule's is set aside; where nothing is found then, the rule's own foldings.
-    let excess = over.used.zip(&all, u64::saturating_sub);
-    let solution = match attempt(rule.seen.zip(&excess, u64::saturating_sub))?.filter(|s| s.used.within(&all)) {
+    // What FIFOs took beyond the rule's is set aside, until they fit; where that leaves no folding, a part of it.
+    let bounded = Request { limits: all, ..*request };
+    let mut excess = over.used.zip(&all, u64::saturating_sub);
+    let mut found = None;
+    for _ in 0..HALVINGS {
+        let first = rule.seen.zip(&excess, u64::saturating_sub);
+        found = optimize::attempt_within(prepared, &bounded, cycles, &first)?;
+        if found.is_some() {
+            break;
+        }
+        excess = excess.zip(&Resources::default(), |e, _| e / 2);
+    }
+    // Otherwise the rule's own foldings.
+    let solution = match found {
         Some(solution) => solution,
         None => optimize::given(prepared, request, &rule.folding, (over.bound, over.within))?,
     };

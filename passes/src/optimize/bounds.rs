@@ -1,9 +1,11 @@
 //! Bounds on what the rest of a path costs, by dynamic programming from the ends.
 
 use super::cost::RESOURCES;
+use super::course::Courses;
+use super::master::{Master, Mixture};
 use super::space::{Arc, Layered, Priced};
 use super::time::{BEFORE, NEVER, POINTS, Times};
-use super::ways::Ways;
+use super::ways::{Way, Ways};
 use std::sync::Arc as Shared;
 
 /// A request as the search sees it.
@@ -14,6 +16,24 @@ pub(super) struct Problem<'a> {
     pub limits: [u64; RESOURCES],
     /// The last beat of every output in this cycle at the latest, by the bound of [`super::time`].
     pub deadline: Option<i64>,
+    /// What the priced operators cost and use, as columns.
+    pub table: &'a Table,
+    /// To tell the exact latency of designs.
+    pub courses: Option<&'a Courses<'a>>,
+}
+
+/// Areas and uses of priced operators, each by itself: quicker to read than the operators.
+pub(super) struct Table {
+    area: Vec<f64>,
+    used: [Vec<f64>; RESOURCES],
+}
+
+impl Table {
+    /// Of all.
+    pub fn of(priced: &[Shared<Priced>]) -> Table {
+        let column = |of: &dyn Fn(&Priced) -> u64| priced.iter().map(|p| of(p) as f64).collect();
+        Table { area: column(&|p| p.area), used: std::array::from_fn(|r| column(&|p| p.used[r])) }
+    }
 }
 
 /// What is left behind every state, by stage and state.
@@ -54,10 +74,18 @@ fn least(arcs: &[Arc], prices: &[f64], next: &[f64]) -> f64 {
     arcs.iter().map(value).fold(f64::INFINITY, |least, value| if value < least { value } else { least })
 }
 
+/// What a dead end has left of anything.
+const DEAD: u64 = u64::MAX / 4;
+
 impl Bounds {
+    /// Whether no path leads to an end.
+    pub fn is_dead(&self) -> bool {
+        self.area[0][0] >= DEAD
+    }
+
     /// Of a problem.
     pub fn of(p: &Problem<'_>) -> Bounds {
-        let dead = u64::MAX / 4;
+        let dead = DEAD;
         let priced = |a: &Arc| &p.priced[a.priced as usize];
         let area = backward(p.graph, 0, dead, |_, arcs, next| {
             arcs.iter().map(|a| priced(a).area.saturating_add(next[a.to as usize])).min().unwrap_or(dead).min(dead)
@@ -80,7 +108,8 @@ impl Bounds {
                     .min(dead)
             })
         });
-        let tail = if p.deadline.is_some() { tails(p) } else { Vec::new() };
+        // Where exact latencies are known no labels are extended.
+        let tail = if p.deadline.is_some() && p.courses.is_none() { tails(p) } else { Vec::new() };
         Bounds { area, least, most, tail }
     }
 }
@@ -123,25 +152,46 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Times>>> {
     })
 }
 
-/// What every priced operator uses of the resources whose limits bind; nothing else gets a price.
-struct Uses([Vec<f64>; RESOURCES]);
+/// The resources whose limits bind; nothing else gets a price.
+struct Uses<'a> {
+    table: &'a Table,
+    bind: [bool; RESOURCES],
+    /// The priced operators of the graph.
+    numbers: Vec<u32>,
+}
 
-impl Uses {
-    fn of(p: &Problem<'_>, bounds: &Bounds) -> Uses {
-        Uses(std::array::from_fn(|r| {
-            let binds = bounds.most[0][0][r] > p.limits[r];
-            p.priced.iter().filter(|_| binds).map(|priced| priced.used[r] as f64).collect()
-        }))
+impl<'a> Uses<'a> {
+    fn of(p: &Problem<'a>, bounds: &Bounds) -> Uses<'a> {
+        let mut here = vec![false; p.priced.len()];
+        p.graph.stages.iter().flat_map(|s| &s.arcs).flatten().for_each(|a| here[a.priced as usize] = true);
+        let numbers = (0..p.priced.len() as u32).filter(|n| here[*n as usize]).collect();
+        Uses { table: p.table, bind: std::array::from_fn(|r| bounds.most[0][0][r] > p.limits[r]), numbers }
     }
 
-    fn bind(&self, r: usize) -> bool {
-        !self.0[r].is_empty()
+    /// Use of a limit by a path: of resource `r`, then of the ways.
+    fn of_path(&self, ways: &Ways, path: &[Arc], r: usize) -> f64 {
+        let column = self.table.used.get(r).unwrap_or_else(|| &ways.all[r - RESOURCES].ticks);
+        path.iter().map(|a| column[a.priced as usize]).sum()
     }
 
-    /// Use of a limit by a path: of resource `r`, then of the ways; 0 of a resource whose limit does not bind.
-    fn of_path(&self, ways: &Ways<'_>, path: &[Arc], r: usize) -> f64 {
-        let column = self.0.get(r).unwrap_or_else(|| &ways.all[r - RESOURCES].ticks);
-        path.iter().filter_map(|a| column.get(a.priced as usize)).sum()
+    /// Area of a path.
+    fn area(&self, path: &[Arc]) -> f64 {
+        path.iter().map(|a| self.table.area[a.priced as usize]).sum()
+    }
+
+    /// Prices of the graph's operators: their areas, where those count, and what they use.
+    fn prices(&self, factors: &Factors, ways: &Ways, areas: bool, prices: &mut [f64]) {
+        let mut columns: Vec<(f64, &[f64])> = Vec::new();
+        if areas {
+            columns.push((1.0, &self.table.area));
+        }
+        let used = factors.used.iter().zip(&self.table.used);
+        let all = used.chain(factors.ways.iter().zip(ways.all.iter().map(|w| &w.ticks)));
+        columns.extend(all.filter(|(f, _)| **f > 0.0).map(|(f, column)| (*f, &column[..])));
+        for n in &self.numbers {
+            let n = *n as usize;
+            prices[n] = columns.iter().map(|(f, column)| f * column[n]).sum();
+        }
     }
 }
 
@@ -158,26 +208,14 @@ impl Factors {
         std::array::from_fn(|r| self.used.get(r).copied().unwrap_or_else(|| self.ways.iter().sum()))
     }
 
-    /// Of every priced operator, on top of what it costs itself.
-    fn prices(&self, uses: &Uses, ways: &Ways<'_>, own: &[f64]) -> Vec<f64> {
-        let mut prices = own.to_vec();
-        let used = self.used.iter().zip(&uses.0);
-        for (factor, column) in used.chain(self.ways.iter().zip(ways.all.iter().map(|w| &w.ticks))) {
-            if *factor > 0.0 {
-                prices.iter_mut().zip(column).for_each(|(price, used)| *price += factor * used);
-            }
-        }
-        prices
-    }
-
     /// What the tensors' times cost that are open before stage `k`: cycles from the start along every way.
-    pub fn of_times(&self, ways: &Ways<'_>, k: usize, at: impl Fn(usize, usize) -> i64) -> f64 {
+    pub fn of_times(&self, ways: &Ways, k: usize, at: impl Fn(usize, usize) -> i64) -> f64 {
         let paid = self.ways.iter().zip(&ways.all).filter(|(f, _)| **f > 0.0);
         paid.map(|(f, w)| w.place[k].map_or(0.0, |(place, point)| f * at(place, point) as f64)).sum()
     }
 }
 
-/// Prices of the limits, found by subgradient steps, and the area with them that is left behind every state.
+/// Prices of the limits, found by column generation, and the area (or cycles, of [`least_latency`]) with them that is left behind every state.
 pub(super) struct Lagrange {
     /// Area a unit of each limit.
     pub factors: Factors,
@@ -189,17 +227,36 @@ pub(super) struct Lagrange {
     pub prices: Vec<f64>,
     /// What the limits are worth in all.
     pub paid: f64,
+    /// The cheapest mixture of designs within the limits, with the share of each.
+    pub mixture: Vec<(f64, Vec<Arc>)>,
+    /// The designs that were looked at.
+    pub paths: Vec<Vec<Arc>>,
 }
 
 impl Lagrange {
+    /// That say nothing of latencies.
+    pub fn none(p: &Problem<'_>) -> Lagrange {
+        Lagrange {
+            factors: Factors::default(),
+            left: backward(p.graph, 0.0, f64::INFINITY, |_, _, _| 0.0),
+            bound: 0.0,
+            prices: vec![0.0; p.priced.len()],
+            paid: 0.0,
+            mixture: Vec::new(),
+            paths: Vec::new(),
+        }
+    }
+
     /// Without prices of limits.
     pub fn free(p: &Problem<'_>, bounds: &Bounds) -> Lagrange {
         Lagrange {
             factors: Factors::default(),
             left: bounds.area.iter().map(|s| s.iter().map(|a| *a as f64).collect()).collect(),
             bound: bounds.area[0][0] as f64,
-            prices: p.priced.iter().map(|priced| priced.area as f64).collect(),
+            prices: p.table.area.clone(),
             paid: 0.0,
+            mixture: Vec::new(),
+            paths: Vec::new(),
         }
     }
 }
@@ -219,81 +276,239 @@ fn cheapest(p: &Problem<'_>, prices: &[f64]) -> (Vec<Vec<f64>>, Vec<Arc>) {
     (left, path)
 }
 
-/// Steps of the subgradient method.
+/// Steps of the column generation.
 const STEPS: usize = 60;
 
-/// Raises the bound by pricing limits that bind; ways that bind are added to those known. `inspect` sees each step's path (a priced
-/// operator and choice a stage).
+/// Highest price of all of a limit at first, as a multiple of the least area; by how much it rises where a mixture still exceeds limits, and
+/// how often.
+const HIGHEST: f64 = 4.0;
+const RAISE: f64 = 8.0;
+const RAISES: usize = 4;
+
+/// Share of a limit above which a mixture exceeds it.
+const EXCEEDS: f64 = 1e-5;
+
+/// Share of the cost up to which a bound counts as that of the cheapest mixture.
+const NEAR: f64 = 1e-5;
+
+/// Weight of the best prices so far beside those of the mixture: keeps steps from one end to the other short.
+const SMOOTH: f64 = 0.4;
+
+/// The limits that bind, and the designs that were looked at as columns of the master program.
+struct Columns<'a> {
+    p: &'a Problem<'a>,
+    uses: Uses<'a>,
+    /// The limits that are priced: resources, then ways.
+    rows: Vec<usize>,
+    paths: Vec<Vec<Arc>>,
+    /// From the first design on.
+    master: Option<Master>,
+    /// What costs are measured in.
+    scale: f64,
+    /// Whether the time on the longest way is what costs, and limits it.
+    times: bool,
+}
+
+impl<'a> Columns<'a> {
+    /// Of known designs.
+    fn new(p: &'a Problem<'a>, bounds: &Bounds, ways: &Ways, scale: f64, times: bool) -> Columns<'a> {
+        let uses = Uses::of(p, bounds);
+        let mut rows: Vec<usize> = (0..RESOURCES).filter(|r| uses.bind[*r]).collect();
+        rows.extend(RESOURCES..RESOURCES + ways.all.len());
+        Columns { p, uses, rows, paths: Vec::new(), master: None, scale, times }
+    }
+
+    fn limit(&self, r: usize) -> f64 {
+        self.p.limits.get(r).map_or(self.p.deadline.unwrap_or(0) as f64, |l| *l as f64)
+    }
+
+    /// What all of a limit's use is measured in.
+    fn size(&self, r: usize) -> f64 {
+        self.limit(r).max(1.0)
+    }
+
+    fn used(&self, ways: &Ways, path: &[Arc], r: usize) -> f64 {
+        self.uses.of_path(ways, path, r) / self.size(r)
+    }
+
+    /// The limit of a row in the master program, its highest price, and whether it is one of the times.
+    fn row(&self, r: usize) -> (f64, f64, bool) {
+        match (self.times, r >= RESOURCES) {
+            // What a mixture takes of the deadline on the longest way is its cost.
+            (true, true) => (0.0, 2.0, true),
+            _ => (self.limit(r) / self.size(r), HIGHEST, false),
+        }
+    }
+
+    /// A design that costs so much; whether it was not known.
+    fn add(&mut self, ways: &Ways, path: Vec<Arc>, cost: f64) -> bool {
+        if self.paths.contains(&path) {
+            return false;
+        }
+        let used: Vec<f64> = self.rows.iter().map(|r| self.used(ways, &path, *r)).collect();
+        let cost = cost / self.scale;
+        match &mut self.master {
+            Some(master) => master.design(cost, used),
+            None => {
+                let mut master = Master::new(cost);
+                for (r, used) in self.rows.iter().zip(used) {
+                    let (most, highest, together) = self.row(*r);
+                    master.limit(most, highest, together, &[used]);
+                }
+                self.master = Some(master);
+            }
+        }
+        self.paths.push(path);
+        true
+    }
+
+    /// Takes in the ways that were added.
+    fn update(&mut self, ways: &Ways) {
+        for r in self.rows.len() - self.resources() + RESOURCES..RESOURCES + ways.all.len() {
+            let used: Vec<f64> = self.paths.iter().map(|path| self.used(ways, path, r)).collect();
+            let (most, highest, together) = self.row(r);
+            if let Some(master) = &mut self.master {
+                master.limit(most, highest, together, &used);
+            }
+            self.rows.push(r);
+        }
+    }
+
+    /// Adds the longest way of a mixture where it takes more cycles than `most`, also of those known elsewhere; whether there was one.
+    fn longer(&mut self, ways: &mut Ways, mixture: &Mixture, cuts: &[Shared<Way>], most: f64) -> bool {
+        let mixed: Vec<(f64, &[Arc])> = self.mixed(mixture).map(|(share, path)| (share, &path[..])).collect();
+        let longer = ways.extend(self.p, &mixed, most);
+        let cycles = |way: &Shared<Way>| -> f64 {
+            mixed
+                .iter()
+                .map(|(share, path)| share * path.iter().map(|a| way.ticks[a.priced as usize]).sum::<f64>())
+                .sum()
+        };
+        let longest = cuts.iter().map(|way| (cycles(way), way)).max_by(|a, b| a.0.total_cmp(&b.0));
+        match longest {
+            Some((cycles, way)) if cycles > most && !ways.all.iter().any(|w| Shared::ptr_eq(w, way)) => {
+                ways.all.push(way.clone());
+                true
+            }
+            _ => longer,
+        }
+    }
+
+    /// Number of resources among the rows.
+    fn resources(&self) -> usize {
+        self.rows.iter().filter(|r| **r < RESOURCES).count()
+    }
+
+    fn mixed(&self, mixture: &Mixture) -> impl Iterator<Item = (f64, &Vec<Arc>)> {
+        mixture.shares.iter().copied().zip(&self.paths).filter(|(share, _)| *share > 0.0)
+    }
+
+    /// Prices of all of every limit as prices a unit.
+    fn factors(&self, ways: &Ways, prices: &[f64]) -> Factors {
+        let mut factors = Factors { ways: vec![0.0; ways.all.len()], ..Factors::default() };
+        for (r, price) in self.rows.iter().zip(prices) {
+            let price = price * self.scale / self.size(*r);
+            match r.checked_sub(RESOURCES) {
+                None => factors.used[*r] = price,
+                Some(w) => factors.ways[w] = price,
+            }
+        }
+        factors
+    }
+}
+
+/// Between the best prices so far and those of a mixture.
+fn between(smooth: f64, best: &[f64], mixture: &[f64]) -> Vec<f64> {
+    let best = best.iter().copied().chain(std::iter::repeat(0.0));
+    best.zip(mixture).map(|(b, m)| smooth * b + (1.0 - smooth) * m).collect()
+}
+
+/// Raises the bound by pricing limits that bind, by column generation from the designs `known`; ways that bind are added to those known.
+/// `inspect` sees each step's path (a priced operator and choice a stage).
 pub(super) fn lagrange(
     p: &Problem<'_>,
     bounds: &Bounds,
-    ways: &mut Ways<'_>,
+    ways: &mut Ways,
     ceiling: u64,
-    mut inspect: impl FnMut(&[Arc]) -> Option<u64>,
+    (known, cuts): (&[Vec<Arc>], &[Shared<Way>]),
+    mut inspect: impl FnMut(&[Arc], &mut Ways),
 ) -> Lagrange {
-    let deadline = p.deadline.unwrap_or(0);
-    let limit = |r: usize| p.limits.get(r).map_or(deadline as f64, |l| *l as f64);
-    let uses = Uses::of(p, bounds);
-    let areas: Vec<f64> = p.priced.iter().map(|priced| priced.area as f64).collect();
-    let binds = |r: usize| r >= RESOURCES || uses.bind(r);
-    let mut factors = Factors::default();
+    let deadline = p.deadline.unwrap_or(0) as f64;
+    let mut c = Columns::new(p, bounds, ways, (bounds.area[0][0] as f64).max(1.0), false);
+    known.iter().for_each(|path| {
+        let area = c.uses.area(path);
+        c.add(ways, path.clone(), area);
+    });
     let mut best: Option<Lagrange> = None;
-    let mut target = if ceiling < u64::MAX / 8 { ceiling as f64 * 1.01 } else { bounds.area[0][0] as f64 * 1.2 + 1.0 };
-    let mut stalled = 0;
-    let mut scale = 1.0;
+    // Prices of all of a limit, at the best bound so far.
+    let mut at = Vec::new();
+    let mut prices = vec![0.0; p.priced.len()];
+    let (mut raises, mut smooth, mut converged) = (0, SMOOTH, true);
+    let mut mixture = None;
     for _ in 0..STEPS {
-        factors.ways.resize(ways.all.len(), 0.0);
+        loop {
+            c.update(ways);
+            mixture = c.master.as_mut().map(Master::solve);
+            // Where the mixture is the cheapest for the ways known, others may be longer.
+            let longer = converged && mixture.as_ref().is_some_and(|m| c.longer(ways, m, cuts, deadline));
+            if !longer {
+                break;
+            }
+        }
+        converged = false;
+        let tried: Vec<f64> = match (&mixture, &best) {
+            (None, _) => vec![0.0; c.rows.len()],
+            (Some(m), None) => m.prices.clone(),
+            (Some(m), Some(_)) => between(smooth, &at, &m.prices),
+        };
+        let factors = c.factors(ways, &tried);
         // By priced operator: there are more arcs.
-        let prices = factors.prices(&uses, ways, &areas);
+        c.uses.prices(&factors, ways, true, &mut prices);
         let (left, path) = cheapest(p, &prices);
-        let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * limit(r)).sum::<f64>()
-            + factors.ways.iter().sum::<f64>() * deadline as f64;
+        let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * c.limit(r)).sum::<f64>()
+            + factors.ways.iter().sum::<f64>() * deadline;
         let bound = left[0][0] - worth;
         if !bound.is_finite() {
             break;
         }
-        if bound > ceiling as f64 {
-            return Lagrange { factors, left, bound, prices, paid: worth };
-        }
-        if let Some(area) = inspect(&path) {
-            target = target.min(area as f64);
-        }
-        if ways.extend(&path, deadline) {
-            factors.ways.push(0.0);
-        }
-        // By how much the path that attains it exceeds each limit.
-        let limits = RESOURCES + ways.all.len();
-        let excess: Vec<f64> =
-            (0..limits).map(|r| if binds(r) { uses.of_path(ways, &path, r) - limit(r) } else { 0.0 }).collect();
-        let factor = |f: &Factors, r: usize| if r < RESOURCES { f.used[r] } else { f.ways[r - RESOURCES] };
         if best.as_ref().is_none_or(|b| bound > b.bound) {
-            best = Some(Lagrange { factors: factors.clone(), left, bound, prices, paid: worth });
-            stalled = 0;
-        } else {
-            stalled += 1;
-            if stalled % 5 == 0 {
-                scale *= 0.5;
-            }
+            best = Some(Lagrange {
+                factors,
+                left,
+                bound,
+                prices: prices.clone(),
+                paid: worth,
+                mixture: Vec::new(),
+                paths: Vec::new(),
+            });
+            at = tried;
         }
-        // Steps are normalised by the size of each limit, so that resources of different scale move together.
-        let norm: f64 = (0..limits).map(|r| (excess[r] / limit(r).max(1.0)).powi(2)).sum();
-        if norm == 0.0 || (0..limits).all(|r| excess[r] <= 0.0 && factor(&factors, r) == 0.0) {
+        if bound > ceiling as f64 {
             break;
         }
-        if bound >= target {
-            target = bound * 1.05 + 1.0;
-        }
-        let step = scale * (target - bound) / norm;
-        for (r, excess) in excess.iter().enumerate() {
-            let size = limit(r).max(1.0);
-            let to = (factor(&factors, r) + step * excess / (size * size)).max(0.0);
-            match r.checked_sub(RESOURCES) {
-                None => factors.used[r] = to,
-                Some(w) => factors.ways[w] = to,
+        inspect(&path, ways);
+        let cost = c.uses.area(&path);
+        let fresh = c.add(ways, path, cost);
+        let Some(m) = &mixture else { continue };
+        let reached = best.as_ref().is_some_and(|b| b.bound >= (m.cost * (1.0 - NEAR)) * c.scale);
+        if reached || (!fresh && smooth == 0.0) {
+            converged = c.rows.len() - c.resources() < ways.all.len() || c.longer(ways, m, cuts, deadline);
+            let exceeds = m.exceeds() && raises < RAISES;
+            if let (true, Some(master)) = (exceeds, &mut c.master) {
+                master.raise(usize::MAX, RAISE);
+                raises += 1;
+            }
+            if !converged && !exceeds {
+                break;
             }
         }
+        // Where that is no new design, the prices of the mixture as they are.
+        smooth = if fresh { SMOOTH } else { 0.0 };
     }
-    best.unwrap_or_else(|| Lagrange::free(p, bounds))
+    let Some(mut best) = best else { return Lagrange::free(p, bounds) };
+    best.mixture = mixture.iter().flat_map(|m| c.mixed(m)).map(|(share, path)| (share, path.clone())).collect();
+    best.paths = c.paths;
+    best
 }
 
 /// Share of the priced limits by which they are exceeded for sure: above what rounding makes of it.
@@ -306,8 +521,9 @@ const EXCLUSION_STEPS: usize = 60;
 const EXCLUSION_TRIAL: usize = 10;
 const HOPELESS: f64 = -0.1;
 
-/// Steps of [`least_latency`].
+/// Steps of [`least_latency`], and the share of its cycles up to which a bound counts as that of the best mixture.
 const LATENCY_STEPS: usize = 150;
+const LATENCY_NEAR: f64 = 1e-3;
 
 /// Prices of the limits by which designs that exceed them are told, with the priced use that is left behind every state.
 #[derive(Debug, Clone)]
@@ -323,10 +539,16 @@ pub(super) struct Exclusion {
 }
 
 impl Exclusion {
-    /// Prices of [`least_latency`] for a deadline.
-    pub fn until(&self, deadline: i64) -> Exclusion {
-        let paid = self.paid + deadline as f64 * self.factors.ways.iter().sum::<f64>();
-        Exclusion { paid, excess: self.left[0][0] - paid, ..self.clone() }
+    /// By the prices of [`least_latency`], for a deadline.
+    pub fn until(prices: &Lagrange, deadline: i64) -> Exclusion {
+        let Lagrange { factors, left, paid, .. } = prices;
+        // By shares of the deadline: what rounding makes of it is told by them.
+        let size = (deadline.max(1)) as f64;
+        let ways = factors.ways.iter().map(|f| f / size).collect();
+        let factors = Factors { used: factors.used.map(|f| f / size), ways };
+        let left: Vec<Vec<f64>> = left.iter().map(|all| all.iter().map(|l| l / size).collect()).collect();
+        let paid = paid / size + factors.ways.iter().sum::<f64>() * deadline as f64;
+        Exclusion { factors, excess: left[0][0] - paid, left, paid }
     }
 }
 
@@ -339,13 +561,13 @@ struct Weights<'a> {
     /// Those of resources (0 where the limit does not bind), then of ways; the sum is 1.
     all: Vec<f64>,
     binding: Vec<usize>,
-    uses: Uses,
+    uses: Uses<'a>,
 }
 
 impl<'a> Weights<'a> {
-    fn new(p: &'a Problem<'a>, bounds: &Bounds, ways: &Ways<'_>) -> Weights<'a> {
+    fn new(p: &'a Problem<'a>, bounds: &Bounds, ways: &Ways) -> Weights<'a> {
         let uses = Uses::of(p, bounds);
-        let binding: Vec<usize> = (0..RESOURCES).filter(|r| uses.bind(*r)).collect();
+        let binding: Vec<usize> = (0..RESOURCES).filter(|r| uses.bind[*r]).collect();
         let kinds = binding.len() + usize::from(!ways.all.is_empty());
         let mut all = vec![0.0; RESOURCES + ways.all.len()];
         binding.iter().for_each(|r| all[*r] = 1.0 / kinds as f64);
@@ -366,8 +588,10 @@ impl<'a> Weights<'a> {
     }
 
     /// The cheapest path by these prices alone; see [`cheapest`].
-    fn cheapest(&self, factors: &Factors, ways: &Ways<'_>) -> (Vec<Vec<f64>>, Vec<Arc>) {
-        cheapest(self.p, &factors.prices(&self.uses, ways, &vec![0.0; self.p.priced.len()]))
+    fn cheapest(&self, factors: &Factors, ways: &Ways) -> (Vec<Vec<f64>>, Vec<Arc>) {
+        let mut prices = vec![0.0; self.p.priced.len()];
+        self.uses.prices(factors, ways, false, &mut prices);
+        cheapest(self.p, &prices)
     }
 
     /// What the limits are worth.
@@ -377,7 +601,7 @@ impl<'a> Weights<'a> {
     }
 
     /// Towards what a path uses more of than this share of its limit; ways are allowed `time` times the deadline.
-    fn towards(&mut self, ways: &Ways<'_>, path: &[Arc], step: f64, time: f64) {
+    fn towards(&mut self, ways: &Ways, path: &[Arc], step: f64, time: f64) {
         // What a new way begins with.
         let mean = self.all[RESOURCES..].iter().sum::<f64>() / (self.all.len() - RESOURCES).max(1) as f64;
         self.all.resize(RESOURCES + ways.all.len(), mean);
@@ -395,7 +619,7 @@ impl<'a> Weights<'a> {
 /// all limits at once; when the whole does, no design meets them. As sharp as multiplicative steps make it; they end at a proof.
 ///
 /// None where at most one limit binds: then the least use of that resource says as much.
-pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, ways: &mut Ways<'_>) -> Option<Exclusion> {
+pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, ways: &mut Ways) -> Option<Exclusion> {
     let mut weights = Weights::new(p, bounds, ways);
     if weights.binding.len() + ways.all.len() < 2 {
         return None;
@@ -418,52 +642,103 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, ways: &mut Ways<'_>) -
         if round == EXCLUSION_TRIAL && best.as_ref().is_some_and(|b| b.excess < HOPELESS) {
             break;
         }
-        ways.extend(&path, p.deadline.unwrap_or(0));
+        ways.extend(p, &[(1.0, &path)], p.deadline.unwrap_or(0) as f64);
         weights.towards(ways, &path, step, 1.0);
     }
     best
 }
 
 /// Cycles below which no design within the limits has its last output, up to the deadline: resources and ways are priced so that the
-/// cheapest path takes as long as it can be made to; and these prices, without those of a deadline. `inspect` sees the paths. `None` where
-/// nothing is known of times.
+/// cheapest path takes as long as it can be made to, by column generation; and these prices, without those of a deadline. `inspect` sees the
+/// paths. `None` where nothing is known of times.
 pub(super) fn least_latency(
     p: &Problem<'_>,
     bounds: &Bounds,
-    ways: &mut Ways<'_>,
-    mut inspect: impl FnMut(&[Arc]),
-) -> Option<(i64, Exclusion)> {
+    ways: &mut Ways,
+    (known, cuts): (&[Vec<Arc>], &[Shared<Way>]),
+    mut inspect: impl FnMut(&[Arc], &mut Ways),
+) -> Option<Lagrange> {
     let deadline = p.deadline.filter(|_| !ways.all.is_empty())?;
-    let mut best: Option<Exclusion> = None;
-    let mut weights = Weights::new(p, bounds, ways);
-    let (mut proved, mut step, mut ahead) = (0.0f64, 0.5, 0.3);
-    let mut stalled = 0;
+    let mut c = Columns::new(p, bounds, ways, 1.0, true);
+    let resources = c.resources();
+    known.iter().for_each(|path| {
+        c.add(ways, path.clone(), 0.0);
+    });
+    let mut prices = vec![0.0; p.priced.len()];
+    let mut best: Option<Lagrange> = None;
+    let (mut proved, mut at) = (0.0f64, Vec::new());
+    let (mut raises, mut smooth, mut converged) = (0, SMOOTH, true);
+    let mut mixture: Option<Mixture> = None;
+    // What the times cost of a mixture's cost, in cycles.
+    let cycles = |m: &Mixture, raises: usize| {
+        let over: f64 = m.over[..resources].iter().sum::<f64>() * HIGHEST * RAISE.powi(raises as i32);
+        (m.cost - over) * (deadline as f64).max(1.0) * (1.0 + NEAR)
+    };
     for _ in 0..LATENCY_STEPS {
-        let factors = weights.factors();
-        let (left, path) = weights.cheapest(&factors, ways);
-        // The limits' worth is not exceeded by what meets them, so that the rest of the price is for cycles.
-        let resources: f64 = weights.binding.iter().map(|r| factors.used[*r] * weights.limit(*r)).sum();
-        let time: f64 = factors.ways.iter().sum();
-        let reached = (left[0][0] - resources) * (1.0 - EXCESS) / time;
-        if reached > proved * 1.0005 {
-            stalled = 0;
-        } else {
-            stalled += 1;
-            if stalled % 6 == 0 {
-                (step, ahead) = (step * 0.7, ahead * 0.6);
+        loop {
+            c.update(ways);
+            mixture = c.master.as_mut().map(Master::solve);
+            let longer = converged && mixture.as_ref().is_some_and(|m| c.longer(ways, m, cuts, cycles(m, raises)));
+            if !longer {
+                break;
             }
         }
-        if reached > proved || best.is_none() {
-            proved = proved.max(reached);
-            best = Some(Exclusion { factors, left, excess: 0.0, paid: resources });
-        }
-        if proved > deadline as f64 || step < 0.01 {
+        converged = false;
+        let tried: Vec<f64> = match (&mixture, &best) {
+            // At first a way alone.
+            (None, _) => c.rows.iter().map(|r| if *r == RESOURCES { 1.0 } else { 0.0 }).collect(),
+            (Some(m), None) => m.prices.clone(),
+            (Some(m), Some(_)) => between(smooth, &at, &m.prices),
+        };
+        let mut factors = c.factors(ways, &tried);
+        // A cycle of all ways together for 1.
+        let time: f64 = factors.ways.iter().sum();
+        let whole = if time > 0.0 { time } else { 1.0 };
+        factors.used.iter_mut().chain(&mut factors.ways).for_each(|f| *f /= whole);
+        c.uses.prices(&factors, ways, false, &mut prices);
+        let (left, path) = cheapest(p, &prices);
+        if !left[0][0].is_finite() {
             break;
         }
-        inspect(&path);
-        let aim = (proved * (1.0 + ahead)).max(1.0);
-        ways.extend(&path, aim as i64);
-        weights.towards(ways, &path, step, aim / deadline as f64);
+        // The limits' worth is not exceeded by what meets them, so that the rest of the price is for cycles.
+        let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * c.limit(r)).sum();
+        let reached = if time > 0.0 { (left[0][0] - worth) * (1.0 - EXCESS) } else { 0.0 };
+        if reached > proved || best.is_none() {
+            proved = proved.max(reached);
+            let bound = proved;
+            best = Some(Lagrange {
+                factors,
+                left,
+                bound,
+                prices: prices.clone(),
+                paid: worth,
+                mixture: Vec::new(),
+                paths: Vec::new(),
+            });
+            at = tried;
+        }
+        if proved > deadline as f64 {
+            break;
+        }
+        inspect(&path, ways);
+        let fresh = c.add(ways, path, 0.0);
+        let Some(m) = &mixture else { continue };
+        let near = proved >= m.cost * (1.0 - LATENCY_NEAR) * c.size(RESOURCES);
+        if near || (!fresh && smooth == 0.0) {
+            converged = c.rows.len() - resources < ways.all.len() || c.longer(ways, m, cuts, cycles(m, raises));
+            let exceeds = m.over[..resources].iter().any(|o| *o > EXCEEDS) && raises < RAISES;
+            if let (true, Some(master)) = (exceeds, &mut c.master) {
+                master.raise(resources, RAISE);
+                raises += 1;
+            }
+            if !converged && !exceeds {
+                break;
+            }
+        }
+        smooth = if fresh { SMOOTH } else { 0.0 };
     }
-    best.map(|best| ((proved.ceil() as i64).min(deadline + 1), best))
+    let mut best = best?;
+    best.mixture = mixture.iter().flat_map(|m| c.mixed(m)).map(|(share, path)| (share, path.clone())).collect();
+    best.paths = c.paths;
+    Some(best)
 }

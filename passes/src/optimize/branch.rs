@@ -1,28 +1,67 @@
-//! Closes the gap of a search by cases: an operator takes at most, or more than, so much of a resource.
+//! Closes the gap of a search by cases: an operator takes at most, or more than, so much of a resource, or of the time.
 //!
-//! Prices of the limits leave a gap where one operator decides over a large part of a resource: a mixture of two of its choices would
-//! meet the limits exactly, no single one does. With its use bounded from either side each case has prices of its own, which leave less,
-//! and the arcs whose bound reaches the best design known are left out (reduced cost fixing), so that labels of either case are few.
-//! Cases are taken until none has a bound below the best design: then that one is the optimum.
+//! Prices of the limits leave a gap where a mixture of designs would meet the limits better than any single one does. The cheapest mixture
+//! says which operator differs most in what its designs take there of something that has a price: that operator is bounded from either
+//! side of the mean, so that neither case has this mixture any more. Each case has prices of its own, and the arcs whose bound reaches the
+//! best design known are left out (reduced cost fixing). Cases are taken until none has a bound below the best design: then that one is the
+//! optimum (branch and bound).
+//!
+//! Of times the prices know the ways through a few points of each tensor at first ([`super::time`]). A design that is in time by these is
+//! followed beat by beat ([`super::course`]); where it is late, its critical path is a way more that all cases know from then on, as are
+//! the critical paths of a mixture's designs on which the mixture is late (cutting planes). So the optimum is one by exact latencies.
 
-use super::bounds::{Lagrange, Problem};
+use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, Table, lagrange, least_latency};
 use super::cost::RESOURCES;
-use super::search::{Found, Search, goal};
-use super::space::{Arc, Layered};
+use super::course::{Courses, Stretch};
+use super::search::{Aim, Found, Measured, Search, measured};
+use super::space::{Arc, Layered, Priced};
+use super::ways::{Way, Ways};
+use std::collections::HashMap;
+use std::sync::Arc as Shared;
 
-/// Labels a stage in a case, in successive attempts, and the gap up to which one is worth it.
-const WIDTHS: [(usize, f64); 2] = [(100, 1.0), (2000, 0.012)];
+/// Arcs of a case up to which all its designs are looked at as labels, so many a stage.
+const FEW_ARCS: usize = 600;
+const WIDTH: usize = 400;
 
-/// Cases at most.
-const MOST: usize = 600;
+/// Times that a mixture's designs are followed, and how many of them: in the first case, and in others.
+const ROOT_ROUNDS: usize = 8;
+const ROOT_FOLLOWED: usize = 6;
+const ROUNDS: usize = 1;
+const FOLLOWED: usize = 1;
 
-/// Labels that all cases may extend.
-const EFFORT: usize = 2_000_000;
+/// Designs that a case begins with.
+const KNOWN: usize = 30;
+
+/// What resources and times are worth.
+struct Worth {
+    used: [f64; RESOURCES],
+    ways: Ways,
+    /// By way.
+    times: Vec<f64>,
+}
+
+impl Worth {
+    /// Of prices, with the ways that have one.
+    fn of(factors: &Factors, ways: Ways) -> Worth {
+        Worth { used: factors.used, ways, times: factors.ways.iter().copied().filter(|f| *f > 0.0).collect() }
+    }
+
+    /// Of what a priced operator takes of a resource, or for the last one of the time.
+    fn taken(&self, p: &Problem<'_>, r: usize, a: &Arc) -> f64 {
+        match self.used.get(r) {
+            Some(price) => p.priced[a.priced as usize].used[r] as f64 * price,
+            None => self.ways.all.iter().zip(&self.times).map(|(way, f)| f * way.ticks[a.priced as usize]).sum(),
+        }
+    }
+}
 
 /// A case that is not closed.
 struct Case {
     graph: Layered,
-    factors: [f64; RESOURCES],
+    worth: Worth,
+    mixture: Vec<(f64, Vec<Arc>)>,
+    /// Designs that were looked at.
+    paths: Vec<Vec<Arc>>,
     bound: u64,
     /// Times that it was split.
     depth: usize,
@@ -30,105 +69,329 @@ struct Case {
 
 /// What is known when no case is left, or the effort is spent.
 pub(super) struct Closed {
-    /// The best design.
-    pub best: Option<Found>,
-    /// No design has less area; the ceiling when there is none below it.
+    /// The best design, with its area or latency.
+    pub best: Option<(u64, Found)>,
+    /// No design has less; the ceiling when there is none below it.
     pub bound: u64,
     /// Labels extended.
     pub labels: usize,
 }
 
 /// Shares above the bound up to which designs are sought, one after the other: the nearer, the fewer arcs are left.
-const STEPS: [f64; 12] = [0.004, 0.008, 0.013, 0.018, 0.023, 0.028, 0.034, 0.041, 0.05, 0.06, 0.08, f64::INFINITY];
+const STEPS: [f64; 14] =
+    [0.004, 0.008, 0.013, 0.018, 0.023, 0.028, 0.034, 0.041, 0.05, 0.06, 0.08, 0.11, 0.15, f64::INFINITY];
 
-/// Goes on from a search that left a gap: its bound, and designs of `ceiling` area or more are of no interest.
-pub(super) fn close(search: Search<'_>, mut bound: u64, ceiling: u64) -> Closed {
-    let p = search.p;
-    let (mut best, mut labels) = (search.best, 0);
+/// What looking at a case takes besides its arcs, and what a critical path takes, in arcs.
+const CASE: usize = 200;
+const CUT: usize = 2_000;
+
+/// Where the effort did not suffice: what is spent on finding a design, and how far above the bound.
+const DIVE: usize = 200_000;
+const DIVE_ABOVE: f64 = 0.05;
+
+/// A critical path with the cycles of priced operators, by their numbers in the whole graph.
+type Known = (Vec<Stretch>, HashMap<u32, i64>);
+
+/// Goes on from prices that leave a gap: their bound, and designs of `ceiling` or more are of no interest. `effort`: about the arcs that are
+/// looked at.
+pub(super) fn close(
+    p: &Problem<'_>,
+    aim: Aim,
+    (prices, ways): (&Lagrange, &Ways),
+    (mut bound, ceiling): (u64, u64),
+    mut effort: usize,
+) -> Closed {
     let first = bound as f64;
+    let (mut best, mut labels) = (None, 0);
+    let mut pool: Vec<Known> = Vec::new();
+    let mut dive = false;
     for step in STEPS {
-        let known = goal(best.as_ref(), ceiling);
-        let goal = ((first * (1.0 + step)) as u64).min(known);
-        let graph = alive(p, &search.lagrange, goal);
-        let root = Case { graph, factors: search.lagrange.factors.used, bound, depth: 0 };
-        let closed = below(p, root, goal, EFFORT.saturating_sub(labels));
+        let goal = if dive { bound as f64 * (1.0 + DIVE_ABOVE) } else { first * (1.0 + step) };
+        let goal = (goal as u64).min(ceiling);
+        let graph = alive(p, prices, aim, goal);
+        let (graph, priced, number) = compact(p, graph);
+        let table = Table::of(&priced);
+        let part = Problem { graph: &graph, priced: &priced, table: &table, ..*p };
+        let mut originals = vec![0; priced.len()];
+        number.iter().for_each(|(original, n)| originals[*n as usize] = *original);
+        let renumber = |path: &Vec<Arc>| -> Option<Vec<Arc>> {
+            path.iter().map(|a| Some(Arc { priced: *number.get(&a.priced)?, ..*a })).collect()
+        };
+        let active = |w: usize| prices.factors.ways.get(w).is_some_and(|f| *f > 0.0);
+        let root = Case {
+            worth: Worth::of(&prices.factors, ways.among(&part, active)),
+            mixture: prices.mixture.iter().filter_map(|(share, path)| Some((*share, renumber(path)?))).collect(),
+            paths: prices.paths.iter().filter_map(renumber).collect(),
+            graph: graph.copied(),
+            bound,
+            depth: 0,
+        };
+        // Critical paths that were found before, also by the operators that are new.
+        let mut cuts: Vec<Shared<Way>> = Vec::new();
+        if let Some(courses) = p.courses {
+            let original = |n: u32| originals[n as usize];
+            cuts.extend(pool.iter().map(|(stretches, known)| {
+                Ways::critical(&part, courses, stretches.clone(), |n| known.get(&original(n)).copied())
+            }));
+        }
+        let (closed, spent) = below(&part, aim, root, &mut cuts, (goal, effort), dive);
+        pool = cuts
+            .iter()
+            .filter_map(|way| {
+                let stretches = way.critical.as_ref()?.stretches.clone();
+                let at = |s: &Stretch| part.graph.stages[s.stage].arcs.iter().flatten().map(|a| a.priced).collect();
+                let numbers: Vec<Vec<u32>> = stretches.iter().map(at).collect();
+                let known = numbers.into_iter().flatten().map(|n| (originals[n as usize], way.cycles(n)));
+                Some((stretches, known.collect()))
+            })
+            .collect();
         labels += closed.labels;
-        bound = bound.max(closed.bound);
+        effort = effort.saturating_sub(spent);
+        if !dive {
+            bound = bound.max(closed.bound);
+        }
         let found = closed.best.is_some();
-        best = closed.best.or(best);
-        if found || closed.bound < goal || goal == known {
+        best = closed.best;
+        if found || dive || goal == ceiling {
             break;
+        }
+        if closed.bound < goal {
+            // A design may still be found, further above the bound; for latencies other searches do that.
+            if aim == Aim::Latency {
+                break;
+            }
+            (dive, effort) = (true, effort + DIVE);
         }
     }
     Closed { best, bound, labels }
 }
 
-/// The best design below `ceiling` in a case, within an effort in labels.
-fn below(p: &Problem<'_>, root: Case, ceiling: u64, effort: usize) -> Closed {
-    let mut best: Option<Found> = None;
+/// The best design below `ceiling` in a case, within an effort, and what was spent. `cuts`: the ways of critical paths that are known. With `dive`
+/// none are looked for but those of designs.
+fn below(
+    p: &Problem<'_>,
+    aim: Aim,
+    root: Case,
+    cuts: &mut Vec<Shared<Way>>,
+    (ceiling, effort): (u64, usize),
+    dive: bool,
+) -> (Closed, usize) {
+    let mut best: Option<(u64, Found)> = None;
     let mut open = vec![root];
-    let (mut labels, mut cases) = (0, 0);
+    let (mut labels, mut turn, mut spent) = (0, 0, 0);
+    if p.courses.is_some() {
+        let first = open.remove(0);
+        let looked = examine(p, aim, ceiling, (&first, cuts), first.graph.copied(), dive);
+        spent += looked.effort;
+        cuts.extend(looked.fresh);
+        best = looked.best;
+        open.extend(looked.rest);
+    }
     loop {
-        let below = goal(best.as_ref(), ceiling);
+        let below = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
         open.retain(|c| c.bound < below);
         // In turn the one of lowest bound, which raises what is proved, and the deepest, which leads to designs.
-        let deepest = if cases % 4 == 0 { 0 } else { 1 };
+        let deepest = if turn % 4 == 0 { 0 } else { 1 };
         let key = |i: &usize| (std::cmp::Reverse(open[*i].depth * deepest), open[*i].bound);
         let Some(next) = (0..open.len()).min_by_key(key) else { break };
-        if cases >= MOST || labels > effort {
+        if spent > effort {
             break;
         }
         let case = open.swap_remove(next);
-        let look = |graph: &Layered, widths| examine(&Problem { graph, ..*p }, below, case.bound, widths);
-        let looked = match split(p, &case) {
-            Some([a, b]) => {
-                let (a, b) = rayon::join(|| look(&a, &WIDTHS), || look(&b, &WIDTHS));
-                vec![a, b]
-            }
-            // All of an operator's choices use the same: a label a state is all there is.
-            None => vec![look(&case.graph, &[(usize::MAX, 1.0)])],
-        };
-        cases += looked.len();
-        for (closed, rest) in looked {
-            labels += closed.labels;
-            if let Some(found) = closed.best.filter(|f| f.area < goal(best.as_ref(), ceiling)) {
+        // A single design was looked at.
+        let Some([a, b]) = split(p, &case) else { continue };
+        let look = |graph| examine(p, aim, below, (&case, cuts), graph, dive);
+        let (a, b) = rayon::join(|| look(a), || look(b));
+        turn += 1;
+        for looked in [a, b] {
+            labels += looked.labels;
+            spent += looked.effort;
+            if let Some(found) = looked.best.filter(|f| f.0 < best.as_ref().map_or(ceiling, |b| b.0)) {
                 best = Some(found);
             }
-            open.extend(rest.map(|rest| Case { depth: case.depth + 1, ..rest }));
+            cuts.extend(looked.fresh);
+            open.extend(looked.rest);
         }
     }
     let left = open.iter().map(|c| c.bound).min().unwrap_or(u64::MAX);
-    Closed { bound: left.min(goal(best.as_ref(), ceiling)), best, labels }
+    let goal = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
+    (Closed { bound: left.min(goal), best, labels }, spent)
 }
 
-/// Searches a case: what it found below `ceiling`, and what is left of it. `bound` is that of the case that it is part of, `widths` are as
-/// [`WIDTHS`].
-fn examine(p: &Problem<'_>, ceiling: u64, bound: u64, widths: &[(usize, f64)]) -> (Closed, Option<Case>) {
-    let Ok(mut search) = Search::begin(p, ceiling) else {
-        return (Closed { best: None, bound: ceiling, labels: 0 }, None);
+/// What looking at a case gave.
+struct Looked {
+    /// The best design, with its area or latency.
+    best: Option<(u64, Found)>,
+    labels: usize,
+    /// See [`close`].
+    effort: usize,
+    /// Ways of critical paths.
+    fresh: Vec<Shared<Way>>,
+    /// What is left of the case.
+    rest: Option<Case>,
+}
+
+/// The way of a design's critical path.
+fn critical(p: &Problem<'_>, courses: &Courses<'_>, path: &[Arc], stretches: Vec<Stretch>) -> Shared<Way> {
+    let own: HashMap<u32, i64> = stretches.iter().map(|s| (path[s.stage].priced, s.cycles)).collect();
+    Ways::critical(p, courses, stretches, |number| own.get(&number).copied())
+}
+
+/// Searches a part of a case of a whole problem: what it found below `ceiling`, and what is left of it; `cuts` and `dive` as in [`below`].
+fn examine(
+    whole: &Problem<'_>,
+    aim: Aim,
+    ceiling: u64,
+    (case, cuts): (&Case, &[Shared<Way>]),
+    graph: Layered,
+    dive: bool,
+) -> Looked {
+    let deadline = match aim {
+        Aim::Area => whole.deadline,
+        Aim::Latency => Some(ceiling as i64 - 1),
     };
-    let mut reached = bound.max((search.lagrange.bound - 1e-3).max(0.0).ceil() as u64);
-    for (width, most) in widths.iter().copied() {
-        let goal = search.goal();
-        if reached as f64 >= goal as f64 * (1.0 - most) && reached < goal {
-            reached = reached.max(search.attempt(width));
+    let p = &Problem { graph: &graph, deadline, ..*whole };
+    let mut best: Option<(u64, Found)> = None;
+    let arcs: usize = graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
+    let effort = |fresh: &Vec<Shared<Way>>| arcs + CASE + fresh.len() * (CUT + whole.priced.len());
+    let nothing =
+        |best, labels, fresh: Vec<Shared<Way>>| Looked { best, labels, effort: effort(&fresh), fresh, rest: None };
+    let bounds = Bounds::of(p);
+    if bounds.is_dead() || (0..RESOURCES).any(|r| bounds.least[0][0][r] > p.limits[r]) {
+        return nothing(None, 0, Vec::new());
+    }
+    let mut ways = case.worth.ways.clone();
+    let mut known: Vec<Vec<Arc>> = case.paths.iter().filter(|path| p.graph.has(path)).cloned().collect();
+    // Ways of critical paths that were found here.
+    let mut fresh: Vec<Shared<Way>> = Vec::new();
+    let mut rounds = match case.depth {
+        _ if dive => 0,
+        0 => ROOT_ROUNDS,
+        _ => ROUNDS,
+    };
+    let mut followed: Vec<Vec<Arc>> = Vec::new();
+    let prices = loop {
+        let inspect = |path: &[Arc], ways: &mut Ways| {
+            let goal = best.as_ref().map_or(ceiling, |b| b.0);
+            // What is known to be too late need not be followed.
+            let most = match aim {
+                Aim::Area => p.deadline.unwrap_or(i64::MAX),
+                Aim::Latency => goal as i64 - 1,
+            };
+            let late = |way: &&Shared<Way>| way.of(path) > most as f64;
+            if let Some(way) = cuts.iter().find(late) {
+                if !ways.all.iter().any(|w| Shared::ptr_eq(w, way)) {
+                    ways.all.push(way.clone());
+                }
+                return;
+            }
+            match (measured(p, aim, path, goal), p.courses) {
+                (Measured::Yes(value), _) => best = Some((value, Found::of(p, path))),
+                (Measured::Late(stretches), Some(courses)) => {
+                    let way = critical(whole, courses, path, stretches);
+                    ways.all.push(way.clone());
+                    fresh.push(way);
+                }
+                _ => {}
+            }
+        };
+        let known_here = (&known[..], cuts);
+        let prices = match aim {
+            Aim::Area => lagrange(p, &bounds, &mut ways, ceiling, known_here, inspect),
+            Aim::Latency => {
+                let prices = least_latency(p, &bounds, &mut ways, known_here, inspect);
+                prices.unwrap_or_else(|| Lagrange::none(p))
+            }
+        };
+        let goal = best.as_ref().map_or(ceiling, |b| b.0);
+        let Some(courses) = p.courses.filter(|_| p.deadline.is_some() && rounds > 0 && prices.bound < goal as f64)
+        else {
+            break prices;
+        };
+        rounds -= 1;
+        // On the critical paths of the mixture's designs the mixture itself may be too late.
+        let most = match aim {
+            Aim::Area => p.deadline.map_or(f64::INFINITY, |d| d as f64),
+            Aim::Latency => prices.bound * 1.001,
+        };
+        let mut largest: Vec<&(f64, Vec<Arc>)> =
+            prices.mixture.iter().filter(|(_, path)| !followed.contains(path)).collect();
+        largest.sort_by(|a, b| b.0.total_cmp(&a.0));
+        largest.truncate(if case.depth == 0 { ROOT_FOLLOWED } else { FOLLOWED });
+        let mut added = false;
+        for (_, path) in largest {
+            followed.push(path.clone());
+            let Some((_, stretches)) = courses.latency(p, path) else { continue };
+            if courses.mean(p, &prices.mixture, &stretches) > most {
+                let way = critical(whole, courses, path, stretches);
+                ways.all.push(way.clone());
+                fresh.push(way);
+                added = true;
+            }
+        }
+        if !added {
+            break prices;
+        }
+        known = prices.paths;
+    };
+    let goal = best.as_ref().map_or(ceiling, |b| b.0);
+    let mut bound = case.bound.max((prices.bound - 1e-3).max(0.0).ceil() as u64);
+    if bound >= goal {
+        return nothing(best, 0, fresh);
+    }
+    let graph = alive(p, &prices, aim, goal);
+    let arcs: usize = graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
+    if arcs == 0 {
+        return nothing(best, 0, fresh);
+    }
+    let factors = prices.factors.clone();
+    let (mixture, mut paths) = (prices.mixture.clone(), prices.paths.clone());
+    // The latest ones are nearest to the prices.
+    paths.drain(..paths.len().saturating_sub(KNOWN));
+    paths.extend(mixture.iter().map(|(_, path)| path.clone()));
+    let mut labels = 0;
+    // Labels know the bound of a latency only.
+    if arcs <= FEW_ARCS && p.courses.is_none() {
+        let part = Problem {
+            graph: &graph,
+            deadline: if aim == Aim::Latency { Some(goal as i64 - 1) } else { deadline },
+            ..*p
+        };
+        let bounds = Bounds::of(&part);
+        let mut search = Search::with(&part, aim, bounds, ways.clone(), prices, goal);
+        let reached = search.attempt(WIDTH);
+        labels = search.labels;
+        if let Some(found) = search.best.take() {
+            match measured(&part, aim, &found.path, goal) {
+                Measured::Yes(value) => best = Some((value, found)),
+                Measured::No | Measured::Late(_) => {}
+            }
+        }
+        // For latencies the bound says only whether something is left.
+        match aim {
+            Aim::Area => bound = bound.max(reached),
+            Aim::Latency if reached == u64::MAX => return nothing(best, labels, fresh),
+            Aim::Latency => {}
         }
     }
-    let (labels, best) = (search.labels, search.best.take().filter(|b| b.area < ceiling));
-    let goal = goal(best.as_ref(), ceiling);
-    let rest = (reached < goal).then(|| Case {
-        graph: alive(p, &search.lagrange, goal),
-        factors: search.lagrange.factors.used,
-        bound: reached,
-        depth: 0,
-    });
-    (Closed { best, bound: reached, labels }, rest)
+    let goal = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
+    if bound >= goal {
+        return nothing(best, labels, fresh);
+    }
+    let active = |w: usize| factors.ways.get(w).is_some_and(|f| *f > 0.0);
+    let rest =
+        Case { graph, worth: Worth::of(&factors, ways.only(active)), mixture, paths, bound, depth: case.depth + 1 };
+    Looked { best, labels, effort: effort(&fresh), fresh, rest: Some(rest) }
 }
 
-/// The graph without the arcs of which every path has at least `goal` area by the priced limits.
-fn alive(p: &Problem<'_>, lagrange: &Lagrange, goal: u64) -> Layered {
+/// The graph without the arcs of which every path has at least `goal` area (or cycles) by the priced limits.
+fn alive(p: &Problem<'_>, prices: &Lagrange, aim: Aim, goal: u64) -> Layered {
     let Layered { stages, ends } = p.graph;
-    let limit = goal as f64 - 1.0 + 1e-3 + lagrange.paid;
+    let slack = match aim {
+        Aim::Area => 1e-3,
+        Aim::Latency => 1e-3 + goal as f64 * EXCESS,
+    };
+    let limit = goal as f64 - 1.0 + slack + prices.paid;
     let mut reach = vec![0.0];
     let mut kept = Vec::with_capacity(stages.len());
     for (k, stage) in stages.iter().enumerate() {
@@ -138,8 +401,8 @@ fn alive(p: &Problem<'_>, lagrange: &Lagrange, goal: u64) -> Layered {
         for (state, all) in stage.arcs.iter().enumerate() {
             let mut here = Vec::new();
             for a in all {
-                let (to, length) = (a.to as usize, reach[state] + lagrange.prices[a.priced as usize]);
-                if length + lagrange.left[k + 1][to] <= limit {
+                let (to, length) = (a.to as usize, reach[state] + prices.prices[a.priced as usize]);
+                if length + prices.left[k + 1][to] <= limit {
                     next[to] = f64::min(next[to], length);
                     here.push(*a);
                 }
@@ -152,35 +415,78 @@ fn alive(p: &Problem<'_>, lagrange: &Lagrange, goal: u64) -> Layered {
     Layered { stages: kept, ends: *ends }
 }
 
-/// The least that all of a resource is worth when cases are split.
-const LITTLE: f64 = 1e-6;
+/// A part of the graph with the priced operators that it has, numbered anew.
+fn compact(p: &Problem<'_>, graph: Layered) -> (Layered, Vec<Shared<Priced>>, HashMap<u32, u32>) {
+    let mut number: HashMap<u32, u32> = HashMap::new();
+    let mut priced = Vec::new();
+    let stages = graph.stages.iter().map(|stage| {
+        let mut fresh = |a: &Arc| {
+            let next = *number.entry(a.priced).or_insert_with(|| {
+                priced.push(p.priced[a.priced as usize].clone());
+                priced.len() as u32 - 1
+            });
+            Arc { priced: next, ..*a }
+        };
+        stage.with(stage.arcs.iter().map(|all| all.iter().map(&mut fresh).collect()).collect())
+    });
+    let graph = Layered { stages: stages.collect(), ends: graph.ends };
+    (graph, priced, number)
+}
 
-/// Two cases in which the operator whose priced use of a resource can differ most takes at most, and more than, half of the way between the
-/// least and the most; `None` where nothing differs.
+/// Least difference of what has a price, as a share of all prices.
+const LITTLE: f64 = 1e-7;
+
+/// Two cases: the operator whose priced use of a resource or of the time differs most in the mixture takes at most as much as the mean there,
+/// and more. Where none differs, one that can, or one that has several choices; `None` for a single design.
 fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
     let stages = &case.graph.stages;
-    let mut widest: Option<(f64, usize, usize, u64)> = None;
-    for (k, r) in (0..stages.len()).flat_map(|k| (0..RESOURCES).map(move |r| (k, r))) {
-        let used = || stages[k].arcs.iter().flatten().map(|a| p.priced[a.priced as usize].used[r]);
-        let (Some(least), Some(most)) = (used().min(), used().max()) else { continue };
-        // What is worth nothing at these prices is split last.
-        let spread = (most - least) as f64 * (case.factors[r] + LITTLE / p.limits[r].max(1) as f64);
-        if spread > 0.0 && widest.is_none_or(|w| spread > w.0) {
-            widest = Some((spread, k, r, least + (most - least) / 2));
+    let all = || (0..stages.len()).flat_map(|k| (0..=RESOURCES).map(move |r| (k, r)));
+    let mut widest: Option<(f64, usize, usize, f64)> = None;
+    for (k, r) in all() {
+        let taken = |(share, path): &(f64, Vec<Arc>)| Some((*share, case.worth.taken(p, r, path.get(k)?)));
+        let values: Vec<(f64, f64)> = case.mixture.iter().filter_map(taken).collect();
+        let mean: f64 = values.iter().map(|(share, v)| share * v).sum();
+        let spread: f64 = values.iter().map(|(share, v)| share * (v - mean).abs()).sum();
+        if spread > LITTLE * case.bound as f64 && widest.is_none_or(|w| spread > w.0) {
+            widest = Some((spread, k, r, mean));
         }
     }
-    let (_, at, r, middle) = widest?;
-    Some([true, false].map(|low| {
-        let stages = stages.iter().enumerate().map(|(k, stage)| {
-            let fits = |a: &&Arc| k != at || (p.priced[a.priced as usize].used[r] <= middle) == low;
-            stage.with(stage.arcs.iter().map(|all| all.iter().filter(fits).copied().collect()).collect())
-        });
-        Layered { stages: stages.collect(), ends: case.graph.ends }
+    if let Some((_, at, r, middle)) = widest {
+        return Some(halves(p, case, &case.worth, (at, r, middle)));
+    }
+    // Also what has no price counts.
+    let used = std::array::from_fn(|r| case.worth.used[r].max(LITTLE / p.limits[r].max(1) as f64));
+    let worth = Worth { used, ways: case.worth.ways.clone(), times: case.worth.times.clone() };
+    for (k, r) in all() {
+        let values = stages[k].arcs.iter().flatten().map(|a| worth.taken(p, r, a));
+        let (least, most) = values.fold((f64::INFINITY, 0.0), |(l, m), v| (f64::min(l, v), f64::max(m, v)));
+        if most > least && widest.is_none_or(|w| most - least > w.0) {
+            widest = Some((most - least, k, r, least + (most - least) / 2.0));
+        }
+    }
+    if let Some((_, at, r, middle)) = widest {
+        return Some(halves(p, case, &worth, (at, r, middle)));
+    }
+    // All of an operator's choices take the same.
+    let many = |k: &usize| stages[*k].arcs.iter().map(Vec::len).sum::<usize>();
+    let at = (0..stages.len()).max_by_key(many).filter(|k| many(k) > 1)?;
+    Some([true, false].map(|first| {
+        let mut seen = 0;
+        case.graph.with_only(at, |_| {
+            seen += 1;
+            (2 * seen <= many(&at)) == first
+        })
     }))
+}
+
+/// The parts of a case in which the operator of a stage takes at most, and more than, so much of a resource or the time.
+fn halves(p: &Problem<'_>, case: &Case, worth: &Worth, (at, r, middle): (usize, usize, f64)) -> [Layered; 2] {
+    [true, false].map(|low| case.graph.with_only(at, |a| (worth.taken(p, r, a) <= middle) == low))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::choice::Choice;
     use super::super::space::{Priced, Stage};
     use super::super::time::BEFORE;
     use super::*;
@@ -205,7 +511,15 @@ mod tests {
                     let (a, b) = (r.between(0, size) as u64, r.between(0, size / 4) as u64);
                     let used = [a, 0, (size as u64 - a) / 4 + b, 0, 0];
                     let area = used[0] * 3 + used[2] * 10 + r.between(0, 40) as u64;
-                    priced.push(Shared::new(Priced { lanes: 1, used, area, work: 1, alone: BEFORE, lags: vec![] }));
+                    priced.push(Shared::new(Priced {
+                        lanes: 1,
+                        used,
+                        area,
+                        work: 1,
+                        alone: BEFORE,
+                        lags: vec![],
+                        setting: (id, Choice::Follow, vec![]),
+                    }));
                 }
             }
             let stages = (0..STAGES).map(|k| {
@@ -214,7 +528,14 @@ mod tests {
             });
             let graph = Layered { stages: stages.collect(), ends: 1 };
             let limits = [r.between(150, 450) as u64, 9, r.between(60, 200) as u64, 9, 9];
-            let p = Problem { graph: &graph, priced: &priced, limits, deadline: None };
+            let p = Problem {
+                graph: &graph,
+                priced: &priced,
+                limits,
+                deadline: None,
+                table: &Table::of(&priced),
+                courses: None,
+            };
             let mut wanted: Option<u64> = None;
             for mut code in 0..CHOICES.pow(STAGES as u32) {
                 let (mut used, mut area) = ([0; RESOURCES], 0);
@@ -228,15 +549,17 @@ mod tests {
                     wanted = Some(area);
                 }
             }
-            let Ok(search) = Search::begin(&p, u64::MAX / 8) else {
+            let Ok(search) = Search::begin(&p, u64::MAX / 8, &[]) else {
                 assert_eq!(wanted, None, "round {round}");
                 none += 1;
                 continue;
             };
             let bound = (search.lagrange.bound - 1e-3).max(0.0).ceil() as u64;
             gaps += usize::from(wanted.is_some_and(|w| w > bound + bound / 50));
-            let closed = close(search, bound, u64::MAX / 8);
-            assert_eq!(closed.best.map(|b| b.area), wanted, "round {round}");
+            let known = search.best.as_ref().map_or(u64::MAX / 8, |b| b.area);
+            let closed = close(&p, Aim::Area, (&search.lagrange, &search.ways), (bound, known), usize::MAX);
+            let found = closed.best.map(|b| b.1).or(search.best);
+            assert_eq!(found.map(|b| b.area), wanted, "round {round}");
             assert_eq!(closed.bound, wanted.unwrap_or(u64::MAX / 8), "round {round}");
         }
         assert!(gaps > 20 && none > 5, "{gaps} gaps, {none} without a design");

@@ -62,11 +62,13 @@ pub(super) struct Wanted {
     pub deadline: Option<u64>,
     pub ceiling: u64,
     pub effort: Effort,
+    /// Which units' order of work is settled.
+    pub orders: Orders,
 }
 
 impl Default for Wanted {
     fn default() -> Wanted {
-        Wanted { deadline: None, ceiling: u64::MAX, effort: Effort::Full }
+        Wanted { deadline: None, ceiling: u64::MAX, effort: Effort::Full, orders: Orders::Kept }
     }
 }
 
@@ -132,7 +134,7 @@ impl Solver<'_> {
     }
 
     pub(super) fn attempt(&mut self, interval: u64) -> Result<Option<Solution>, Diag> {
-        match self.built(interval, None)? {
+        match self.built(interval)? {
             Ok(b) => {
                 let gap = gap(b.plan.area, b.bound);
                 let b = self.quicker(b)?;
@@ -198,9 +200,32 @@ impl Solver<'_> {
         Ok(Built { plan, design, used, untrimmed, bound, within, timing: OnceLock::new() })
     }
 
-    /// The least area for an interval (and a deadline by the bound, orders settled) whose design fits with its FIFOs.
-    pub(super) fn built(&mut self, interval: u64, deadline: Option<u64>) -> Result<Result<Built, Shortage>, Diag> {
-        self.built_within(interval, u64::MAX, Wanted { deadline, ..Wanted::default() })
+    /// A design whose first frame deeper FIFOs make earlier, with such FIFOs, where that fits.
+    pub(super) fn hastened(&self, built: Built) -> Result<Built, Diag> {
+        let exact = built.timing()?.latency_cycles;
+        if timing::Simulator::new(&built.design).unbounded_latency()? >= exact {
+            return Ok(built);
+        }
+        let mut design = built.design.clone();
+        fifo::deepen(&mut design)?;
+        let mut used = design_cost(&design, self.request.model);
+        let untrimmed = used.within(&self.request.limits);
+        if !untrimmed && fifo::is_enough(&design, SOME_EFFORT) {
+            fifo::trim_with(&mut design, SOME_EFFORT)?;
+            used = design_cost(&design, self.request.model);
+        }
+        if !used.within(&self.request.limits) {
+            return Ok(built);
+        }
+        let plan = built.plan.clone();
+        let (bound, within) = (built.bound, built.within);
+        let hastened = Built { plan, design, used, untrimmed, bound, within, timing: OnceLock::new() };
+        Ok(if hastened.timing()?.latency_cycles < exact { hastened } else { built })
+    }
+
+    /// The least area for an interval whose design fits with its FIFOs.
+    pub(super) fn built(&mut self, interval: u64) -> Result<Result<Built, Shortage>, Diag> {
+        self.built_within(interval, u64::MAX, Wanted::default())
     }
 
     /// As [`Solver::built`], of what is wanted; [`Shortage::Deadline`] where no order of work gives the foldings found a latency of at most
@@ -209,9 +234,8 @@ impl Solver<'_> {
         &mut self,
         interval: u64,
         cycles: u64,
-        Wanted { deadline, ceiling, effort }: Wanted,
+        Wanted { deadline, ceiling, effort, orders }: Wanted,
     ) -> Result<Result<Built, Shortage>, Diag> {
-        let orders = if deadline.is_some() { Orders::Early } else { Orders::Kept };
         let mut limits = self.first;
         for _ in 0..REFINEMENTS {
             let answer = self.plan_with(interval, &limits, deadline, ceiling, effort)?;
@@ -416,7 +440,7 @@ impl Solver<'_> {
     }
 
     pub(super) fn interval(&mut self, cycles: u64) -> Result<Solution, Refused> {
-        match self.built(cycles, None)? {
+        match self.built(cycles)? {
             Ok(b) => {
                 let gap = gap(b.plan.area, b.bound);
                 Ok(self.finish(self.quicker(b)?, gap)?)
@@ -444,7 +468,7 @@ impl Solver<'_> {
             }
             None => {
                 let slowest = self.intervals()?.last().copied().unwrap_or(1);
-                let shortage = match self.built(slowest, None)? {
+                let shortage = match self.built(slowest)? {
                     Err(s) => s,
                     Ok(_) => Shortage::Together,
                 };
@@ -472,7 +496,7 @@ impl Solver<'_> {
         let mut best = None;
         let (mut at, mut step) = (first, 1);
         while at < hi {
-            match self.built(all[at], None)? {
+            match self.built(all[at])? {
                 Ok(b) => {
                     best = Some((all[at], b));
                     hi = at;
@@ -487,14 +511,14 @@ impl Solver<'_> {
         }
         if best.is_none() && lo < hi {
             // The last steps went past the end.
-            if let Ok(b) = self.built(all[hi - 1], None)? {
+            if let Ok(b) = self.built(all[hi - 1])? {
                 best = Some((all[hi - 1], b));
                 hi -= 1;
             }
         }
         while best.is_some() && lo < hi {
             let mid = lo + (hi - lo) / 2;
-            match self.built(all[mid], None)? {
+            match self.built(all[mid])? {
                 Ok(b) => {
                     best = Some((all[mid], b));
                     hi = mid;

@@ -3,10 +3,13 @@
 use super::goal::{Built, Orders, Solver, Wanted, gap};
 use super::plan::{self, Answer, Plan, Shortage};
 use super::search::Effort;
-use super::{Objective, Prices, Refused, Solution};
+use super::{Objective, Prices, Refused, Resources, Solution};
 use netfold_ir::diag::Diag;
 use netfold_ir::hw::{Design, Kind, timing};
 use rayon::prelude::*;
+
+/// Times that a deadline is moved for deep FIFOs.
+const DEEPENINGS: usize = 3;
 
 /// Intervals at which a deadline is tried, and times that it is tightened at each.
 const ATTEMPTS: usize = 2;
@@ -29,6 +32,9 @@ const PROBE_EFFORT: usize = 600_000;
 
 /// Plans of low latency whose designs are looked at.
 const PLANS: usize = 2;
+
+/// Plans that are looked at in turn where FIFOs do not fit.
+const FITTINGS: usize = 4;
 
 /// Ratio of the rates at which the lowest latency is sought.
 const RATE_STEP: u64 = 2;
@@ -84,8 +90,16 @@ impl Solver<'_> {
     fn within(&mut self, cycles: u64, quick: Option<usize>) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
         let mut best: Option<Built> = None;
         let mut reason = None;
+        let mut proved = None;
+        if quick.is_none() && self.ctx.programs.list.is_empty() {
+            let (found, bound, shortage) = self.exactly(cycles)?;
+            if bound == u64::MAX || found.as_ref().is_some_and(|b| bound >= b.plan.area) {
+                return Ok((found, bound, shortage));
+            }
+            (best, proved, reason) = (found, Some(bound), shortage);
+        }
         let all: Vec<u64> = self.intervals()?.into_iter().filter(|t| *t <= cycles).collect();
-        let (mut lo, mut hi) = (0, if quick.is_some() { 0 } else { all.len() });
+        let (mut lo, mut hi) = (0, if quick.is_some() || best.is_some() { 0 } else { all.len() });
         while lo < hi {
             let mid = lo + (hi - lo) / 2;
             match self.built_within(all[mid], cycles, Wanted::default())? {
@@ -105,6 +119,9 @@ impl Solver<'_> {
                     lo = mid + 1;
                 }
             }
+        }
+        if let Some(bound) = proved {
+            return Ok((best, bound, reason));
         }
         let mut bound = u64::MAX;
         let mut interval = cycles.max(1);
@@ -164,6 +181,33 @@ impl Solver<'_> {
         Ok((best, bound, reason))
     }
 
+    /// The least area by the search that knows exact latencies, and the bound of its area. FIFOs that are deeper than the search takes them for
+    /// add cycles, which later searches leave room for.
+    fn exactly(&mut self, cycles: u64) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
+        let (mut deadline, mut bound) = (cycles, 0);
+        for attempt in 0..DEEPENINGS {
+            let wanted = Wanted { deadline: Some(deadline), ..Wanted::default() };
+            let found = self.built_within(cycles, u64::MAX, wanted)?;
+            let found = match found {
+                Ok(built) if !built.meets(cycles)? => Ok(self.hastened(built)?),
+                found => found,
+            };
+            if attempt == 0 {
+                let limits = self.request.limits;
+                bound = self.plan(cycles, &limits, Some(cycles), u64::MAX)?.bound;
+            }
+            match found {
+                Ok(built) if built.meets(cycles)? => return Ok((Some(built), bound, None)),
+                Ok(built) => {
+                    let exact = first_frame(&built.design)?.max(cycles + 1);
+                    deadline = deadline.saturating_sub(exact - cycles);
+                }
+                Err(shortage) => return Ok((None, bound, Some(shortage))),
+            }
+        }
+        Ok((None, bound, None))
+    }
+
     /// Whether the bound of a design's foldings is near to its exact latency.
     fn telling(&self, built: &Built) -> Result<bool, Diag> {
         let exact = built.timing()?.latency_cycles as f64;
@@ -210,7 +254,7 @@ impl Solver<'_> {
             if hi <= lo + (hi / 50).max(1) || self.labels > spent + SOONER_EFFORT {
                 break;
             }
-            let wanted = Wanted { deadline: Some(deadline), ceiling: below, effort };
+            let wanted = Wanted { deadline: Some(deadline), ceiling: below, effort, orders: Orders::Early };
             let found = self.built_within(interval, u64::MAX, wanted)?.ok().filter(|b| b.plan.area <= ceiling);
             let mut met = None;
             match found {
@@ -306,20 +350,36 @@ impl Solver<'_> {
     /// another plan, which leaves room for them.
     fn fitting(&mut self, rate: u64, latency: u64, plan: Plan) -> Result<Option<Built>, Diag> {
         let limits = self.request.limits;
-        let planned = plan.used;
-        let mut found = self.lower(plan, Orders::Early, 0)?;
-        if !found.used.within(&limits) && timing::least_latency(&found.design)? < latency {
-            let over = found.used.zip(&limits, |u, l| u64::from(u > l));
-            let more = found.used.zip(&planned, u64::saturating_sub).zip(&over, |m, o| m * o);
-            let less = limits.zip(&more, u64::saturating_sub);
-            let answer = self.plan_with(rate, &less, Some(latency.saturating_sub(1)), u64::MAX, Effort::Latency)?;
-            match answer.plan {
-                Ok(plan) => found = self.lower(plan, Orders::Early, 0)?,
-                Err(_) => return Ok(None),
+        let mut next = Some(plan);
+        for _ in 0..FITTINGS {
+            let Some(plan) = next.take() else { break };
+            let planned = plan.used;
+            // Orders of work as they were chosen, and settled with the neighbours.
+            let mut built = vec![self.hastened(self.lower(plan.clone(), Orders::Kept, 0)?)?];
+            if plan.folding.layers.values().any(|c| c.early > 0) {
+                built.push(self.hastened(self.lower(plan, Orders::Early, 0)?)?);
+            }
+            let mut found: Option<Built> = None;
+            let mut over: Option<Resources> = None;
+            for built in built {
+                let cycles = built.timing()?.latency_cycles;
+                if !built.used.within(&limits) {
+                    let exceeded = built.used.zip(&limits, |u, l| u64::from(u > l));
+                    over = Some(built.used.zip(&planned, u64::saturating_sub).zip(&exceeded, |m, o| m * o));
+                } else if cycles < found.as_ref().map_or(Ok(latency), |f| f.timing().map(|t| t.latency_cycles))? {
+                    found = Some(built);
+                }
+            }
+            if found.is_some() {
+                return Ok(found);
+            }
+            if let Some(more) = over {
+                let less = limits.zip(&more, u64::saturating_sub);
+                let deadline = Some(latency.saturating_sub(1));
+                next = self.plan_with(rate, &less, deadline, u64::MAX, Effort::Soon)?.plan.ok();
             }
         }
-        let fits = found.used.within(&limits) && found.timing()?.latency_cycles < latency;
-        Ok(fits.then_some(found))
+        Ok(None)
     }
 
     /// The lowest latency that fits.

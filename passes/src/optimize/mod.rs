@@ -13,8 +13,12 @@ mod bounds;
 mod branch;
 mod choice;
 mod cost;
+mod course;
+#[cfg(test)]
+mod course_tests;
 mod goal;
 mod latency;
+mod master;
 #[cfg(test)]
 mod objective_tests;
 mod order;

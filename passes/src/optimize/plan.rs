@@ -1,8 +1,9 @@
 //! The best folding for one interval and deadline: choices narrowed by bounds, then the exact search.
 
-use super::bounds::Problem;
+use super::bounds::{Problem, Table};
 use super::choice::{Candidate, Choice, Offer, all};
 use super::cost::{CostModel, Prices, RESOURCES, Resources};
+use super::course::Courses;
 use super::programs::{self, Programs};
 use super::search::{self, Outcome};
 use super::space::{Blocked, Known, Layered, Pricer};
@@ -103,13 +104,17 @@ pub(super) fn plan(
     if let Some((id, _)) = candidates.iter().filter(|(_, c)| c.is_empty()).min_by_key(|(id, _)| **id) {
         return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0, latency: 0 });
     }
-    if effort == search::Effort::Latency {
-        return latency(ctx, &mut pricer, &candidates, limits, deadline, ceiling);
+    if matches!(effort, search::Effort::Soon | search::Effort::Latency) {
+        return latency(ctx, &mut pricer, &candidates, limits, deadline, (ceiling, effort));
     }
     // First among the likely choices: gives a design to beat and what the limits are worth.
     let likely: HashMap<NodeId, Vec<Choice>> =
         candidates.iter().map(|(id, c)| (*id, likely(c, &ctx.prices, deadline.is_some()))).collect();
-    let first = attempt(&mut pricer, &likely, limits, deadline, ceiling, search::Effort::Quick)?;
+    let first = match effort {
+        search::Effort::Quick => effort,
+        _ => search::Effort::Prices,
+    };
+    let first = attempt(&mut pricer, &likely, limits, deadline, ceiling, first)?;
     let mut best: Option<(u64, Vec<(NodeId, Choice)>)> = None;
     let mut factors = [0.0; RESOURCES + 1];
     let mut labels = 0;
@@ -168,11 +173,11 @@ fn latency(
     candidates: &HashMap<NodeId, Vec<Candidate>>,
     limits: &Resources,
     deadline: Option<u64>,
-    ceiling: u64,
+    (ceiling, effort): (u64, search::Effort),
 ) -> Result<Answer, Diag> {
     let free = [0.0; RESOURCES + 1];
     let (kept, trimmed) = narrowed(ctx, candidates, limits, deadline, &free, ceiling, usize::MAX);
-    let attempt = attempt(pricer, &kept, limits, deadline, ceiling, search::Effort::Latency)?;
+    let attempt = attempt(pricer, &kept, limits, deadline, ceiling, effort)?;
     let (latency, found) = match attempt {
         Attempt::Solved { outcome, choices, .. } => {
             let found = outcome.found.map(|f| (f.area, choices));
@@ -211,7 +216,9 @@ fn finish(
         Err(_) => return Ok(None),
     };
     let path: Vec<_> = graph.stages.iter().filter_map(|s| s.arcs.first().and_then(|a| a.first()).copied()).collect();
-    let problem = Problem { graph: &graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: Some(0) };
+    let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
+    let problem =
+        Problem { graph: &graph, priced: &pricer.all, limits, deadline: Some(0), table: &table, courses: None };
     let latency = if timed { search::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
     Ok(Some(Plan { folding, used, area, latency }))
@@ -260,8 +267,14 @@ fn attempt(
         Err(Blocked::TooLarge) => return Ok(Attempt::TooLarge),
         Err(Blocked::Error(d)) => return Err(d),
     };
+    // With times hardly any choice is beaten.
+    let graph = if deadline.is_some() { graph } else { graph.without_beaten(&pricer.all) };
+    let deadline = deadline.map(|d| d as i64);
+    let courses = Courses::new(pricer.net, pricer.realizations, pricer.interval(), pricer.programs);
+    let courses = courses.as_ref().filter(|_| deadline.is_some() && effort != search::Effort::Quick);
+    let table = Table::of(&pricer.all);
     let problem =
-        Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), deadline: deadline.map(|d| d as i64) };
+        Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), deadline, table: &table, courses };
     let outcome = search::solve(&problem, ceiling, effort);
     let short = outcome.found.is_none().then(|| super::shortage::of(&problem));
     let choices = outcome

@@ -40,7 +40,15 @@ impl Programs<'_> {
         let last = program.nodes().last() == Some(&id);
         let lanes = if last { net.graph.node(id).elements() / program.program.beats } else { input };
         let lags = if timed { vec![time::through()] } else { Vec::new() };
-        Priced { lanes, used: Resources::default().array(), area: 0, work: 0, alone: BEFORE, lags }
+        Priced {
+            lanes,
+            used: Resources::default().array(),
+            area: 0,
+            work: 0,
+            alone: BEFORE,
+            lags,
+            setting: (id, Choice::Inside, vec![input]),
+        }
     }
 }
 

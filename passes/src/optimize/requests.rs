@@ -85,7 +85,7 @@ pub fn step(
 ) -> Result<Option<(u64, Resources)>, Diag> {
     let mut solver = solver(prepared, request);
     solver.limited(first);
-    Ok(solver.built(interval, None)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
+    Ok(solver.built(interval)?.ok().map(|b| (timing::bottleneck(&b.design).0, b.used)))
 }
 
 /// The least area for a latency of `cycles`, whatever the request's objective; `None` when none was found, without a reason.

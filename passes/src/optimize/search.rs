@@ -3,12 +3,15 @@
 //! Labels (partial designs) are extended stage by stage. A label is dropped when another one in its state is no worse in area,
 //! time and every resource that can still run short, or when the bound of its completions (the larger of the least area left and
 //! its Lagrangian, in the way of Handler and Zang, 1980) reaches the best design known. When nothing was dropped for lack of room the best
-//! design is proved to be the optimum. Otherwise the least bound among what was dropped states the gap, which [`branch`] closes; with a
-//! deadline the number of labels kept a stage is widened instead.
+//! design is proved to be the optimum. Otherwise the least bound among what was dropped states the gap, which [`branch`] closes.
+//!
+//! Labels know of times what adds up along paths only ([`super::time`]). Where exact latencies are asked for ([`super::course`]) the cases of
+//! [`branch`] search from the beginning.
 
 use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, exclusion, lagrange, least_latency};
 use super::branch;
 use super::cost::RESOURCES;
+use super::course::Stretch;
 use super::space::Arc;
 use super::time::{LAST, Times};
 use super::ways::Ways;
@@ -22,8 +25,11 @@ const WIDTHS: [usize; 1] = [50];
 /// search makes the first.
 const TIMED_WIDTHS: [usize; 3] = [40, 250, 1_500];
 
+/// What is spent at most on closing a gap by cases; see [`branch::close`].
+const EFFORT: usize = 2_000_000;
+
 /// Labels after which no wider attempt is made.
-const EFFORT: usize = 30_000;
+const MOST_LABELS: usize = 30_000;
 
 /// Excess above which limits are so tight that designs within them are sought first, and cheap ones only then.
 const TIGHT: f64 = -0.03;
@@ -38,6 +44,51 @@ pub(super) struct Found {
     pub path: Vec<Arc>,
     /// Its area.
     pub area: u64,
+}
+
+impl Found {
+    /// Of a path.
+    pub fn of(p: &Problem<'_>, path: &[Arc]) -> Found {
+        Found { path: path.to_vec(), area: path.iter().map(|a| p.priced[a.priced as usize].area).sum() }
+    }
+}
+
+/// What is to be the least.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Aim {
+    /// The area, in time where there is a deadline.
+    Area,
+    /// The latency.
+    Latency,
+}
+
+/// What a path has of what is to be the least, where it is within all limits of resources; and its exact latency where that is known, with
+/// what it comes from.
+pub(super) fn measured(p: &Problem<'_>, aim: Aim, path: &[Arc], goal: u64) -> Measured {
+    let (Some(area), bound) = (area_within(p, path), latency(p, path)) else { return Measured::No };
+    let late = |cycles: i64| match aim {
+        Aim::Area => p.deadline.is_some_and(|d| cycles > d),
+        Aim::Latency => cycles >= goal as i64,
+    };
+    if (aim == Aim::Area && area >= goal) || late(bound) {
+        return Measured::No;
+    }
+    let exact = p.courses.filter(|_| p.deadline.is_some() || aim == Aim::Latency).and_then(|c| c.latency(p, path));
+    let (cycles, stretches) = exact.map_or((bound, Vec::new()), |(cycles, s)| (cycles.max(bound), s));
+    if late(cycles) {
+        return Measured::Late(stretches);
+    }
+    Measured::Yes(if aim == Aim::Area { area } else { cycles.max(0) as u64 })
+}
+
+/// What [`measured`] tells.
+pub(super) enum Measured {
+    /// Not within the limits, or not less than what is known.
+    No,
+    /// Too late by this critical path, though not by the bound.
+    Late(Vec<Stretch>),
+    /// So much of what is to be the least.
+    Yes(u64),
 }
 
 /// What the search found.
@@ -104,7 +155,7 @@ pub(super) struct Search<'a> {
     /// Whether designs of less area are sought.
     areas: bool,
     bounds: Bounds,
-    ways: Ways<'a>,
+    pub ways: Ways,
     /// Prices of the limits.
     pub lagrange: Lagrange,
     /// Prices by which partial designs without a completion within the limits are told, when no design is known.
@@ -120,41 +171,47 @@ pub(super) struct Search<'a> {
 /// How far a search goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Effort {
-    /// For a design to begin with.
+    /// For what the limits are worth; without a deadline also for a design to begin with.
+    Prices,
+    /// For a design, which is in time by the bound that adds up along paths.
     Quick,
-    /// Until the optimum is proved, within [`EFFORT`].
+    /// Until the optimum by exact latencies is proved, within [`EFFORT`].
     Full,
-    /// For a bound of the latency, and designs of a low one that are met on the way.
+    /// For designs of a low latency.
+    Soon,
+    /// As [`Effort::Soon`], and for a bound of the latency.
     Latency,
 }
 
 /// Solves a problem. Designs of `ceiling` area or more are of no interest.
 pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
-    if how == Effort::Latency {
-        return soonest(p);
+    if matches!(how, Effort::Soon | Effort::Latency) {
+        return soonest(p, how);
     }
-    let mut s = match Search::begin(p, ceiling) {
+    let mut s = match Search::begin(p, ceiling, &[]) {
         Ok(s) => s,
         Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors, latency: 0 },
     };
-    let mut bound = 0;
+    let mut bound = (s.lagrange.bound - 1e-3).max(0.0).ceil() as u64;
     let widths = match (p.deadline, how) {
         (None, _) => &WIDTHS[..],
-        (Some(_), Effort::Quick) => &TIMED_WIDTHS[..1],
-        (Some(_), Effort::Full | Effort::Latency) => &TIMED_WIDTHS[..],
+        // Labels know the bound of a latency only.
+        (Some(_), _) if p.courses.is_some() => &[],
+        (Some(_), Effort::Prices | Effort::Quick) => &TIMED_WIDTHS[..1],
+        (Some(_), Effort::Full | Effort::Soon | Effort::Latency) => &TIMED_WIDTHS[..],
     };
     for &width in widths {
         bound = s.attempt(width);
-        if bound >= s.goal() || s.labels > EFFORT {
+        if bound >= s.goal() || s.labels > MOST_LABELS {
             break;
         }
     }
     let (mut labels, factors) = (s.labels, s.lagrange.factors.in_all());
-    let best = if how == Effort::Full && p.deadline.is_none() && s.goal() > bound {
-        let closed = branch::close(s, bound, ceiling);
+    let best = if how == Effort::Full && s.goal() > bound {
+        let closed = branch::close(p, Aim::Area, (&s.lagrange, &s.ways), (bound, s.goal()), EFFORT);
         labels += closed.labels;
         bound = closed.bound;
-        closed.best
+        closed.best.map(|b| b.1).or(s.best)
     } else {
         s.best
     };
@@ -163,6 +220,9 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     Outcome { found, bound, labels, factors, latency: 0 }
 }
 
+/// As [`EFFORT`], for a latency.
+const LATENCY_EFFORT: usize = 400_000;
+
 /// Labels a stage of the searches for a low latency, and deadlines tried at most: in graphs of many arcs, and in those of few.
 const SOONEST: [(usize, usize); 2] = [(40, 4), (1500, 12)];
 
@@ -170,27 +230,39 @@ const SOONEST: [(usize, usize); 2] = [(40, 4), (1500, 12)];
 const FEW_ARCS: usize = 6_000;
 
 /// A design of low latency below the deadline, without regard to area, and a bound of it: prices of the limits say what none is below
-/// and lead to designs, by bisection of the deadline.
-fn soonest(p: &Problem<'_>) -> Outcome {
-    let (bounds, mut ways) = (Bounds::of(p), Ways::of(p));
+/// and lead to designs, by bisection of the deadline; then cases raise the bound.
+fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
+    let mut outcome = Outcome { found: None, bound: 0, labels: 0, factors: [0.0; RESOURCES + 1], latency: 0 };
+    // Labels know the bound of a latency only.
+    let coarse = &Problem { courses: None, ..*p };
+    let (bounds, mut ways) = (Bounds::of(coarse), Ways::of(p));
     let arcs: usize = p.graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
     let (width, deadlines) = SOONEST[usize::from(arcs <= FEW_ARCS)];
-    let mut best: Option<(i64, Found)> = None;
-    let proved = least_latency(p, &bounds, &mut ways, |path| {
-        let found = area_within(p, path).map(|area| (latency(p, path), Found { path: path.to_vec(), area }));
-        if let Some(found) = found.filter(|f| best.as_ref().is_none_or(|b| f.0 < b.0)) {
-            best = Some(found);
+    // The best by the bound, and the best of all in truth.
+    let mut low: Option<i64> = None;
+    let mut best: Option<(u64, Found)> = None;
+    let mut meet = |path: &[Arc]| {
+        let goal = best.as_ref().map_or(p.deadline.map_or(u64::MAX, |d| d as u64 + 1), |b| b.0);
+        if let Measured::Yes(latency) = measured(p, Aim::Latency, path, goal) {
+            best = Some((latency, Found::of(p, path)));
+        }
+    };
+    let prices = least_latency(p, &bounds, &mut ways, (&[], &[]), |path, _| {
+        let found = area_within(p, path).map(|_| latency(p, path));
+        if let Some(latency) = found.filter(|l| low.is_none_or(|low| *l < low)) {
+            low = Some(latency);
+            meet(path);
         }
     });
-    let mut outcome = Outcome { found: None, bound: 0, labels: 0, factors: [0.0; RESOURCES + 1], latency: 0 };
-    let (Some((least, exclusion)), Some(deadline)) = (proved, p.deadline) else { return outcome };
+    let (Some(prices), Some(deadline)) = (prices, p.deadline) else { return outcome };
+    let least = (prices.bound.ceil() as i64).min(deadline + 1);
     let lagrange = Lagrange::free(p, &bounds);
     let mut s = Search {
-        p,
+        p: coarse,
         deadline: Some(deadline),
         areas: false,
         bounds,
-        ways,
+        ways: ways.clone(),
         lagrange,
         exclusion: None,
         best: None,
@@ -200,17 +272,20 @@ fn soonest(p: &Problem<'_>) -> Outcome {
     // No design is in time at `proved`; none was found at `lo`.
     let (mut proved, mut lo) = (least - 1, least - 1);
     for _ in 0..deadlines {
-        let hi = best.as_ref().map_or(deadline, |b| deadline.min(b.0 - 1));
+        let hi = low.map_or(deadline, |low| deadline.min(low - 1));
         if lo >= hi {
             break;
         }
         let middle = lo + (hi - lo + 1) / 2;
         // What leaves most room is looked at first, so the excess counts as tight.
-        s.exclusion = Some(Exclusion { excess: 0.0, ..exclusion.until(middle) });
+        s.exclusion = Some(Exclusion { excess: 0.0, ..Exclusion::until(&prices, middle) });
         (s.deadline, s.best) = (Some(middle), None);
         let bound = s.attempt(width);
         match s.best.take() {
-            Some(found) => best = Some((latency(p, &found.path), found)),
+            Some(found) => {
+                low = Some(latency(p, &found.path));
+                meet(&found.path);
+            }
             None => {
                 // Where no label was lost there is none.
                 if bound == u64::MAX && lo == proved {
@@ -220,20 +295,23 @@ fn soonest(p: &Problem<'_>) -> Outcome {
             }
         }
     }
-    outcome.latency = (proved + 1).max(0) as u64;
+    let ceiling = best.as_ref().map_or(u64::MAX, |b| b.0).min(deadline as u64 + 1);
+    let bound = ((proved + 1).max(0) as u64).min(ceiling);
     outcome.labels = s.labels;
-    outcome.found = best.map(|b| b.1);
+    if how == Effort::Soon {
+        outcome.found = best.map(|b| b.1);
+        return outcome;
+    }
+    let closed = branch::close(p, Aim::Latency, (&prices, &ways), (bound, ceiling), LATENCY_EFFORT);
+    outcome.latency = closed.bound;
+    outcome.labels += closed.labels;
+    outcome.found = closed.best.or(best).map(|b| b.1);
     outcome
 }
 
 /// Area that a design must stay below to be better than the best one known, and below a ceiling.
 pub(super) fn goal(best: Option<&Found>, ceiling: u64) -> u64 {
     best.map_or(ceiling, |b| b.area.min(ceiling))
-}
-
-/// Area of a whole path when it meets every limit and the deadline.
-fn feasible(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
-    area_within(p, path).filter(|_| p.deadline.is_none_or(|d| latency(p, path) <= d))
 }
 
 /// Area of a whole path when it meets every limit of a resource.
@@ -273,7 +351,7 @@ fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &Open) -> Open {
 
 impl<'a> Search<'a> {
     /// Bounds and prices of a problem; what the limits are worth where it is proved that nothing below `ceiling` meets them.
-    pub fn begin(p: &'a Problem<'a>, ceiling: u64) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
+    pub fn begin(p: &'a Problem<'a>, ceiling: u64, known: &[Vec<Arc>]) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
         let bounds = Bounds::of(p);
         let mut ways = Ways::of(p);
         let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
@@ -281,21 +359,35 @@ impl<'a> Search<'a> {
             return Err([0.0; RESOURCES + 1]);
         }
         let mut best: Option<Found> = None;
-        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, |path| {
-            let area = feasible(p, path)?;
-            if best.as_ref().is_none_or(|b| area < b.area) {
+        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, (known, &[]), |path, _| {
+            let goal = best.as_ref().map_or(u64::MAX, |b| b.area);
+            if let Measured::Yes(area) = measured(p, Aim::Area, path, goal) {
                 best = Some(Found { path: path.to_vec(), area });
             }
-            Some(area)
         });
         if best.is_none() && lagrange.bound > ceiling as f64 {
             return Err(lagrange.factors.in_all());
         }
-        let exclusion = if best.is_none() { exclusion(p, &bounds, &mut ways) } else { None };
+        // Labels need it.
+        let labels = p.deadline.is_none() || p.courses.is_none();
+        let exclusion = if best.is_none() && labels { exclusion(p, &bounds, &mut ways) } else { None };
         if exclusion.as_ref().is_some_and(|x| x.excess > EXCESS) {
             return Err(lagrange.factors.in_all());
         }
         Ok(Search { p, deadline: p.deadline, areas: true, bounds, ways, lagrange, exclusion, best, ceiling, labels: 0 })
+    }
+
+    /// With bounds and prices of a problem, for designs that take less than `goal`.
+    pub fn with(p: &'a Problem<'a>, aim: Aim, bounds: Bounds, ways: Ways, prices: Lagrange, goal: u64) -> Search<'a> {
+        let areas = aim == Aim::Area;
+        let (lagrange, exclusion, ceiling) = match aim {
+            Aim::Area => (prices, None, goal),
+            Aim::Latency => {
+                let exclusion = Exclusion { excess: 0.0, ..Exclusion::until(&prices, goal as i64 - 1) };
+                (Lagrange::free(p, &bounds), Some(exclusion), u64::MAX)
+            }
+        };
+        Search { p, deadline: p.deadline, areas, bounds, ways, lagrange, exclusion, best: None, ceiling, labels: 0 }
     }
 
     /// Least area of any completion of a label; infinite when there is none in time.
@@ -462,6 +554,8 @@ impl<'a> Search<'a> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounds::Table;
+    use super::super::choice::Choice;
     use super::super::space::{Layered, Priced, Stage};
     use super::super::time::BEFORE;
     use super::*;
@@ -487,13 +581,28 @@ mod tests {
         let both = vec![NONE, Arc { to: 1, ..NONE }];
         let graph = Layered { stages: vec![stage(vec![both]), stage(vec![vec![NONE], vec![NONE]])], ends: 1 };
         let rest = [4, 0, 1, 0, 0];
-        let priced = Priced { lanes: 1, used: rest, area: 5, work: 1, alone: BEFORE, lags: vec![] };
+        let priced = Priced {
+            lanes: 1,
+            used: rest,
+            area: 5,
+            work: 1,
+            alone: BEFORE,
+            lags: vec![],
+            setting: (id, Choice::Follow, vec![]),
+        };
         let priced = [Shared::new(priced)];
         let limits = [7, 8, 2, 9, 9];
-        let p = Problem { graph: &graph, priced: &priced, limits, deadline: None };
+        let p = Problem {
+            graph: &graph,
+            priced: &priced,
+            limits,
+            deadline: None,
+            table: &Table::of(&priced),
+            courses: None,
+        };
         let bounds = Bounds::of(&p);
         let mut ways = Ways::of(&p);
-        let lagrange = lagrange(&p, &bounds, &mut ways, u64::MAX, |_| None);
+        let lagrange = lagrange(&p, &bounds, &mut ways, u64::MAX, (&[], &[]), |_, _| {});
         let (exclusion, best) = (None, None);
         let search = Search {
             p: &p,

@@ -8,7 +8,8 @@ use super::time::LAST;
 /// The reason for a problem without a solution: a resource of which more is needed than there is, with the operator that needs
 /// most of it, a deadline, or all limits together.
 pub(super) fn of(p: &Problem<'_>) -> Shortage {
-    let bounds = Bounds::of(p);
+    // With the times left behind every state.
+    let bounds = Bounds::of(&Problem { courses: None, ..*p });
     let least = bounds.least[0][0];
     let worst = (0..RESOURCES).filter(|r| least[*r] > p.limits[*r]).max_by(|a, b| {
         let ratio = |r: usize| least[r] as f64 / p.limits[r].max(1) as f64;

@@ -6,6 +6,7 @@
 
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
+use super::course;
 use super::programs::{self, Programs};
 use super::time::{self, Lag, NodeTime, Points, Times};
 use crate::fold::{Compute, Folding};
@@ -35,6 +36,8 @@ pub(super) struct Priced {
     pub alone: Times,
     /// Least cycles from each of its inputs to its result, by port; empty when times are not wanted.
     pub lags: Vec<Lag>,
+    /// What it is of.
+    pub setting: course::Setting,
 }
 
 impl Priced {
@@ -233,6 +236,7 @@ fn computed(
     stats: impl Fn(&Matrix) -> WeightStats,
 ) -> Result<Priced, Diag> {
     let first = id;
+    let setting = (id, choice, lanes.to_vec());
     let (fragment, id) = match choice {
         Choice::Inside => return Ok(programs.inside(net, points.is_some(), id, lanes[0])),
         Choice::Program(p) => {
@@ -277,11 +281,11 @@ fn computed(
         Choice::Program(p) => programs.first_lanes(p, fragment.lanes),
         _ => fragment.lanes,
     };
-    Ok(Priced { lanes, used: used.array(), area: prices.area(&used), work, alone, lags })
+    Ok(Priced { lanes, used: used.array(), area: prices.area(&used), work, alone, lags, setting })
 }
 
 /// A choice for a stage's operator in a state.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Arc {
     /// State of the next stage.
     pub to: u32,
@@ -426,5 +430,52 @@ impl Layered {
             (open, states) = (next, next_states);
         }
         Ok(Layered { stages, ends: states.len() })
+    }
+    /// The same graph once more.
+    pub fn copied(&self) -> Layered {
+        let stages = self.stages.iter().map(|stage| stage.with(stage.arcs.clone()));
+        Layered { stages: stages.collect(), ends: self.ends }
+    }
+
+    /// Whether a whole path is in the graph.
+    pub fn has(&self, path: &[Arc]) -> bool {
+        let mut state = 0;
+        path.iter().zip(&self.stages).all(|(a, stage)| {
+            let all = &stage.arcs[state];
+            state = a.to as usize;
+            all.contains(a)
+        })
+    }
+
+    /// The same graph with only some of a stage's arcs.
+    pub fn with_only(&self, at: usize, mut wanted: impl FnMut(&Arc) -> bool) -> Layered {
+        let mut graph = self.copied();
+        graph.stages[at].arcs.iter_mut().for_each(|all| all.retain(&mut wanted));
+        graph
+    }
+
+    /// Leaves out the arcs that another one between the same states beats: that uses no more of any resource. Where times do not matter.
+    pub fn without_beaten(self, priced: &[Shared<Priced>]) -> Layered {
+        let narrow = |arcs: &Vec<Arc>| -> Vec<Arc> {
+            let of = |i: &u32| &priced[arcs[*i as usize].priced as usize];
+            let mut order: Vec<u32> = (0..arcs.len() as u32).collect();
+            // What beats an arc has no more area.
+            order.sort_by_key(|i| (arcs[*i as usize].to, of(i).area));
+            let (mut kept, mut from, mut to) = (Vec::<u32>::new(), 0, u32::MAX);
+            for i in order {
+                if arcs[i as usize].to != to {
+                    (from, to) = (kept.len(), arcs[i as usize].to);
+                }
+                let here = of(&i);
+                let beats = |k: &u32| of(k).used.iter().zip(&here.used).all(|(a, b)| a <= b);
+                if !kept[from..].iter().rev().any(beats) {
+                    kept.push(i);
+                }
+            }
+            kept.sort_unstable();
+            kept.into_iter().map(|i| arcs[i as usize]).collect()
+        };
+        let stages = self.stages.iter().map(|stage| stage.with(stage.arcs.par_iter().map(narrow).collect()));
+        Layered { stages: stages.collect(), ends: self.ends }
     }
 }

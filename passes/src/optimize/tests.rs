@@ -1,6 +1,6 @@
 //! The solver against exhaustive search, and the model against lowering.
 
-use super::bounds::Problem;
+use super::bounds::{Problem, Table};
 use super::choice::{Choice, Offer, all};
 use super::plan::{Context, plan};
 use super::space::{Layered, Pricer};
@@ -98,7 +98,9 @@ fn the_optimum_every_time() {
         };
         let least = match &graph {
             Ok(graph) => {
-                let free = Problem { graph, priced: &pricer.all, limits: [u64::MAX / 4; RESOURCES], deadline: None };
+                let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
+                let priced = &pricer.all;
+                let free = Problem { graph, priced, limits, deadline: None, table: &table, courses: None };
                 search::solve(&free, u64::MAX, search::Effort::Full).found
             }
             Err(_) => None,
@@ -111,7 +113,11 @@ fn the_optimum_every_time() {
         let mut part = |v: u64| v * r.between(8, 17) as u64 / 10;
         let limits = Resources::from_array(base.array().map(|v| part(v) + 1));
         let expected = match &graph {
-            Ok(graph) => exhaustive(&Problem { graph, priced: &pricer.all, limits: limits.array(), deadline: None }),
+            Ok(graph) => {
+                let (limits, table) = (limits.array(), Table::of(&pricer.all));
+                let priced = &pricer.all;
+                exhaustive(&Problem { graph, priced, limits, deadline: None, table: &table, courses: None })
+            }
             Err(_) => None,
         };
         let answer = plan(&ctx, interval, &limits, None, u64::MAX, search::Effort::Full).unwrap();

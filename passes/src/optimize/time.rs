@@ -15,6 +15,7 @@ use netfold_ir::hw::bound::{self, Order};
 use netfold_ir::hw::{Kind, ModuleId};
 use netfold_ir::int::{IntNetwork, IntOp};
 use netfold_ir::net::Window;
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 pub(super) use netfold_ir::hw::bound::NEVER;
@@ -178,17 +179,25 @@ pub(super) struct NodeTime {
 }
 
 /// A module of the operator, or what stands for an input.
-struct Slot<'a> {
+pub(super) struct Slot<'a> {
     /// The module; `None` for an input.
-    kind: Option<&'a Kind>,
-    order: Order,
-    depth: i64,
+    pub kind: Option<Cow<'a, Kind>>,
+    pub order: Order,
+    pub depth: i64,
     /// Where its inputs come from.
-    from: Vec<usize>,
+    pub from: Vec<usize>,
     /// Beats a frame of its result.
-    beats: usize,
+    pub beats: usize,
     /// The beats of its result that are followed, ascending.
-    followed: Vec<usize>,
+    pub followed: Vec<usize>,
+}
+
+impl Slot<'_> {
+    /// The same with a module of its own.
+    pub fn owned(self) -> Slot<'static> {
+        let kind = self.kind.map(|kind| Cow::Owned(kind.into_owned()));
+        Slot { kind, order: self.order, depth: self.depth, from: self.from, beats: self.beats, followed: self.followed }
+    }
 }
 
 impl NodeTime {
@@ -205,13 +214,12 @@ impl NodeTime {
             slot.followed.extend(ends);
         }
         for i in (0..slots.len()).rev() {
-            let Slot { kind: Some(kind), order, .. } = slots[i] else { continue };
-            for port in 0..slots[i].from.len() {
-                let from = slots[i].from[port];
-                let beats = slots[from].beats;
-                let needed = |r: &usize| bound::last_needed(kind, order, port, *r, beats);
-                let needed: Vec<usize> = slots[i].followed.iter().filter_map(needed).collect();
-                slots[from].followed.extend(needed);
+            let (before, behind) = slots.split_at_mut(i);
+            let Slot { kind: Some(kind), order, from, followed, .. } = &behind[0] else { continue };
+            for (port, from) in from.iter().enumerate() {
+                let beats = before[*from].beats;
+                let needed = |r: &usize| bound::last_needed(kind, *order, port, *r, beats);
+                before[*from].followed.extend(followed.iter().filter_map(needed));
             }
         }
         // What first waits for the inputs' points.
@@ -220,7 +228,7 @@ impl NodeTime {
         for i in 0..slots.len() {
             let slot = &slots[i];
             let mut here = Vec::new();
-            match slot.kind {
+            match &slot.kind {
                 None => here.extend(begins.get(i).into_iter().flatten()),
                 Some(kind) => {
                     for (port, from) in slot.from.iter().enumerate() {
@@ -246,7 +254,7 @@ impl NodeTime {
 }
 
 /// The modules of an operator in order, behind what stands for its inputs; `elements` are those of its result.
-fn slots(fragment: &Fragment, elements: usize) -> Result<Vec<Slot<'_>>, Diag> {
+pub(super) fn slots(fragment: &Fragment, elements: usize) -> Result<Vec<Slot<'_>>, Diag> {
     let design = &fragment.design;
     let stand_ins = design.modules();
     let stand_ins = &stand_ins[..fragment.inputs];
@@ -256,6 +264,7 @@ fn slots(fragment: &Fragment, elements: usize) -> Result<Vec<Slot<'_>>, Diag> {
     for m in stand_ins.iter().copied().chain(behind) {
         let kind = Some(&design.module(m).kind).filter(|_| all.len() >= fragment.inputs);
         let free = matches!(kind, Some(Kind::Mvu(u)) if u.early > 0);
+        let kind = kind.map(Cow::Borrowed);
         // The result of the operator has no reader yet.
         let beats = design.outputs_of(m).first().map_or(elements / fragment.lanes.max(1), |(_, s)| s.beats);
         all.push(Slot {
@@ -276,7 +285,7 @@ fn lag(slots: &[Slot<'_>], input: Option<usize>, begins: &[usize; POINTS], ends:
     // Of every beat that is followed: the cycles from each of the input's.
     let mut times: Vec<Vec<Times>> = Vec::with_capacity(slots.len());
     for (i, slot) in slots.iter().enumerate() {
-        let here = slot.followed.iter().map(|&result| match slot.kind {
+        let here = slot.followed.iter().map(|&result| match &slot.kind {
             None if Some(i) == input => begins.map(|b| if result >= b { (result - b) as i64 } else { NEVER }),
             None => BEFORE,
             Some(kind) if slot.from.is_empty() => [kind.given(result) as i64 + slot.depth; POINTS],
@@ -303,4 +312,55 @@ fn lag(slots: &[Slot<'_>], input: Option<usize>, begins: &[usize; POINTS], ends:
         }
     }
     lag
+}
+
+/// Least cycles from one beat of an input (without one: from the cycle in which modules without inputs begin) to one of the result,
+/// [`NEVER`] where that does not wait for it; of every module two beats are followed on the way.
+pub(super) fn stretch(slots: &[Slot<'_>], input: Option<usize>, begin: usize, end: usize) -> i64 {
+    let Some(last) = slots.len().checked_sub(1) else { return NEVER };
+    // The beat that the end waits for, and the one that first waits for the beginning.
+    let mut followed: Vec<[Option<usize>; 2]> = vec![[None; 2]; slots.len()];
+    followed[last][0] = Some(end);
+    for (i, slot) in slots.iter().enumerate().rev() {
+        let (Some(kind), Some(result)) = (&slot.kind, followed[i][0]) else { continue };
+        for (port, from) in slot.from.iter().enumerate() {
+            let needed = bound::last_needed(kind, slot.order, port, result, slots[*from].beats);
+            followed[*from][0] = followed[*from][0].max(needed);
+        }
+    }
+    let mut times: Vec<[i64; 2]> = Vec::with_capacity(slots.len());
+    for (i, slot) in slots.iter().enumerate() {
+        let Some(kind) = &slot.kind else {
+            let here = Some(i) == input;
+            followed[i][1] = Some(begin).filter(|_| here);
+            let time = |beat: Option<usize>| match beat {
+                Some(beat) if here && beat >= begin => (beat - begin) as i64,
+                _ => NEVER,
+            };
+            times.push(followed[i].map(time));
+            continue;
+        };
+        for (port, from) in slot.from.iter().enumerate() {
+            let first = |b: usize| bound::first_waiting(kind, slot.order, port, b, slot.beats);
+            followed[i][1] = followed[i][1].max(followed[*from][1].and_then(first));
+        }
+        let time = |result: Option<usize>| {
+            let Some(result) = result else { return NEVER };
+            if slot.from.is_empty() {
+                return if input.is_none() { kind.given(result) as i64 + slot.depth } else { NEVER };
+            }
+            let mut latest = NEVER;
+            for (port, from) in slot.from.iter().enumerate() {
+                for (beat, time) in followed[*from].iter().zip(times[*from]) {
+                    if let Some(n) = beat.and_then(|b| bound::between(kind, slot.order, port, b, result)) {
+                        latest = latest.max(time + n + slot.depth);
+                    }
+                }
+            }
+            if latest > NEVER / 2 { latest } else { NEVER }
+        };
+        let here = followed[i].map(time);
+        times.push(here);
+    }
+    times[last][0]
 }

@@ -5,11 +5,13 @@
 //! operator is, a way waits for all of its work. Ways are found as they are needed, each as the longest one of a design at hand.
 
 use super::bounds::Problem;
+use super::course::{Courses, Stretch};
 use super::space::Arc;
 use super::time::{LAST, NEVER, POINTS};
+use std::sync::Arc as Shared;
 
 /// Ways at most.
-const MOST: usize = 24;
+const MOST: usize = 48;
 
 /// From a point of a tensor to one of an operator's result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,22 +32,45 @@ pub(super) struct Way {
     pub ticks: Vec<f64>,
     /// By stage: where the way's tensor is among the open ones before it, and at which of its points the way is.
     pub place: Vec<Option<(usize, usize)>>,
+    /// Of a way that is a critical path.
+    pub critical: Option<Critical>,
+}
+
+/// A critical path as a way.
+#[derive(Debug)]
+pub(super) struct Critical {
+    pub stretches: Vec<Stretch>,
+    /// Priced operators with which the way says nothing.
+    void: Vec<u32>,
+}
+
+impl Way {
+    /// Cycles of a priced operator on a critical path's stretches.
+    pub fn cycles(&self, number: u32) -> i64 {
+        let void = self.critical.as_ref().is_some_and(|c| c.void.contains(&number));
+        if void { NEVER } else { self.ticks[number as usize] as i64 }
+    }
+
+    /// Cycles of a design.
+    pub fn of(&self, path: &[Arc]) -> f64 {
+        path.iter().map(|a| self.ticks[a.priced as usize]).sum()
+    }
 }
 
 /// The ways of a problem that are known.
-pub(super) struct Ways<'a> {
-    p: &'a Problem<'a>,
+#[derive(Debug, Clone, Default)]
+pub(super) struct Ways {
     /// The stages that made the tensors open before every stage, in their places.
     open: Vec<Vec<usize>>,
     /// By stage and input: from which points to which ones every choice has cycles.
     sure: Vec<Vec<[[bool; POINTS]; POINTS]>>,
-    pub all: Vec<Way>,
+    pub all: Vec<Shared<Way>>,
 }
 
-impl<'a> Ways<'a> {
+impl Ways {
     /// None where there is no deadline, otherwise the one that is longest with the mean cycles of all choices.
-    pub fn of(p: &'a Problem<'a>) -> Ways<'a> {
-        let mut ways = Ways { p, open: Vec::new(), sure: Vec::new(), all: Vec::new() };
+    pub fn of(p: &Problem<'_>) -> Ways {
+        let mut ways = Ways::default();
         if p.deadline.is_none() {
             return ways;
         }
@@ -79,25 +104,58 @@ impl<'a> Ways<'a> {
             ways.sure.push(sure);
             means.push(mean);
         }
-        let longest = ways.longest(|leg| means[leg.stage][leg.port.unwrap_or(0)][leg.from][leg.to]);
+        let longest = ways.longest(p, |leg| means[leg.stage][leg.port.unwrap_or(0)][leg.from][leg.to]);
         if let Some((legs, _)) = longest {
-            ways.add(legs);
+            ways.add(p, legs);
         }
         ways
     }
 
-    /// Adds the longest way of a design where that is not known and longer than `most` cycles; whether it was.
-    pub fn extend(&mut self, path: &[Arc], most: i64) -> bool {
-        if self.p.deadline.is_none() || path.len() != self.p.graph.stages.len() || self.all.len() == MOST {
+    /// Those of some places in a part of the problem, whose priced operators have numbers of their own.
+    pub fn among(&self, p: &Problem<'_>, wanted: impl Fn(usize) -> bool) -> Ways {
+        let mut ways = Ways { all: Vec::new(), ..self.clone() };
+        let kept = self.all.iter().enumerate().filter(|(i, way)| wanted(*i) && !way.legs.is_empty());
+        kept.for_each(|(_, way)| ways.add(p, way.legs.clone()));
+        ways
+    }
+
+    /// Those of some places.
+    pub fn only(&self, wanted: impl Fn(usize) -> bool) -> Ways {
+        let kept = self.all.iter().enumerate().filter(|(i, _)| wanted(*i)).map(|(_, way)| way.clone());
+        Ways { all: kept.collect(), ..self.clone() }
+    }
+
+    /// Adds the longest way of a mixture of designs, with the share of each, where that is not known and longer than `most` cycles; whether
+    /// it was.
+    pub fn extend(&mut self, p: &Problem<'_>, mixture: &[(f64, &[Arc])], most: f64) -> bool {
+        let whole = |(_, path): &(f64, &[Arc])| path.len() == p.graph.stages.len();
+        let through = self.all.iter().filter(|w| !w.legs.is_empty()).count();
+        if p.deadline.is_none() || through == MOST || !mixture.iter().all(whole) {
             return false;
         }
-        let longest = self.longest(|leg| {
-            let priced = &self.p.priced[path[leg.stage].priced as usize];
-            leg.port.map_or(priced.alone[leg.to], |port| priced.lags[port][leg.from][leg.to]) as f64
+        // Most stages have few of their choices in a mixture.
+        let mixed: Vec<Vec<(f64, u32)>> = (0..p.graph.stages.len())
+            .map(|k| {
+                let mut here: Vec<(f64, u32)> = Vec::new();
+                for (share, path) in mixture {
+                    match here.iter_mut().find(|(_, priced)| *priced == path[k].priced) {
+                        Some((all, _)) => *all += share,
+                        None => here.push((*share, path[k].priced)),
+                    }
+                }
+                here
+            })
+            .collect();
+        let longest = self.longest(p, |leg| {
+            let cycles = |priced: u32| {
+                let priced = &p.priced[priced as usize];
+                leg.port.map_or(priced.alone[leg.to], |port| priced.lags[port][leg.from][leg.to]) as f64
+            };
+            mixed[leg.stage].iter().map(|(share, priced)| share * cycles(*priced)).sum()
         });
         match longest {
-            Some((legs, cycles)) if cycles > most as f64 && self.all.iter().all(|w| w.legs != legs) => {
-                self.add(legs);
+            Some((legs, cycles)) if cycles > most && self.all.iter().all(|w| w.legs != legs) => {
+                self.add(p, legs);
                 true
             }
             _ => false,
@@ -105,8 +163,8 @@ impl<'a> Ways<'a> {
     }
 
     /// The longest way to an output with these cycles, and its length. Goes only where every choice has cycles.
-    fn longest(&self, cycles: impl Fn(Leg) -> f64) -> Option<(Vec<Leg>, f64)> {
-        let stages = &self.p.graph.stages;
+    fn longest(&self, p: &Problem<'_>, cycles: impl Fn(Leg) -> f64) -> Option<(Vec<Leg>, f64)> {
+        let stages = &p.graph.stages;
         let none = (f64::NEG_INFINITY, Leg { stage: 0, port: None, from: LAST, to: LAST });
         let mut reach = vec![[none; POINTS]; stages.len()];
         for (k, stage) in stages.iter().enumerate() {
@@ -146,8 +204,8 @@ impl<'a> Ways<'a> {
         Some((legs, length))
     }
 
-    fn add(&mut self, legs: Vec<Leg>) {
-        let Problem { graph, priced, .. } = self.p;
+    fn add(&mut self, p: &Problem<'_>, legs: Vec<Leg>) {
+        let Problem { graph, priced, .. } = p;
         let mut ticks = vec![0.0; priced.len()];
         for leg in &legs {
             for a in graph.stages[leg.stage].arcs.iter().flatten() {
@@ -164,6 +222,19 @@ impl<'a> Ways<'a> {
                 Some((place, leg.to))
             })
             .collect();
-        self.all.push(Way { legs, ticks, place });
+        self.all.push(Shared::new(Way { legs, ticks, place, critical: None }));
+    }
+
+    /// The way of a critical path ([`super::course`]), with the least cycles of all priced operators on it, and whether it goes through
+    /// no points. `known`: see [`Courses::ticks`].
+    pub fn critical(
+        p: &Problem<'_>,
+        courses: &Courses<'_>,
+        stretches: Vec<Stretch>,
+        known: impl Fn(u32) -> Option<i64> + Sync,
+    ) -> Shared<Way> {
+        let (ticks, void) = courses.ticks(p, &stretches, known);
+        let place = vec![None; p.graph.stages.len() + 1];
+        Shared::new(Way { legs: Vec::new(), ticks, place, critical: Some(Critical { stretches, void }) })
     }
 }

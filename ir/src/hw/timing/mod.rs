@@ -148,6 +148,17 @@ impl<'a> Simulator<'a> {
         Ok(outcome.peak.iter().map(|p| (*p).max(1)).collect())
     }
 
+    /// Latency with unbounded FIFOs of a frame that no other one follows, and depths with which it is reached, but for FIFOs that are read
+    /// later because they are deep: what the frame occupies when its beats come one a cycle.
+    ///
+    /// # Errors
+    /// None for a verified design.
+    pub fn first_frame(&self) -> Result<(u64, Vec<usize>), Diag> {
+        let outcome = Run::new(&self.plan, Mode { peaks: true, alone: true, ..Mode::of(1) }).finish()?;
+        let depths = outcome.peak.iter().map(|p| (*p).max(1)).collect();
+        Ok((outcome.ends[0] - outcome.start, depths))
+    }
+
     /// Latency with unbounded FIFOs: no depths make the first frame faster.
     ///
     /// # Errors
