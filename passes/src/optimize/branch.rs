@@ -81,6 +81,9 @@ pub(super) struct Closed {
 const STEPS: [f64; 14] =
     [0.004, 0.008, 0.013, 0.018, 0.023, 0.028, 0.034, 0.041, 0.05, 0.06, 0.08, 0.11, 0.15, f64::INFINITY];
 
+/// The same for latencies, whose gaps are wider.
+const LATENCY_STEPS: [f64; 8] = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.15, f64::INFINITY];
+
 /// What looking at a case takes besides its arcs, and what a critical path takes, in arcs.
 const CASE: usize = 200;
 const CUT: usize = 2_000;
@@ -105,7 +108,8 @@ pub(super) fn close(
     let (mut best, mut labels) = (None, 0);
     let mut pool: Vec<Known> = Vec::new();
     let mut dive = false;
-    for step in STEPS {
+    let steps = if aim == Aim::Area { &STEPS[..] } else { &LATENCY_STEPS[..] };
+    for step in steps {
         let goal = if dive { bound as f64 * (1.0 + DIVE_ABOVE) } else { first * (1.0 + step) };
         let goal = (goal as u64).min(ceiling);
         let graph = alive(p, prices, aim, goal);
@@ -181,7 +185,7 @@ fn below(
     let (mut labels, mut turn, mut spent) = (0, 0, 0);
     if p.courses.is_some() {
         let first = open.remove(0);
-        let looked = examine(p, aim, ceiling, (&first, cuts), first.graph.copied(), dive);
+        let looked = examine(p, aim, ceiling, (&first, cuts), first.graph.copied(), (effort, dive));
         spent += looked.effort;
         cuts.extend(looked.fresh);
         best = looked.best;
@@ -200,7 +204,8 @@ fn below(
         let case = open.swap_remove(next);
         // A single design was looked at.
         let Some([a, b]) = split(p, &case) else { continue };
-        let look = |graph| examine(p, aim, below, (&case, cuts), graph, dive);
+        let left = effort.saturating_sub(spent);
+        let look = |graph| examine(p, aim, below, (&case, cuts), graph, (left, dive));
         let (a, b) = rayon::join(|| look(a), || look(b));
         turn += 1;
         for looked in [a, b] {
@@ -237,14 +242,15 @@ fn critical(p: &Problem<'_>, courses: &Courses<'_>, path: &[Arc], stretches: Vec
     Ways::critical(p, courses, stretches, |number| own.get(&number).copied())
 }
 
-/// Searches a part of a case of a whole problem: what it found below `ceiling`, and what is left of it; `cuts` and `dive` as in [`below`].
+/// Searches a part of a case of a whole problem: what it found below `ceiling`, and what is left of it; `cuts` and `dive` as in [`below`], of
+/// whose effort so much is left.
 fn examine(
     whole: &Problem<'_>,
     aim: Aim,
     ceiling: u64,
     (case, cuts): (&Case, &[Shared<Way>]),
     graph: Layered,
-    dive: bool,
+    (left, dive): (usize, bool),
 ) -> Looked {
     let deadline = match aim {
         Aim::Area => whole.deadline,
@@ -304,8 +310,8 @@ fn examine(
             }
         };
         let goal = best.as_ref().map_or(ceiling, |b| b.0);
-        let Some(courses) = p.courses.filter(|_| p.deadline.is_some() && rounds > 0 && prices.bound < goal as f64)
-        else {
+        let more = rounds > 0 && effort(&fresh) <= left && prices.bound < goal as f64;
+        let Some(courses) = p.courses.filter(|_| p.deadline.is_some() && more) else {
             break prices;
         };
         rounds -= 1;

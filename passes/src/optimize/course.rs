@@ -174,11 +174,16 @@ impl<'a> Courses<'a> {
             let mut numbers: Vec<u32> = stage.arcs.iter().flatten().map(|a| a.priced).collect();
             numbers.sort_unstable();
             numbers.dedup();
-            let unknown: Vec<u32> = numbers.iter().filter(|n| known(**n).is_none()).copied().collect();
-            let cycles =
-                |folding: &mut Folding, number: &u32| self.least(folding, &p.priced[*number as usize], stretch);
-            let computed: Vec<i64> =
-                unknown.par_iter().with_min_len(8).map_init(|| self.folding.clone(), cycles).collect();
+            // Operators that differ in multipliers and memories only fire alike: of chains of modules only the pipelines' depths differ.
+            let mut alike: FxHashMap<_, Vec<u32>> = FxHashMap::default();
+            for n in numbers.iter().filter(|n| known(**n).is_none()) {
+                alike.entry(p.priced[*n as usize].pace()).or_default().push(*n);
+            }
+            let mut groups: Vec<Vec<u32>> = alike.into_values().collect();
+            groups.sort_unstable();
+            let cycles = |folding: &mut Folding, group: &Vec<u32>| self.alike(folding, p, group, stretch);
+            let computed: Vec<Vec<(u32, i64)>> =
+                groups.par_iter().with_min_len(4).map_init(|| self.folding.clone(), cycles).collect();
             let mut longest = 0;
             let mut take = |number: u32, cycles: i64| {
                 if cycles < NEVER / 2 {
@@ -188,7 +193,7 @@ impl<'a> Courses<'a> {
                     longest = longest.max(cycles);
                 }
             };
-            unknown.into_iter().zip(computed).for_each(|(n, cycles)| take(n, cycles));
+            computed.into_iter().flatten().for_each(|(n, cycles)| take(n, cycles));
             numbers.iter().filter_map(|n| Some((*n, known(*n)?))).for_each(|(n, cycles)| take(n, cycles));
             most += longest as f64;
         }
@@ -213,6 +218,37 @@ impl<'a> Courses<'a> {
             }
         }
         mean
+    }
+
+    /// Least cycles on a stretch of priced operators of the same pace.
+    fn alike(&self, folding: &mut Folding, p: &Problem<'_>, group: &[u32], stretch: &Stretch) -> Vec<(u32, i64)> {
+        let mut first: Option<(i64, i64, usize)> = None;
+        let mut all = Vec::with_capacity(group.len());
+        for n in group {
+            let of = &p.priced[*n as usize];
+            let Some(operator) = self.operator(folding, of) else {
+                all.push((*n, NEVER));
+                continue;
+            };
+            let slots = &operator.slots;
+            let chain = slots.iter().all(|slot| slot.from.len() <= 1);
+            let depth: i64 = slots.iter().map(|slot| slot.depth).sum();
+            let cycles = match first {
+                Some((cycles, its, modules)) if chain && modules == slots.len() => {
+                    if cycles < NEVER / 2 {
+                        NEVER
+                    } else {
+                        cycles + depth - its
+                    }
+                }
+                _ => self.least(folding, of, stretch),
+            };
+            if first.is_none() && chain {
+                first = Some((cycles, depth, slots.len()));
+            }
+            all.push((*n, cycles));
+        }
+        all
     }
 
     /// Least cycles of a priced operator on a stretch.

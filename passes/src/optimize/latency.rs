@@ -31,10 +31,10 @@ const FEW_LABELS: usize = 60_000;
 const PROBE_EFFORT: usize = 600_000;
 
 /// Plans of low latency whose designs are looked at.
-const PLANS: usize = 2;
+const PLANS: usize = 1;
 
 /// Plans that are looked at in turn where FIFOs do not fit.
-const FITTINGS: usize = 4;
+const FITTINGS: usize = 3;
 
 /// Ratio of the rates at which the lowest latency is sought.
 const RATE_STEP: u64 = 2;

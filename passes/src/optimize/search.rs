@@ -220,11 +220,9 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     Outcome { found, bound, labels, factors, latency: 0 }
 }
 
-/// As [`EFFORT`], for a latency.
-const LATENCY_EFFORT: usize = 400_000;
-
-/// Labels a stage of the searches for a low latency, and deadlines tried at most: in graphs of many arcs, and in those of few.
-const SOONEST: [(usize, usize); 2] = [(40, 4), (1500, 12)];
+/// Labels a stage of the searches for a low latency, deadlines tried at most, and what is spent on cases ([`EFFORT`]): in graphs of many arcs,
+/// and in those of few.
+const SOONEST: [(usize, usize, usize); 2] = [(40, 4, 100_000), (1500, 12, 3_000_000)];
 
 /// Arcs of a graph that are few.
 const FEW_ARCS: usize = 6_000;
@@ -237,7 +235,7 @@ fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
     let coarse = &Problem { courses: None, ..*p };
     let (bounds, mut ways) = (Bounds::of(coarse), Ways::of(p));
     let arcs: usize = p.graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
-    let (width, deadlines) = SOONEST[usize::from(arcs <= FEW_ARCS)];
+    let (width, deadlines, effort) = SOONEST[usize::from(arcs <= FEW_ARCS)];
     // The best by the bound, and the best of all in truth.
     let mut low: Option<i64> = None;
     let mut best: Option<(u64, Found)> = None;
@@ -302,7 +300,7 @@ fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
         outcome.found = best.map(|b| b.1);
         return outcome;
     }
-    let closed = branch::close(p, Aim::Latency, (&prices, &ways), (bound, ceiling), LATENCY_EFFORT);
+    let closed = branch::close(p, Aim::Latency, (&prices, &ways), (bound, ceiling), effort);
     outcome.latency = closed.bound;
     outcome.labels += closed.labels;
     outcome.found = closed.best.or(best).map(|b| b.1);

@@ -13,7 +13,7 @@ use crate::fold::{Compute, Folding};
 use crate::lower::{self, Realizations};
 use netfold_ir::diag::Diag;
 use netfold_ir::graph::NodeId;
-use netfold_ir::hw::{Kind, Matrix};
+use netfold_ir::hw::{Kind, Matrix, Memory, Multiplier};
 use netfold_ir::int::IntNetwork;
 use netfold_ir::quant::IntType;
 use rayon::prelude::*;
@@ -41,6 +41,16 @@ pub(super) struct Priced {
 }
 
 impl Priced {
+    /// What decides in which firings its modules take and give.
+    pub fn pace(&self) -> (NodeId, Choice, &[usize]) {
+        let (id, choice, lanes) = &self.setting;
+        let choice = match *choice {
+            Choice::Compute(c) => Choice::Compute(Compute { multiplier: Multiplier::Lut, memory: Memory::Logic, ..c }),
+            other => other,
+        };
+        (*id, choice, lanes)
+    }
+
     /// When the result comes, given when the inputs come, by port.
     pub fn after(&self, inputs: impl Iterator<Item = Times>) -> Times {
         let mut result = self.alone;
