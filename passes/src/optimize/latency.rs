@@ -83,9 +83,11 @@ impl Solver<'_> {
 
     /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.
     ///
-    /// First the longest interval whose design of least area is in time: latency follows the interval where rates dominate. Then
-    /// the searches with a deadline, which balance neighbours: at the request itself and at shorter intervals (they widen what only
-    /// follows the rate), each deadline of the bound tightened by what the exact latency exceeds the request. `quick` leaves out
+    /// First the search that knows exact latencies. Where that neither finds the optimum nor, within its effort, any design, the longest
+    /// interval whose design of least area is in time: latency follows the interval where rates dominate. Where no design is in
+    /// time in the order of work of its choices, and with programs, also
+    /// searches with a deadline of the bound that adds up along paths: at the request itself and at shorter intervals (they widen what only
+    /// follows the rate), each deadline tightened by what the exact latency exceeds the request. `quick` leaves out
     /// all but the request itself, and ends when so many labels have been extended.
     fn within(&mut self, cycles: u64, quick: Option<usize>) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
         let mut best: Option<Built> = None;
@@ -93,7 +95,7 @@ impl Solver<'_> {
         let mut proved = None;
         if quick.is_none() && self.ctx.programs.list.is_empty() {
             let (found, bound, shortage) = self.exactly(cycles)?;
-            if bound == u64::MAX || found.as_ref().is_some_and(|b| bound >= b.plan.area) {
+            if found.as_ref().is_some_and(|b| bound >= b.plan.area) {
                 return Ok((found, bound, shortage));
             }
             (best, proved, reason) = (found, Some(bound), shortage);
@@ -120,7 +122,8 @@ impl Solver<'_> {
                 }
             }
         }
-        if let Some(bound) = proved {
+        // Where no design is in time in the orders of work of its choices, one in another order may be.
+        if let Some(bound) = proved.filter(|bound| *bound < u64::MAX) {
             return Ok((best, bound, reason));
         }
         let mut bound = u64::MAX;
@@ -141,7 +144,7 @@ impl Solver<'_> {
                     return Ok((best, bound, reason));
                 }
                 // What the first search proves is the bound.
-                let first = quick.is_none() && attempt == 0 && deadline == cycles;
+                let first = quick.is_none() && proved.is_none() && attempt == 0 && deadline == cycles;
                 let effort = if first { Effort::Full } else { Effort::Quick };
                 let mut answer = self.plan_with(interval, &limits, Some(deadline), below, effort)?;
                 let open = answer.plan.is_err() && answer.bound != u64::MAX;
