@@ -288,6 +288,9 @@ const RAISES: usize = 4;
 /// Share of a limit above which a mixture exceeds it.
 const EXCEEDS: f64 = 1e-5;
 
+/// Share of what limits are worth that rounding may make of a sum.
+pub(super) const ROUNDING: f64 = 1e-14;
+
 /// Share of the cost up to which a bound counts as that of the cheapest mixture.
 const NEAR: f64 = 1e-5;
 
@@ -378,12 +381,7 @@ impl<'a> Columns<'a> {
     fn longer(&mut self, ways: &mut Ways, mixture: &Mixture, cuts: &[Shared<Way>], most: f64) -> bool {
         let mixed: Vec<(f64, &[Arc])> = self.mixed(mixture).map(|(share, path)| (share, &path[..])).collect();
         let longer = ways.extend(self.p, &mixed, most);
-        let cycles = |way: &Shared<Way>| -> f64 {
-            mixed
-                .iter()
-                .map(|(share, path)| share * path.iter().map(|a| way.ticks[a.priced as usize]).sum::<f64>())
-                .sum()
-        };
+        let cycles = |way: &Shared<Way>| mixed.iter().map(|(share, path)| share * way.of(path)).sum::<f64>();
         let longest = cuts.iter().map(|way| (cycles(way), way)).max_by(|a, b| a.0.total_cmp(&b.0));
         match longest {
             Some((cycles, way)) if cycles > most && !ways.all.iter().any(|w| Shared::ptr_eq(w, way)) => {
@@ -467,7 +465,7 @@ pub(super) fn lagrange(
         let (left, path) = cheapest(p, &prices);
         let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * c.limit(r)).sum::<f64>()
             + factors.ways.iter().sum::<f64>() * deadline;
-        let bound = left[0][0] - worth;
+        let bound = left[0][0] - worth * (1.0 + ROUNDING);
         if !bound.is_finite() {
             break;
         }

@@ -10,7 +10,7 @@
 //! followed beat by beat ([`super::course`]); where it is late, its critical path is a way more that all cases know from then on, as are
 //! the critical paths of a mixture's designs on which the mixture is late (cutting planes). So the optimum is one by exact latencies.
 
-use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, Table, lagrange, least_latency};
+use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, ROUNDING, Table, lagrange, least_latency};
 use super::cost::RESOURCES;
 use super::course::{Courses, Stretch};
 use super::search::{Aim, Found, Measured, Search, measured};
@@ -394,7 +394,7 @@ fn examine(
 fn alive(p: &Problem<'_>, prices: &Lagrange, aim: Aim, goal: u64) -> Layered {
     let Layered { stages, ends } = p.graph;
     let slack = match aim {
-        Aim::Area => 1e-3,
+        Aim::Area => 1e-3 + prices.paid * ROUNDING,
         Aim::Latency => 1e-3 + goal as f64 * EXCESS,
     };
     let limit = goal as f64 - 1.0 + slack + prices.paid;

@@ -8,7 +8,7 @@
 //! Labels know of times what adds up along paths only ([`super::time`]). Where exact latencies are asked for ([`super::course`]) the cases of
 //! [`branch`] search from the beginning.
 
-use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, exclusion, lagrange, least_latency};
+use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, ROUNDING, exclusion, lagrange, least_latency};
 use super::branch;
 use super::cost::RESOURCES;
 use super::course::Stretch;
@@ -411,7 +411,7 @@ impl<'a> Search<'a> {
         slack +=
             self.lagrange.factors.used.iter().zip(left).filter(|(f, _)| **f > 0.0).map(|(f, l)| f * l).sum::<f64>();
         let plain = area.saturating_add(self.bounds.area[k][state]) as f64;
-        plain.max(area as f64 + self.lagrange.left[k][state] - slack)
+        plain.max(area as f64 + self.lagrange.left[k][state] - slack - slack.abs() * ROUNDING)
     }
 
     /// See [`Label::excess`].
