@@ -24,8 +24,8 @@ const FEW_ARCS: usize = 600;
 const WIDTH: usize = 400;
 
 /// Times that a mixture's designs are followed, and how many of them: in the first case, and in others.
-const ROOT_ROUNDS: usize = 8;
-const ROOT_FOLLOWED: usize = 6;
+const ROOT_ROUNDS: usize = 4;
+const ROOT_FOLLOWED: usize = 3;
 const ROUNDS: usize = 1;
 const FOLLOWED: usize = 1;
 
