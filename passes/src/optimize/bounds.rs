@@ -2,10 +2,9 @@
 
 use super::cost::RESOURCES;
 use super::course::Courses;
-use super::master::{Master, Mixture};
 use super::space::{Arc, Layered, Priced};
 use super::time::{BEFORE, NEVER, POINTS, Times};
-use super::ways::{Way, Ways};
+use super::ways::Ways;
 use std::sync::Arc as Shared;
 
 /// A request as the search sees it.
@@ -153,15 +152,15 @@ fn tails(p: &Problem<'_>) -> Vec<Vec<Vec<Times>>> {
 }
 
 /// The resources whose limits bind; nothing else gets a price.
-struct Uses<'a> {
+pub(super) struct Uses<'a> {
     table: &'a Table,
-    bind: [bool; RESOURCES],
+    pub bind: [bool; RESOURCES],
     /// The priced operators of the graph.
     numbers: Vec<u32>,
 }
 
 impl<'a> Uses<'a> {
-    fn of(p: &Problem<'a>, bounds: &Bounds) -> Uses<'a> {
+    pub fn of(p: &Problem<'a>, bounds: &Bounds) -> Uses<'a> {
         let mut here = vec![false; p.priced.len()];
         p.graph.stages.iter().flat_map(|s| &s.arcs).flatten().for_each(|a| here[a.priced as usize] = true);
         let numbers = (0..p.priced.len() as u32).filter(|n| here[*n as usize]).collect();
@@ -169,18 +168,18 @@ impl<'a> Uses<'a> {
     }
 
     /// Use of a limit by a path: of resource `r`, then of the ways.
-    fn of_path(&self, ways: &Ways, path: &[Arc], r: usize) -> f64 {
+    pub fn of_path(&self, ways: &Ways, path: &[Arc], r: usize) -> f64 {
         let column = self.table.used.get(r).unwrap_or_else(|| &ways.all[r - RESOURCES].ticks);
         path.iter().map(|a| column[a.priced as usize]).sum()
     }
 
     /// Area of a path.
-    fn area(&self, path: &[Arc]) -> f64 {
+    pub fn area(&self, path: &[Arc]) -> f64 {
         path.iter().map(|a| self.table.area[a.priced as usize]).sum()
     }
 
     /// Prices of the graph's operators: their areas, where those count, and what they use.
-    fn prices(&self, factors: &Factors, ways: &Ways, areas: bool, prices: &mut [f64]) {
+    pub fn prices(&self, factors: &Factors, ways: &Ways, areas: bool, prices: &mut [f64]) {
         let mut columns: Vec<(f64, &[f64])> = Vec::new();
         if areas {
             columns.push((1.0, &self.table.area));
@@ -215,7 +214,7 @@ impl Factors {
     }
 }
 
-/// Prices of the limits, found by column generation, and the area (or cycles, of [`least_latency`]) with them that is left behind every state.
+/// Prices of the limits, found by column generation, and the area (or cycles, of [`super::prices::least_latency`]) with them that is left behind every state.
 pub(super) struct Lagrange {
     /// Area a unit of each limit.
     pub factors: Factors,
@@ -262,7 +261,7 @@ impl Lagrange {
 }
 
 /// The cheapest way through by prices of arcs: what is left behind every state, and the arcs.
-fn cheapest(p: &Problem<'_>, prices: &[f64]) -> (Vec<Vec<f64>>, Vec<Arc>) {
+pub(super) fn cheapest(p: &Problem<'_>, prices: &[f64]) -> (Vec<Vec<f64>>, Vec<Arc>) {
     let price = |a: &Arc| prices[a.priced as usize];
     let left = backward(p.graph, 0.0, f64::INFINITY, |_, arcs, next| least(arcs, prices, next));
     let mut path = Vec::with_capacity(p.graph.stages.len());
@@ -276,238 +275,8 @@ fn cheapest(p: &Problem<'_>, prices: &[f64]) -> (Vec<Vec<f64>>, Vec<Arc>) {
     (left, path)
 }
 
-/// Steps of the column generation.
-const STEPS: usize = 60;
-
-/// Highest price of all of a limit at first, as a multiple of the least area; by how much it rises where a mixture still exceeds limits, and
-/// how often.
-const HIGHEST: f64 = 4.0;
-const RAISE: f64 = 8.0;
-const RAISES: usize = 4;
-
-/// Share of a limit above which a mixture exceeds it.
-const EXCEEDS: f64 = 1e-5;
-
 /// Share of what limits are worth that rounding may make of a sum.
 pub(super) const ROUNDING: f64 = 1e-14;
-
-/// Share of the cost up to which a bound counts as that of the cheapest mixture.
-const NEAR: f64 = 1e-5;
-
-/// Weight of the best prices so far beside those of the mixture: keeps steps from one end to the other short.
-const SMOOTH: f64 = 0.4;
-
-/// The limits that bind, and the designs that were looked at as columns of the master program.
-struct Columns<'a> {
-    p: &'a Problem<'a>,
-    uses: Uses<'a>,
-    /// The limits that are priced: resources, then ways.
-    rows: Vec<usize>,
-    paths: Vec<Vec<Arc>>,
-    /// From the first design on.
-    master: Option<Master>,
-    /// What costs are measured in.
-    scale: f64,
-    /// Whether the time on the longest way is what costs, and limits it.
-    times: bool,
-}
-
-impl<'a> Columns<'a> {
-    /// Of known designs.
-    fn new(p: &'a Problem<'a>, bounds: &Bounds, ways: &Ways, scale: f64, times: bool) -> Columns<'a> {
-        let uses = Uses::of(p, bounds);
-        let mut rows: Vec<usize> = (0..RESOURCES).filter(|r| uses.bind[*r]).collect();
-        rows.extend(RESOURCES..RESOURCES + ways.all.len());
-        Columns { p, uses, rows, paths: Vec::new(), master: None, scale, times }
-    }
-
-    fn limit(&self, r: usize) -> f64 {
-        self.p.limits.get(r).map_or(self.p.deadline.unwrap_or(0) as f64, |l| *l as f64)
-    }
-
-    /// What all of a limit's use is measured in.
-    fn size(&self, r: usize) -> f64 {
-        self.limit(r).max(1.0)
-    }
-
-    fn used(&self, ways: &Ways, path: &[Arc], r: usize) -> f64 {
-        self.uses.of_path(ways, path, r) / self.size(r)
-    }
-
-    /// The limit of a row in the master program, its highest price, and whether it is one of the times.
-    fn row(&self, r: usize) -> (f64, f64, bool) {
-        match (self.times, r >= RESOURCES) {
-            // What a mixture takes of the deadline on the longest way is its cost.
-            (true, true) => (0.0, 2.0, true),
-            _ => (self.limit(r) / self.size(r), HIGHEST, false),
-        }
-    }
-
-    /// A design that costs so much; whether it was not known.
-    fn add(&mut self, ways: &Ways, path: Vec<Arc>, cost: f64) -> bool {
-        if self.paths.contains(&path) {
-            return false;
-        }
-        let used: Vec<f64> = self.rows.iter().map(|r| self.used(ways, &path, *r)).collect();
-        let cost = cost / self.scale;
-        match &mut self.master {
-            Some(master) => master.design(cost, used),
-            None => {
-                let mut master = Master::new(cost);
-                for (r, used) in self.rows.iter().zip(used) {
-                    let (most, highest, together) = self.row(*r);
-                    master.limit(most, highest, together, &[used]);
-                }
-                self.master = Some(master);
-            }
-        }
-        self.paths.push(path);
-        true
-    }
-
-    /// Takes in the ways that were added.
-    fn update(&mut self, ways: &Ways) {
-        for r in self.rows.len() - self.resources() + RESOURCES..RESOURCES + ways.all.len() {
-            let used: Vec<f64> = self.paths.iter().map(|path| self.used(ways, path, r)).collect();
-            let (most, highest, together) = self.row(r);
-            if let Some(master) = &mut self.master {
-                master.limit(most, highest, together, &used);
-            }
-            self.rows.push(r);
-        }
-    }
-
-    /// Adds the longest way of a mixture where it takes more cycles than `most`, also of those known elsewhere; whether there was one.
-    fn longer(&mut self, ways: &mut Ways, mixture: &Mixture, cuts: &[Shared<Way>], most: f64) -> bool {
-        let mixed: Vec<(f64, &[Arc])> = self.mixed(mixture).map(|(share, path)| (share, &path[..])).collect();
-        let longer = ways.extend(self.p, &mixed, most);
-        let cycles = |way: &Shared<Way>| mixed.iter().map(|(share, path)| share * way.of(path)).sum::<f64>();
-        let longest = cuts.iter().map(|way| (cycles(way), way)).max_by(|a, b| a.0.total_cmp(&b.0));
-        match longest {
-            Some((cycles, way)) if cycles > most && !ways.all.iter().any(|w| Shared::ptr_eq(w, way)) => {
-                ways.all.push(way.clone());
-                true
-            }
-            _ => longer,
-        }
-    }
-
-    /// Number of resources among the rows.
-    fn resources(&self) -> usize {
-        self.rows.iter().filter(|r| **r < RESOURCES).count()
-    }
-
-    fn mixed(&self, mixture: &Mixture) -> impl Iterator<Item = (f64, &Vec<Arc>)> {
-        mixture.shares.iter().copied().zip(&self.paths).filter(|(share, _)| *share > 0.0)
-    }
-
-    /// Prices of all of every limit as prices a unit.
-    fn factors(&self, ways: &Ways, prices: &[f64]) -> Factors {
-        let mut factors = Factors { ways: vec![0.0; ways.all.len()], ..Factors::default() };
-        for (r, price) in self.rows.iter().zip(prices) {
-            let price = price * self.scale / self.size(*r);
-            match r.checked_sub(RESOURCES) {
-                None => factors.used[*r] = price,
-                Some(w) => factors.ways[w] = price,
-            }
-        }
-        factors
-    }
-}
-
-/// Between the best prices so far and those of a mixture.
-fn between(smooth: f64, best: &[f64], mixture: &[f64]) -> Vec<f64> {
-    let best = best.iter().copied().chain(std::iter::repeat(0.0));
-    best.zip(mixture).map(|(b, m)| smooth * b + (1.0 - smooth) * m).collect()
-}
-
-/// Raises the bound by pricing limits that bind, by column generation from the designs `known`; ways that bind are added to those known.
-/// `inspect` sees each step's path (a priced operator and choice a stage).
-pub(super) fn lagrange(
-    p: &Problem<'_>,
-    bounds: &Bounds,
-    ways: &mut Ways,
-    ceiling: u64,
-    (known, cuts): (&[Vec<Arc>], &[Shared<Way>]),
-    mut inspect: impl FnMut(&[Arc], &mut Ways),
-) -> Lagrange {
-    let deadline = p.deadline.unwrap_or(0) as f64;
-    let mut c = Columns::new(p, bounds, ways, (bounds.area[0][0] as f64).max(1.0), false);
-    known.iter().for_each(|path| {
-        let area = c.uses.area(path);
-        c.add(ways, path.clone(), area);
-    });
-    let mut best: Option<Lagrange> = None;
-    // Prices of all of a limit, at the best bound so far.
-    let mut at = Vec::new();
-    let mut prices = vec![0.0; p.priced.len()];
-    let (mut raises, mut smooth, mut converged) = (0, SMOOTH, true);
-    let mut mixture = None;
-    for _ in 0..STEPS {
-        loop {
-            c.update(ways);
-            mixture = c.master.as_mut().map(Master::solve);
-            // Where the mixture is the cheapest for the ways known, others may be longer.
-            let longer = converged && mixture.as_ref().is_some_and(|m| c.longer(ways, m, cuts, deadline));
-            if !longer {
-                break;
-            }
-        }
-        converged = false;
-        let tried: Vec<f64> = match (&mixture, &best) {
-            (None, _) => vec![0.0; c.rows.len()],
-            (Some(m), None) => m.prices.clone(),
-            (Some(m), Some(_)) => between(smooth, &at, &m.prices),
-        };
-        let factors = c.factors(ways, &tried);
-        // By priced operator: there are more arcs.
-        c.uses.prices(&factors, ways, true, &mut prices);
-        let (left, path) = cheapest(p, &prices);
-        let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * c.limit(r)).sum::<f64>()
-            + factors.ways.iter().sum::<f64>() * deadline;
-        let bound = left[0][0] - worth * (1.0 + ROUNDING);
-        if !bound.is_finite() {
-            break;
-        }
-        if best.as_ref().is_none_or(|b| bound > b.bound) {
-            best = Some(Lagrange {
-                factors,
-                left,
-                bound,
-                prices: prices.clone(),
-                paid: worth,
-                mixture: Vec::new(),
-                paths: Vec::new(),
-            });
-            at = tried;
-        }
-        if bound > ceiling as f64 {
-            break;
-        }
-        inspect(&path, ways);
-        let cost = c.uses.area(&path);
-        let fresh = c.add(ways, path, cost);
-        let Some(m) = &mixture else { continue };
-        let reached = best.as_ref().is_some_and(|b| b.bound >= (m.cost * (1.0 - NEAR)) * c.scale);
-        if reached || (!fresh && smooth == 0.0) {
-            converged = c.rows.len() - c.resources() < ways.all.len() || c.longer(ways, m, cuts, deadline);
-            let exceeds = m.exceeds() && raises < RAISES;
-            if let (true, Some(master)) = (exceeds, &mut c.master) {
-                master.raise(usize::MAX, RAISE);
-                raises += 1;
-            }
-            if !converged && !exceeds {
-                break;
-            }
-        }
-        // Where that is no new design, the prices of the mixture as they are.
-        smooth = if fresh { SMOOTH } else { 0.0 };
-    }
-    let Some(mut best) = best else { return Lagrange::free(p, bounds) };
-    best.mixture = mixture.iter().flat_map(|m| c.mixed(m)).map(|(share, path)| (share, path.clone())).collect();
-    best.paths = c.paths;
-    best
-}
 
 /// Share of the priced limits by which they are exceeded for sure: above what rounding makes of it.
 pub(super) const EXCESS: f64 = 1e-9;
@@ -518,10 +287,6 @@ const EXCLUSION_STEPS: usize = 60;
 /// After so many steps limits that leave more room than this are taken as loose.
 const EXCLUSION_TRIAL: usize = 10;
 const HOPELESS: f64 = -0.1;
-
-/// Steps of [`least_latency`], and the share of its cycles up to which a bound counts as that of the best mixture.
-const LATENCY_STEPS: usize = 150;
-const LATENCY_NEAR: f64 = 1e-3;
 
 /// Prices of the limits by which designs that exceed them are told, with the priced use that is left behind every state.
 #[derive(Debug, Clone)]
@@ -537,7 +302,7 @@ pub(super) struct Exclusion {
 }
 
 impl Exclusion {
-    /// By the prices of [`least_latency`], for a deadline.
+    /// By the prices of [`super::prices::least_latency`], for a deadline.
     pub fn until(prices: &Lagrange, deadline: i64) -> Exclusion {
         let Lagrange { factors, left, paid, .. } = prices;
         // By shares of the deadline: what rounding makes of it is told by them.
@@ -644,99 +409,4 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, ways: &mut Ways) -> Op
         weights.towards(ways, &path, step, 1.0);
     }
     best
-}
-
-/// Cycles below which no design within the limits has its last output, up to the deadline: resources and ways are priced so that the
-/// cheapest path takes as long as it can be made to, by column generation; and these prices, without those of a deadline. `inspect` sees the
-/// paths. `None` where nothing is known of times.
-pub(super) fn least_latency(
-    p: &Problem<'_>,
-    bounds: &Bounds,
-    ways: &mut Ways,
-    (known, cuts): (&[Vec<Arc>], &[Shared<Way>]),
-    mut inspect: impl FnMut(&[Arc], &mut Ways),
-) -> Option<Lagrange> {
-    let deadline = p.deadline.filter(|_| !ways.all.is_empty())?;
-    let mut c = Columns::new(p, bounds, ways, 1.0, true);
-    let resources = c.resources();
-    known.iter().for_each(|path| {
-        c.add(ways, path.clone(), 0.0);
-    });
-    let mut prices = vec![0.0; p.priced.len()];
-    let mut best: Option<Lagrange> = None;
-    let (mut proved, mut at) = (0.0f64, Vec::new());
-    let (mut raises, mut smooth, mut converged) = (0, SMOOTH, true);
-    let mut mixture: Option<Mixture> = None;
-    // What the times cost of a mixture's cost, in cycles.
-    let cycles = |m: &Mixture, raises: usize| {
-        let over: f64 = m.over[..resources].iter().sum::<f64>() * HIGHEST * RAISE.powi(raises as i32);
-        (m.cost - over) * (deadline as f64).max(1.0) * (1.0 + NEAR)
-    };
-    for _ in 0..LATENCY_STEPS {
-        loop {
-            c.update(ways);
-            mixture = c.master.as_mut().map(Master::solve);
-            let longer = converged && mixture.as_ref().is_some_and(|m| c.longer(ways, m, cuts, cycles(m, raises)));
-            if !longer {
-                break;
-            }
-        }
-        converged = false;
-        let tried: Vec<f64> = match (&mixture, &best) {
-            // At first a way alone.
-            (None, _) => c.rows.iter().map(|r| if *r == RESOURCES { 1.0 } else { 0.0 }).collect(),
-            (Some(m), None) => m.prices.clone(),
-            (Some(m), Some(_)) => between(smooth, &at, &m.prices),
-        };
-        let mut factors = c.factors(ways, &tried);
-        // A cycle of all ways together for 1.
-        let time: f64 = factors.ways.iter().sum();
-        let whole = if time > 0.0 { time } else { 1.0 };
-        factors.used.iter_mut().chain(&mut factors.ways).for_each(|f| *f /= whole);
-        c.uses.prices(&factors, ways, false, &mut prices);
-        let (left, path) = cheapest(p, &prices);
-        if !left[0][0].is_finite() {
-            break;
-        }
-        // The limits' worth is not exceeded by what meets them, so that the rest of the price is for cycles.
-        let worth: f64 = (0..RESOURCES).map(|r| factors.used[r] * c.limit(r)).sum();
-        let reached = if time > 0.0 { (left[0][0] - worth) * (1.0 - EXCESS) } else { 0.0 };
-        if reached > proved || best.is_none() {
-            proved = proved.max(reached);
-            let bound = proved;
-            best = Some(Lagrange {
-                factors,
-                left,
-                bound,
-                prices: prices.clone(),
-                paid: worth,
-                mixture: Vec::new(),
-                paths: Vec::new(),
-            });
-            at = tried;
-        }
-        if proved > deadline as f64 {
-            break;
-        }
-        inspect(&path, ways);
-        let fresh = c.add(ways, path, 0.0);
-        let Some(m) = &mixture else { continue };
-        let near = proved >= m.cost * (1.0 - LATENCY_NEAR) * c.size(RESOURCES);
-        if near || (!fresh && smooth == 0.0) {
-            converged = c.rows.len() - resources < ways.all.len() || c.longer(ways, m, cuts, cycles(m, raises));
-            let exceeds = m.over[..resources].iter().any(|o| *o > EXCEEDS) && raises < RAISES;
-            if let (true, Some(master)) = (exceeds, &mut c.master) {
-                master.raise(resources, RAISE);
-                raises += 1;
-            }
-            if !converged && !exceeds {
-                break;
-            }
-        }
-        smooth = if fresh { SMOOTH } else { 0.0 };
-    }
-    let mut best = best?;
-    best.mixture = mixture.iter().flat_map(|m| c.mixed(m)).map(|(share, path)| (share, path.clone())).collect();
-    best.paths = c.paths;
-    Some(best)
 }

@@ -10,10 +10,12 @@
 //! followed beat by beat ([`super::course`]); where it is late, its critical path is a way more that all cases know from then on, as are
 //! the critical paths of a mixture's designs on which the mixture is late (cutting planes). So the optimum is one by exact latencies.
 
-use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, ROUNDING, Table, lagrange, least_latency};
+use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, ROUNDING, Table};
 use super::cost::RESOURCES;
 use super::course::{Courses, Stretch};
-use super::search::{Aim, Found, Measured, Search, measured};
+use super::measure::{Aim, Found, Measured, measured};
+use super::prices::{lagrange, least_latency};
+use super::search::Search;
 use super::space::{Arc, Layered, Priced};
 use super::ways::{Way, Ways};
 use std::collections::HashMap;
@@ -139,16 +141,6 @@ pub(super) fn close(
             }));
         }
         let (closed, spent) = below(&part, aim, root, &mut cuts, (goal, effort), dive);
-        pool = cuts
-            .iter()
-            .filter_map(|way| {
-                let stretches = way.critical.as_ref()?.stretches.clone();
-                let at = |s: &Stretch| part.graph.stages[s.stage].arcs.iter().flatten().map(|a| a.priced).collect();
-                let numbers: Vec<Vec<u32>> = stretches.iter().map(at).collect();
-                let known = numbers.into_iter().flatten().map(|n| (originals[n as usize], way.cycles(n)));
-                Some((stretches, known.collect()))
-            })
-            .collect();
         labels += closed.labels;
         effort = effort.saturating_sub(spent);
         if !dive {
@@ -166,6 +158,16 @@ pub(super) fn close(
             }
             (dive, effort) = (true, effort + DIVE);
         }
+        pool = cuts
+            .iter()
+            .filter_map(|way| {
+                let stretches = way.critical.as_ref()?.stretches.clone();
+                let at = |s: &Stretch| part.graph.stages[s.stage].arcs.iter().flatten().map(|a| a.priced).collect();
+                let numbers: Vec<Vec<u32>> = stretches.iter().map(at).collect();
+                let known = numbers.into_iter().flatten().map(|n| (originals[n as usize], way.cycles(n)));
+                Some((stretches, known.collect()))
+            })
+            .collect();
     }
     Closed { best, bound, labels }
 }
@@ -180,19 +182,19 @@ fn below(
     (ceiling, effort): (u64, usize),
     dive: bool,
 ) -> (Closed, usize) {
-    let mut best: Option<(u64, Found)> = None;
-    let mut open = vec![root];
+    let (mut best, mut open) = (None, Vec::new());
     let (mut labels, mut turn, mut spent) = (0, 0, 0);
     if p.courses.is_some() {
-        let first = open.remove(0);
-        let looked = examine(p, aim, ceiling, (&first, cuts), first.graph.copied(), (effort, dive));
+        let looked = examine(p, aim, ceiling, (&root, cuts), root.graph.copied(), (effort, dive));
         spent += looked.effort;
         cuts.extend(looked.fresh);
         best = looked.best;
         open.extend(looked.rest);
+    } else {
+        open.push(root);
     }
     loop {
-        let below = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
+        let below = best.as_ref().map_or(ceiling, |b: &(u64, Found)| b.0.min(ceiling));
         open.retain(|c| c.bound < below);
         // In turn the one of lowest bound, which raises what is proved, and the deepest, which leads to designs.
         let deepest = if turn % 4 == 0 { 0 } else { 1 };
@@ -258,7 +260,7 @@ fn examine(
     };
     let p = &Problem { graph: &graph, deadline, ..*whole };
     let mut best: Option<(u64, Found)> = None;
-    let arcs: usize = graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
+    let arcs = graph.arcs();
     let effort = |fresh: &Vec<Shared<Way>>| arcs + CASE + fresh.len() * (CUT + whole.priced.len());
     let nothing =
         |best, labels, fresh: Vec<Shared<Way>>| Looked { best, labels, effort: effort(&fresh), fresh, rest: None };
@@ -346,7 +348,7 @@ fn examine(
         return nothing(best, 0, fresh);
     }
     let graph = alive(p, &prices, aim, goal);
-    let arcs: usize = graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
+    let arcs = graph.arcs();
     if arcs == 0 {
         return nothing(best, 0, fresh);
     }
@@ -357,27 +359,15 @@ fn examine(
     paths.extend(mixture.iter().map(|(_, path)| path.clone()));
     let mut labels = 0;
     // Labels know the bound of a latency only.
-    if arcs <= FEW_ARCS && p.courses.is_none() {
-        let part = Problem {
-            graph: &graph,
-            deadline: if aim == Aim::Latency { Some(goal as i64 - 1) } else { deadline },
-            ..*p
-        };
-        let bounds = Bounds::of(&part);
-        let mut search = Search::with(&part, aim, bounds, ways.clone(), prices, goal);
-        let reached = search.attempt(WIDTH);
+    if arcs <= FEW_ARCS && aim == Aim::Area && p.courses.is_none() {
+        let part = Problem { graph: &graph, ..*p };
+        let mut search = Search::with(&part, Bounds::of(&part), ways.clone(), prices, goal);
+        bound = bound.max(search.attempt(WIDTH));
         labels = search.labels;
-        if let Some(found) = search.best.take() {
-            match measured(&part, aim, &found.path, goal) {
-                Measured::Yes(value) => best = Some((value, found)),
-                Measured::No | Measured::Late(_) => {}
-            }
-        }
-        // For latencies the bound says only whether something is left.
-        match aim {
-            Aim::Area => bound = bound.max(reached),
-            Aim::Latency if reached == u64::MAX => return nothing(best, labels, fresh),
-            Aim::Latency => {}
+        if let Some(found) = search.best.take()
+            && let Measured::Yes(area) = measured(&part, aim, &found.path, goal)
+        {
+            best = Some((area, found));
         }
     }
     let goal = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
@@ -492,20 +482,15 @@ fn halves(p: &Problem<'_>, case: &Case, worth: &Worth, (at, r, middle): (usize, 
 
 #[cfg(test)]
 mod tests {
-    use super::super::choice::Choice;
-    use super::super::space::{Priced, Stage};
-    use super::super::time::BEFORE;
+    use super::super::space::bare;
     use super::*;
     use crate::random::Random;
-    use std::sync::Arc as Shared;
 
     #[test]
     fn cases_find_the_optimum_that_looking_at_all_designs_finds() {
         const STAGES: usize = 6;
         const CHOICES: usize = 7;
-        let mut net = netfold_ir::int::IntNetwork::default();
-        let ty = netfold_ir::quant::IntType::new(true, 4);
-        let id = net.add_input("x", vec![1], ty, netfold_ir::net::Affine::identity()).unwrap();
+        let id = bare::node();
         let mut r = Random::new(3);
         let (mut gaps, mut none) = (0, 0);
         for round in 0..400 {
@@ -517,20 +502,12 @@ mod tests {
                     let (a, b) = (r.between(0, size) as u64, r.between(0, size / 4) as u64);
                     let used = [a, 0, (size as u64 - a) / 4 + b, 0, 0];
                     let area = used[0] * 3 + used[2] * 10 + r.between(0, 40) as u64;
-                    priced.push(Shared::new(Priced {
-                        lanes: 1,
-                        used,
-                        area,
-                        work: 1,
-                        alone: BEFORE,
-                        lags: vec![],
-                        setting: (id, Choice::Follow, vec![]),
-                    }));
+                    priced.push(bare::priced(id, used, area));
                 }
             }
             let stages = (0..STAGES).map(|k| {
                 let arcs = (0..CHOICES).map(|c| Arc { to: 0, choice: c as u32, priced: (k * CHOICES + c) as u32 });
-                Stage { id, inputs: vec![], kept: vec![], opens: false, arcs: vec![arcs.collect()] }
+                bare::stage(id, vec![arcs.collect()])
             });
             let graph = Layered { stages: stages.collect(), ends: 1 };
             let limits = [r.between(150, 450) as u64, 9, r.between(60, 200) as u64, 9, 9];
@@ -555,7 +532,7 @@ mod tests {
                     wanted = Some(area);
                 }
             }
-            let Ok(search) = Search::begin(&p, u64::MAX / 8, &[]) else {
+            let Ok(search) = Search::begin(&p, u64::MAX / 8) else {
                 assert_eq!(wanted, None, "round {round}");
                 none += 1;
                 continue;

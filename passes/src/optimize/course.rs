@@ -6,9 +6,8 @@
 //! any design takes at least the cycles of its choices from one of these elements to the next one ([`super::ways`]).
 
 use super::bounds::Problem;
-use super::choice::Choice;
 use super::programs::Programs;
-use super::space::{Arc, Layered, Priced};
+use super::space::{Arc, Layered, Priced, Setting};
 use super::time::{self, NEVER, Slot, slots};
 use crate::fold::Folding;
 use crate::lower::{self, Realizations};
@@ -18,9 +17,6 @@ use netfold_ir::int::IntNetwork;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use std::sync::{Arc as Shared, Mutex, OnceLock, PoisonError};
-
-/// An operator, its choice and elements a beat of its inputs.
-pub(super) type Setting = (NodeId, Choice, Vec<usize>);
 
 /// A part of a critical path, through an operator: so many elements of its input are there before so many of its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -234,13 +230,7 @@ impl<'a> Courses<'a> {
             let chain = slots.iter().all(|slot| slot.from.len() <= 1);
             let depth: i64 = slots.iter().map(|slot| slot.depth).sum();
             let cycles = match first {
-                Some((cycles, its, modules)) if chain && modules == slots.len() => {
-                    if cycles < NEVER / 2 {
-                        NEVER
-                    } else {
-                        cycles + depth - its
-                    }
-                }
+                Some((cycles, its, modules)) if chain && modules == slots.len() => cycles + depth - its,
                 _ => self.least(folding, of, stretch),
             };
             if first.is_none() && chain {

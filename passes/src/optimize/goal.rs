@@ -190,13 +190,17 @@ impl Solver<'_> {
     /// A design with FIFOs.
     fn sized(&self, plan: Plan, mut design: Design, bound: u64) -> Result<Built, Diag> {
         fifo::run_with(&mut design, 0)?;
+        self.with_fifos(plan, design, (bound, self.request.limits))
+    }
+
+    /// A design whose FIFOs have depths that suffice: they are trimmed where it does not fit with these.
+    fn with_fifos(&self, plan: Plan, mut design: Design, (bound, within): (u64, Resources)) -> Result<Built, Diag> {
         let mut used = design_cost(&design, self.request.model);
         let untrimmed = used.within(&self.request.limits);
         if !untrimmed && fifo::is_enough(&design, SOME_EFFORT) {
             fifo::trim_with(&mut design, SOME_EFFORT)?;
             used = design_cost(&design, self.request.model);
         }
-        let within = self.request.limits;
         Ok(Built { plan, design, used, untrimmed, bound, within, timing: OnceLock::new() })
     }
 
@@ -208,18 +212,10 @@ impl Solver<'_> {
         }
         let mut design = built.design.clone();
         fifo::deepen(&mut design)?;
-        let mut used = design_cost(&design, self.request.model);
-        let untrimmed = used.within(&self.request.limits);
-        if !untrimmed && fifo::is_enough(&design, SOME_EFFORT) {
-            fifo::trim_with(&mut design, SOME_EFFORT)?;
-            used = design_cost(&design, self.request.model);
-        }
-        if !used.within(&self.request.limits) {
+        let hastened = self.with_fifos(built.plan.clone(), design, (built.bound, built.within))?;
+        if !hastened.used.within(&self.request.limits) {
             return Ok(built);
         }
-        let plan = built.plan.clone();
-        let (bound, within) = (built.bound, built.within);
-        let hastened = Built { plan, design, used, untrimmed, bound, within, timing: OnceLock::new() };
         Ok(if hastened.timing()?.latency_cycles < exact { hastened } else { built })
     }
 

@@ -19,10 +19,12 @@ mod course_tests;
 mod goal;
 mod latency;
 mod master;
+mod measure;
 #[cfg(test)]
 mod objective_tests;
 mod order;
 mod plan;
+mod prices;
 mod programs;
 mod requests;
 mod search;

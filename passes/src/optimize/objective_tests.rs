@@ -3,7 +3,7 @@
 use super::bounds::{Problem, Table};
 use super::choice::{Choice, Offer, all};
 use super::space::{Arc, Layered, Pricer};
-use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, search, solve};
+use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, measure, solve};
 use crate::fold::Folding;
 use crate::pipeline::Prepared;
 use crate::random::Random;
@@ -63,7 +63,7 @@ fn designs(prepared: &Prepared, slowest: u64) -> Vec<Built> {
         fifo::run(&mut design).unwrap();
         let t = timing::simulate(&design).unwrap();
         let used = design_cost(&design, &model);
-        let bound = search::latency(&problem, &made).max(0) as u64;
+        let bound = measure::latency(&problem, &made).max(0) as u64;
         Built { used, area, interval: t.interval_cycles, latency: t.latency_cycles, bound }
     };
     paths.into_iter().map(build).collect()

@@ -4,6 +4,7 @@ use super::bounds::{Problem, Table};
 use super::choice::{Candidate, Choice, Offer, all};
 use super::cost::{CostModel, Prices, RESOURCES, Resources};
 use super::course::Courses;
+use super::measure;
 use super::programs::{self, Programs};
 use super::search::{self, Outcome};
 use super::space::{Blocked, Known, Layered, Pricer};
@@ -219,7 +220,7 @@ fn finish(
     let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
     let problem =
         Problem { graph: &graph, priced: &pricer.all, limits, deadline: Some(0), table: &table, courses: None };
-    let latency = if timed { search::latency(&problem, &path).max(0) as u64 } else { 0 };
+    let latency = if timed { measure::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
     Ok(Some(Plan { folding, used, area, latency }))
 }

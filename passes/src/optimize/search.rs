@@ -8,12 +8,12 @@
 //! Labels know of times what adds up along paths only ([`super::time`]). Where exact latencies are asked for ([`super::course`]) the cases of
 //! [`branch`] search from the beginning.
 
-use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, ROUNDING, exclusion, lagrange, least_latency};
+use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, ROUNDING, exclusion};
 use super::branch;
 use super::cost::RESOURCES;
-use super::course::Stretch;
+use super::measure::{Aim, Found, Measured, Open, advance, area_within, latency, measured};
+use super::prices::{lagrange, least_latency};
 use super::space::Arc;
-use super::time::{LAST, Times};
 use super::ways::Ways;
 use rayon::prelude::*;
 use std::collections::HashMap;
@@ -37,60 +37,6 @@ const TIGHT: f64 = -0.03;
 /// Labels of a state that a new one is compared with.
 const COMPARED: usize = 256;
 
-/// A design that meets the limits.
-#[derive(Debug, Clone)]
-pub(super) struct Found {
-    /// An arc a stage.
-    pub path: Vec<Arc>,
-    /// Its area.
-    pub area: u64,
-}
-
-impl Found {
-    /// Of a path.
-    pub fn of(p: &Problem<'_>, path: &[Arc]) -> Found {
-        Found { path: path.to_vec(), area: path.iter().map(|a| p.priced[a.priced as usize].area).sum() }
-    }
-}
-
-/// What is to be the least.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Aim {
-    /// The area, in time where there is a deadline.
-    Area,
-    /// The latency.
-    Latency,
-}
-
-/// What a path has of what is to be the least, where it is within all limits of resources; and its exact latency where that is known, with
-/// what it comes from.
-pub(super) fn measured(p: &Problem<'_>, aim: Aim, path: &[Arc], goal: u64) -> Measured {
-    let (Some(area), bound) = (area_within(p, path), latency(p, path)) else { return Measured::No };
-    let late = |cycles: i64| match aim {
-        Aim::Area => p.deadline.is_some_and(|d| cycles > d),
-        Aim::Latency => cycles >= goal as i64,
-    };
-    if (aim == Aim::Area && area >= goal) || late(bound) {
-        return Measured::No;
-    }
-    let exact = p.courses.filter(|_| p.deadline.is_some() || aim == Aim::Latency).and_then(|c| c.latency(p, path));
-    let (cycles, stretches) = exact.map_or((bound, Vec::new()), |(cycles, s)| (cycles.max(bound), s));
-    if late(cycles) {
-        return Measured::Late(stretches);
-    }
-    Measured::Yes(if aim == Aim::Area { area } else { cycles.max(0) as u64 })
-}
-
-/// What [`measured`] tells.
-pub(super) enum Measured {
-    /// Not within the limits, or not less than what is known.
-    No,
-    /// Too late by this critical path, though not by the bound.
-    Late(Vec<Stretch>),
-    /// So much of what is to be the least.
-    Yes(u64),
-}
-
 /// What the search found.
 #[derive(Debug, Clone)]
 pub(super) struct Outcome {
@@ -104,35 +50,6 @@ pub(super) struct Outcome {
     pub factors: [f64; RESOURCES + 1],
     /// No design within the limits has a lower latency, or it is above the deadline; of [`Effort::Latency`].
     pub latency: u64,
-}
-
-/// Times of the open tensors: as many as there are, few of them without memory of their own.
-#[derive(Debug, Clone, Default)]
-struct Open {
-    few: [Times; FEW],
-    len: usize,
-    more: Vec<Times>,
-}
-
-/// Tensors that are seldom exceeded.
-const FEW: usize = 2;
-
-impl Open {
-    fn push(&mut self, time: Times) {
-        match self.few.get_mut(self.len) {
-            Some(place) => *place = time,
-            None => self.more.push(time),
-        }
-        self.len += 1;
-    }
-
-    fn get(&self, i: usize) -> Times {
-        if i < FEW { self.few[i] } else { self.more[i - FEW] }
-    }
-
-    fn iter(&self) -> impl Iterator<Item = Times> {
-        self.few[..self.len.min(FEW)].iter().chain(&self.more).copied()
-    }
 }
 
 struct Label {
@@ -188,7 +105,7 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
     if matches!(how, Effort::Soon | Effort::Latency) {
         return soonest(p, how);
     }
-    let mut s = match Search::begin(p, ceiling, &[]) {
+    let mut s = match Search::begin(p, ceiling) {
         Ok(s) => s,
         Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors, latency: 0 },
     };
@@ -234,8 +151,7 @@ fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
     // Labels know the bound of a latency only.
     let coarse = &Problem { courses: None, ..*p };
     let (bounds, mut ways) = (Bounds::of(coarse), Ways::of(p));
-    let arcs: usize = p.graph.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum();
-    let (width, deadlines, effort) = SOONEST[usize::from(arcs <= FEW_ARCS)];
+    let (width, deadlines, effort) = SOONEST[usize::from(p.graph.arcs() <= FEW_ARCS)];
     // The best by the bound, and the best of all in truth.
     let mut low: Option<i64> = None;
     let mut best: Option<(u64, Found)> = None;
@@ -254,19 +170,7 @@ fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
     });
     let (Some(prices), Some(deadline)) = (prices, p.deadline) else { return outcome };
     let least = (prices.bound.ceil() as i64).min(deadline + 1);
-    let lagrange = Lagrange::free(p, &bounds);
-    let mut s = Search {
-        p: coarse,
-        deadline: Some(deadline),
-        areas: false,
-        bounds,
-        ways: ways.clone(),
-        lagrange,
-        exclusion: None,
-        best: None,
-        ceiling: u64::MAX,
-        labels: 0,
-    };
+    let mut s = Search::without_areas(coarse, bounds, ways.clone());
     // No design is in time at `proved`; none was found at `lo`.
     let (mut proved, mut lo) = (least - 1, least - 1);
     for _ in 0..deadlines {
@@ -312,44 +216,9 @@ pub(super) fn goal(best: Option<&Found>, ceiling: u64) -> u64 {
     best.map_or(ceiling, |b| b.area.min(ceiling))
 }
 
-/// Area of a whole path when it meets every limit of a resource.
-fn area_within(p: &Problem<'_>, path: &[Arc]) -> Option<u64> {
-    if path.len() != p.graph.stages.len() {
-        return None;
-    }
-    let mut used = [0; RESOURCES];
-    let mut area = 0;
-    for a in path {
-        let priced = &p.priced[a.priced as usize];
-        (0..RESOURCES).for_each(|r| used[r] += priced.used[r]);
-        area += priced.area;
-    }
-    (0..RESOURCES).all(|r| used[r] <= p.limits[r]).then_some(area)
-}
-
-/// Cycle of the last beat of any output of a path, at the earliest.
-pub(super) fn latency(p: &Problem<'_>, path: &[Arc]) -> i64 {
-    let mut times = Open::default();
-    for (k, a) in path.iter().enumerate() {
-        times = advance(p, k, a, &times);
-    }
-    times.iter().map(|t| t[LAST]).max().unwrap_or(0)
-}
-
-/// Times of the open tensors behind a stage.
-fn advance(p: &Problem<'_>, k: usize, a: &Arc, times: &Open) -> Open {
-    let stage = &p.graph.stages[k];
-    let mut next = Open::default();
-    stage.kept.iter().for_each(|i| next.push(times.get(*i)));
-    if stage.opens {
-        next.push(p.priced[a.priced as usize].after(stage.inputs.iter().map(|i| times.get(*i))));
-    }
-    next
-}
-
 impl<'a> Search<'a> {
     /// Bounds and prices of a problem; what the limits are worth where it is proved that nothing below `ceiling` meets them.
-    pub fn begin(p: &'a Problem<'a>, ceiling: u64, known: &[Vec<Arc>]) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
+    pub fn begin(p: &'a Problem<'a>, ceiling: u64) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
         let bounds = Bounds::of(p);
         let mut ways = Ways::of(p);
         let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
@@ -357,7 +226,7 @@ impl<'a> Search<'a> {
             return Err([0.0; RESOURCES + 1]);
         }
         let mut best: Option<Found> = None;
-        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, (known, &[]), |path, _| {
+        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, (&[], &[]), |path, _| {
             let goal = best.as_ref().map_or(u64::MAX, |b| b.area);
             if let Measured::Yes(area) = measured(p, Aim::Area, path, goal) {
                 best = Some(Found { path: path.to_vec(), area });
@@ -372,20 +241,19 @@ impl<'a> Search<'a> {
         if exclusion.as_ref().is_some_and(|x| x.excess > EXCESS) {
             return Err(lagrange.factors.in_all());
         }
-        Ok(Search { p, deadline: p.deadline, areas: true, bounds, ways, lagrange, exclusion, best, ceiling, labels: 0 })
+        Ok(Search { exclusion, best, ..Search::with(p, bounds, ways, lagrange, ceiling) })
     }
 
-    /// With bounds and prices of a problem, for designs that take less than `goal`.
-    pub fn with(p: &'a Problem<'a>, aim: Aim, bounds: Bounds, ways: Ways, prices: Lagrange, goal: u64) -> Search<'a> {
-        let areas = aim == Aim::Area;
-        let (lagrange, exclusion, ceiling) = match aim {
-            Aim::Area => (prices, None, goal),
-            Aim::Latency => {
-                let exclusion = Exclusion { excess: 0.0, ..Exclusion::until(&prices, goal as i64 - 1) };
-                (Lagrange::free(p, &bounds), Some(exclusion), u64::MAX)
-            }
-        };
-        Search { p, deadline: p.deadline, areas, bounds, ways, lagrange, exclusion, best: None, ceiling, labels: 0 }
+    /// With bounds and prices of a problem, for designs of less area than `ceiling`.
+    pub fn with(p: &'a Problem<'a>, bounds: Bounds, ways: Ways, lagrange: Lagrange, ceiling: u64) -> Search<'a> {
+        let (deadline, areas, exclusion, best) = (p.deadline, true, None, None);
+        Search { p, deadline, areas, bounds, ways, lagrange, exclusion, best, ceiling, labels: 0 }
+    }
+
+    /// For designs of any area.
+    fn without_areas(p: &'a Problem<'a>, bounds: Bounds, ways: Ways) -> Search<'a> {
+        let lagrange = Lagrange::free(p, &bounds);
+        Search { areas: false, ..Search::with(p, bounds, ways, lagrange, u64::MAX) }
     }
 
     /// Least area of any completion of a label; infinite when there is none in time.
@@ -553,12 +421,9 @@ impl<'a> Search<'a> {
 #[cfg(test)]
 mod tests {
     use super::super::bounds::Table;
-    use super::super::choice::Choice;
-    use super::super::space::{Layered, Priced, Stage};
-    use super::super::time::BEFORE;
+    use super::super::space::{Layered, bare};
     use super::*;
     use crate::random::Random;
-    use std::sync::Arc as Shared;
 
     const NONE: Arc = Arc { to: 0, choice: 0, priced: 0 };
 
@@ -572,23 +437,14 @@ mod tests {
 
     #[test]
     fn the_labels_of_least_bound_are_kept_that_none_of_them_dominates() {
-        let mut net = netfold_ir::int::IntNetwork::default();
-        let ty = netfold_ir::quant::IntType::new(true, 4);
-        let id = net.add_input("x", vec![1], ty, netfold_ir::net::Affine::identity()).unwrap();
-        let stage = |arcs| Stage { id, inputs: vec![], kept: vec![], opens: false, arcs };
+        let id = bare::node();
         let both = vec![NONE, Arc { to: 1, ..NONE }];
-        let graph = Layered { stages: vec![stage(vec![both]), stage(vec![vec![NONE], vec![NONE]])], ends: 1 };
-        let rest = [4, 0, 1, 0, 0];
-        let priced = Priced {
-            lanes: 1,
-            used: rest,
-            area: 5,
-            work: 1,
-            alone: BEFORE,
-            lags: vec![],
-            setting: (id, Choice::Follow, vec![]),
+        let graph = Layered {
+            stages: vec![bare::stage(id, vec![both]), bare::stage(id, vec![vec![NONE], vec![NONE]])],
+            ends: 1,
         };
-        let priced = [Shared::new(priced)];
+        let rest = [4, 0, 1, 0, 0];
+        let priced = [bare::priced(id, rest, 5)];
         let limits = [7, 8, 2, 9, 9];
         let p = Problem {
             graph: &graph,
@@ -601,19 +457,7 @@ mod tests {
         let bounds = Bounds::of(&p);
         let mut ways = Ways::of(&p);
         let lagrange = lagrange(&p, &bounds, &mut ways, u64::MAX, (&[], &[]), |_, _| {});
-        let (exclusion, best) = (None, None);
-        let search = Search {
-            p: &p,
-            deadline: None,
-            areas: true,
-            bounds,
-            ways,
-            lagrange,
-            exclusion,
-            best,
-            ceiling: u64::MAX,
-            labels: 0,
-        };
+        let search = Search::with(&p, bounds, ways, lagrange, u64::MAX);
         // What a label uses less of a resource is worth nothing where the rest of the design cannot run short of it.
         let dominates = |b: &Sketch, l: &Sketch| {
             let enough = |r: usize| b.1[r] <= l.1[r] || b.1[r] + rest[r] <= limits[r];

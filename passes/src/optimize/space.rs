@@ -6,7 +6,6 @@
 
 use super::choice::Choice;
 use super::cost::{CostModel, ModuleSpec, Prices, RESOURCES, Resources, WeightStats, weights_of};
-use super::course;
 use super::programs::{self, Programs};
 use super::time::{self, Lag, NodeTime, Points, Times};
 use crate::fold::{Compute, Folding};
@@ -37,7 +36,7 @@ pub(super) struct Priced {
     /// Least cycles from each of its inputs to its result, by port; empty when times are not wanted.
     pub lags: Vec<Lag>,
     /// What it is of.
-    pub setting: course::Setting,
+    pub setting: Setting,
 }
 
 impl Priced {
@@ -63,9 +62,11 @@ impl Priced {
     }
 }
 
-/// An operator, its choice, elements a beat of its inputs, elements a beat that the interval needs, and whether times are known: all that
-/// a price depends on.
-type Setting = (NodeId, Choice, Vec<usize>, usize, bool);
+/// An operator, its choice and elements a beat of its inputs.
+pub(super) type Setting = (NodeId, Choice, Vec<usize>);
+
+/// With elements a beat that the interval needs, and whether times are known: all that a price depends on.
+type Priceable = (Setting, usize, bool);
 
 /// Prices of a network's operators on a device by a model, each computed once: they hold for all intervals and limits, so that requests
 /// that share them ([`super::Request::known`]), also from several threads, are solved faster. What they are of must not change.
@@ -80,7 +81,7 @@ impl Known {
 
 #[derive(Debug, Default)]
 struct Memo {
-    operators: FxHashMap<Setting, Shared<Priced>>,
+    operators: FxHashMap<Priceable, Shared<Priced>>,
     units: FxHashMap<(NodeId, Compute), Resources>,
     stats: FxHashMap<(NodeId, usize), WeightStats>,
 }
@@ -106,7 +107,7 @@ pub(super) struct Pricer<'a> {
     pub programs: Programs<'a>,
     folding: Folding,
     memo: &'a Known,
-    known: FxHashMap<(NodeId, Choice, Vec<usize>), Option<usize>>,
+    known: FxHashMap<Setting, Option<usize>>,
     /// Priced operators, by the number that arcs hold.
     pub all: Vec<Shared<Priced>>,
 }
@@ -192,7 +193,7 @@ impl<'a> Pricer<'a> {
     /// Computes the prices of an operator that are not known yet, on all cores.
     fn prefetch(&mut self, id: NodeId, choices: &[Choice], lanes: &[usize]) -> Result<(), Diag> {
         let needed = self.folding.needed(id);
-        let key = |choice: Choice| (id, choice, lanes.to_vec(), needed, self.points.is_some());
+        let key = |choice: Choice| ((id, choice, lanes.to_vec()), needed, self.points.is_some());
         let (missing, stats) = {
             let memo = self.memo.open();
             let fresh = |c: &&Choice| programs::matches(**c, lanes) && !memo.operators.contains_key(&key(**c));
@@ -212,14 +213,14 @@ impl<'a> Pricer<'a> {
         };
         let priced: Result<Vec<Priced>, Diag> =
             missing.par_iter().with_min_len(MANY / 4).map_init(|| self.folding.clone(), one).collect();
-        let keys: Vec<Setting> = missing.into_iter().map(key).collect();
+        let keys: Vec<Priceable> = missing.into_iter().map(key).collect();
         self.memo.open().operators.extend(keys.into_iter().zip(priced?.into_iter().map(Shared::new)));
         Ok(())
     }
 
     /// Prices an operator, however long it takes.
     pub fn evaluate(&mut self, id: NodeId, choice: Choice, lanes: &[usize]) -> Result<Shared<Priced>, Diag> {
-        let key = (id, choice, lanes.to_vec(), self.folding.needed(id), self.points.is_some());
+        let key = ((id, choice, lanes.to_vec()), self.folding.needed(id), self.points.is_some());
         let known = self.memo.open().operators.get(&key).cloned();
         if let Some(known) = known {
             return Ok(known);
@@ -441,6 +442,12 @@ impl Layered {
         }
         Ok(Layered { stages, ends: states.len() })
     }
+
+    /// Number of arcs.
+    pub fn arcs(&self) -> usize {
+        self.stages.iter().flat_map(|s| &s.arcs).map(Vec::len).sum()
+    }
+
     /// The same graph once more.
     pub fn copied(&self) -> Layered {
         let stages = self.stages.iter().map(|stage| stage.with(stage.arcs.clone()));
@@ -487,5 +494,28 @@ impl Layered {
         };
         let stages = self.stages.iter().map(|stage| stage.with(stage.arcs.par_iter().map(narrow).collect()));
         Layered { stages: stages.collect(), ends: self.ends }
+    }
+}
+
+/// Parts of graphs without a network behind them.
+#[cfg(test)]
+pub(super) mod bare {
+    use super::*;
+
+    /// An operator.
+    pub fn node() -> NodeId {
+        let (ty, real) = (IntType::new(true, 4), netfold_ir::net::Affine::identity());
+        IntNetwork::default().add_input("x", vec![1], ty, real).unwrap()
+    }
+
+    /// A priced operator that takes no time.
+    pub fn priced(id: NodeId, used: [u64; RESOURCES], area: u64) -> Shared<Priced> {
+        let setting = (id, Choice::Follow, vec![]);
+        Shared::new(Priced { lanes: 1, used, area, work: 1, alone: time::BEFORE, lags: vec![], setting })
+    }
+
+    /// A stage whose result nothing reads.
+    pub fn stage(id: NodeId, arcs: Vec<Vec<Arc>>) -> Stage {
+        Stage { id, inputs: vec![], kept: vec![], opens: false, arcs }
     }
 }

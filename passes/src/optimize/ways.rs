@@ -5,7 +5,7 @@
 //! operator is, a way waits for all of its work. Ways are found as they are needed, each as the longest one of a design at hand.
 
 use super::bounds::Problem;
-use super::course::{Courses, Stretch};
+use super::course::{Courses, Stretch, makers};
 use super::space::Arc;
 use super::time::{LAST, NEVER, POINTS};
 use std::sync::Arc as Shared;
@@ -70,18 +70,12 @@ pub(super) struct Ways {
 impl Ways {
     /// None where there is no deadline, otherwise the one that is longest with the mean cycles of all choices.
     pub fn of(p: &Problem<'_>) -> Ways {
-        let mut ways = Ways::default();
         if p.deadline.is_none() {
-            return ways;
+            return Ways::default();
         }
-        ways.open.push(Vec::new());
+        let mut ways = Ways { open: makers(p.graph), ..Ways::default() };
         let mut means: Vec<Vec<[[f64; POINTS]; POINTS]>> = Vec::new();
-        for (k, stage) in p.graph.stages.iter().enumerate() {
-            let mut next: Vec<usize> = stage.kept.iter().map(|i| ways.open[k][*i]).collect();
-            if stage.opens {
-                next.push(k);
-            }
-            ways.open.push(next);
+        for stage in &p.graph.stages {
             let mut sure = vec![[[true; POINTS]; POINTS]; stage.inputs.len()];
             let mut mean = vec![[[0.0; POINTS]; POINTS]; stage.inputs.len().max(1)];
             let mut count = 0.0f64;
