@@ -25,6 +25,9 @@ struct Pass<'a> {
     /// The only reader of each node, and whether it already computes a table of an operand.
     readers: Vec<Option<NodeId>>,
     absorbs: Vec<bool>,
+    /// The last cone that each node was met in, by its number, and that of the cone at hand.
+    met: Vec<u32>,
+    turn: u32,
     /// The delay model and when each node's value is there, where no table may be later than what it replaces.
     arrivals: Option<(DelayModel, Vec<f64>)>,
 }
@@ -109,7 +112,7 @@ pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32, delay: O
         uses[t.node.index()] += 1;
     }
     let cost = (0..g.nodes.len()).map(|i| node_luts(g, NodeId(i as u32), model)).collect();
-    let values = vec![0; g.nodes.len()];
+    let (values, met) = (vec![0; g.nodes.len()], vec![0; g.nodes.len()]);
     let (readers, absorbs) = (only_readers(g), vec![false; g.nodes.len()]);
     let arrivals = delay.map(|d| {
         let mut at = vec![0f64; g.nodes.len()];
@@ -128,6 +131,8 @@ pub(crate) fn tabulate(g: &mut Graph, model: &CostModel, max_bits: u32, delay: O
         max_bits: max_bits.min(Table::MAX_BITS as u32),
         readers,
         absorbs,
+        met,
+        turn: 0,
         arrivals,
     };
     for i in (0..pass.g.nodes.len()).rev() {
@@ -221,11 +226,12 @@ impl Pass<'_> {
     }
 
     /// The nodes between a cut and a node, in order, the node last.
-    fn cone(&self, id: NodeId, cut: &[Leaf]) -> Vec<NodeId> {
+    fn cone(&mut self, id: NodeId, cut: &[Leaf]) -> Vec<NodeId> {
+        self.turn += 1;
         let mut open = vec![id];
         let mut list = Vec::new();
         while let Some(n) = open.pop() {
-            if list.contains(&n) {
+            if std::mem::replace(&mut self.met[n.index()], self.turn) == self.turn {
                 continue;
             }
             list.push(n);

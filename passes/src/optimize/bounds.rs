@@ -4,7 +4,7 @@ use super::cost::RESOURCES;
 use super::course::Courses;
 use super::space::{Arc, Layered, Priced};
 use super::time::{BEFORE, NEVER, POINTS, Times};
-use super::ways::Ways;
+use super::ways::{Ways, by_stage};
 use std::sync::Arc as Shared;
 
 /// A request as the search sees it.
@@ -13,6 +13,8 @@ pub(super) struct Problem<'a> {
     pub priced: &'a [Shared<Priced>],
     /// Of every resource, at most.
     pub limits: [u64; RESOURCES],
+    /// What designs leave of that for FIFOs where they are sought; proofs are of the limits.
+    pub aside: [u64; RESOURCES],
     /// The last beat of every output in this cycle at the latest, by the bound of [`super::time`].
     pub deadline: Option<i64>,
     /// What the priced operators cost and use, as columns.
@@ -21,17 +23,32 @@ pub(super) struct Problem<'a> {
     pub courses: Option<&'a Courses<'a>>,
 }
 
+impl<'a> Problem<'a> {
+    /// With what is left of the limits besides FIFOs.
+    pub fn with_room(&self) -> Problem<'a> {
+        let limits = std::array::from_fn(|r| self.limits[r].saturating_sub(self.aside[r]));
+        Problem { limits, ..*self }
+    }
+}
+
 /// Areas and uses of priced operators, each by itself: quicker to read than the operators.
 pub(super) struct Table {
     area: Vec<f64>,
     used: [Vec<f64>; RESOURCES],
+    /// Their numbers in the whole problem that they are a part of.
+    pub numbers: Vec<u32>,
 }
 
 impl Table {
     /// Of all.
     pub fn of(priced: &[Shared<Priced>]) -> Table {
+        Table::part(priced, (0..priced.len() as u32).collect())
+    }
+
+    /// Of some, with their numbers in the whole problem.
+    pub fn part(priced: &[Shared<Priced>], numbers: Vec<u32>) -> Table {
         let column = |of: &dyn Fn(&Priced) -> u64| priced.iter().map(|p| of(p) as f64).collect();
-        Table { area: column(&|p| p.area), used: std::array::from_fn(|r| column(&|p| p.used[r])) }
+        Table { area: column(&|p| p.area), used: std::array::from_fn(|r| column(&|p| p.used[r])), numbers }
     }
 }
 
@@ -230,6 +247,8 @@ pub(super) struct Lagrange {
     pub mixture: Vec<(f64, Vec<Arc>)>,
     /// The designs that were looked at.
     pub paths: Vec<Vec<Arc>>,
+    /// Steps that were made.
+    pub steps: usize,
 }
 
 impl Lagrange {
@@ -243,6 +262,7 @@ impl Lagrange {
             paid: 0.0,
             mixture: Vec::new(),
             paths: Vec::new(),
+            steps: 0,
         }
     }
 
@@ -256,6 +276,7 @@ impl Lagrange {
             paid: 0.0,
             mixture: Vec::new(),
             paths: Vec::new(),
+            steps: 0,
         }
     }
 }
@@ -405,7 +426,7 @@ pub(super) fn exclusion(p: &Problem<'_>, bounds: &Bounds, ways: &mut Ways) -> Op
         if round == EXCLUSION_TRIAL && best.as_ref().is_some_and(|b| b.excess < HOPELESS) {
             break;
         }
-        ways.extend(p, &[(1.0, &path)], p.deadline.unwrap_or(0) as f64);
+        ways.extend(p, &by_stage(p, &[(1.0, &path)]), p.deadline.unwrap_or(0) as f64);
         weights.towards(ways, &path, step, 1.0);
     }
     best

@@ -10,16 +10,17 @@
 //! followed beat by beat ([`super::course`]); where it is late, its critical path is a way more that all cases know from then on, as are
 //! the critical paths of a mixture's designs on which the mixture is late (cutting planes). So the optimum is one by exact latencies.
 
-use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, ROUNDING, Table};
+use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, ROUNDING};
 use super::cost::RESOURCES;
 use super::course::{Courses, Stretch};
 use super::measure::{Aim, Found, Measured, measured};
 use super::prices::{lagrange, least_latency};
 use super::search::Search;
-use super::space::{Arc, Layered, Priced};
+use super::space::{Arc, Layered};
 use super::ways::{Way, Ways};
-use std::collections::HashMap;
+use rustc_hash::FxHashMap;
 use std::sync::Arc as Shared;
+use std::sync::atomic::Ordering;
 
 /// Arcs of a case up to which all its designs are looked at as labels, so many a stage.
 const FEW_ARCS: usize = 600;
@@ -35,7 +36,7 @@ const FOLLOWED: usize = 1;
 const KNOWN: usize = 30;
 
 /// What resources and times are worth.
-struct Worth {
+pub(super) struct Worth {
     used: [f64; RESOURCES],
     ways: Ways,
     /// By way.
@@ -44,7 +45,7 @@ struct Worth {
 
 impl Worth {
     /// Of prices, with the ways that have one.
-    fn of(factors: &Factors, ways: Ways) -> Worth {
+    pub fn of(factors: &Factors, ways: Ways) -> Worth {
         Worth { used: factors.used, ways, times: factors.ways.iter().copied().filter(|f| *f > 0.0).collect() }
     }
 
@@ -58,15 +59,15 @@ impl Worth {
 }
 
 /// A case that is not closed.
-struct Case {
-    graph: Layered,
-    worth: Worth,
-    mixture: Vec<(f64, Vec<Arc>)>,
+pub(super) struct Case {
+    pub graph: Layered,
+    pub worth: Worth,
+    pub mixture: Vec<(f64, Vec<Arc>)>,
     /// Designs that were looked at.
-    paths: Vec<Vec<Arc>>,
-    bound: u64,
+    pub paths: Vec<Vec<Arc>>,
+    pub bound: u64,
     /// Times that it was split.
-    depth: usize,
+    pub depth: usize,
 }
 
 /// What is known when no case is left, or the effort is spent.
@@ -77,118 +78,42 @@ pub(super) struct Closed {
     pub bound: u64,
     /// Labels extended.
     pub labels: usize,
+    /// Designs that the last prices of the whole came from, and the best one last.
+    pub met: Vec<Vec<Arc>>,
 }
 
-/// Shares above the bound up to which designs are sought, one after the other: the nearer, the fewer arcs are left.
-const STEPS: [f64; 14] =
-    [0.004, 0.008, 0.013, 0.018, 0.023, 0.028, 0.034, 0.041, 0.05, 0.06, 0.08, 0.11, 0.15, f64::INFINITY];
+/// Effort is counted in about a microsecond of a core: what a step of pricing takes, the arcs that take as much more, and what a critical
+/// path takes besides half of it for every priced operator.
+const STEP: usize = 50;
+const ARCS: usize = 200;
+const CUT: usize = 300;
 
-/// The same for latencies, whose gaps are wider.
-const LATENCY_STEPS: [f64; 8] = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.15, f64::INFINITY];
-
-/// What looking at a case takes besides its arcs, and what a critical path takes, in arcs.
-const CASE: usize = 200;
-const CUT: usize = 2_000;
-
-/// Where the effort did not suffice: what is spent on finding a design, and how far above the bound.
-const DIVE: usize = 200_000;
-const DIVE_ABOVE: f64 = 0.05;
-
-/// A critical path with the cycles of priced operators, by their numbers in the whole graph.
-type Known = (Vec<Stretch>, HashMap<u32, i64>);
-
-/// Goes on from prices that leave a gap: their bound, and designs of `ceiling` or more are of no interest. `effort`: about the arcs that are
-/// looked at.
-pub(super) fn close(
-    p: &Problem<'_>,
-    aim: Aim,
-    (prices, ways): (&Lagrange, &Ways),
-    (mut bound, ceiling): (u64, u64),
-    mut effort: usize,
-) -> Closed {
-    let first = bound as f64;
-    let (mut best, mut labels) = (None, 0);
-    let mut pool: Vec<Known> = Vec::new();
-    let mut dive = false;
-    let steps = if aim == Aim::Area { &STEPS[..] } else { &LATENCY_STEPS[..] };
-    for step in steps {
-        let goal = if dive { bound as f64 * (1.0 + DIVE_ABOVE) } else { first * (1.0 + step) };
-        let goal = (goal as u64).min(ceiling);
-        let graph = alive(p, prices, aim, goal);
-        let (graph, priced, number) = compact(p, graph);
-        let table = Table::of(&priced);
-        let part = Problem { graph: &graph, priced: &priced, table: &table, ..*p };
-        let mut originals = vec![0; priced.len()];
-        number.iter().for_each(|(original, n)| originals[*n as usize] = *original);
-        let renumber = |path: &Vec<Arc>| -> Option<Vec<Arc>> {
-            path.iter().map(|a| Some(Arc { priced: *number.get(&a.priced)?, ..*a })).collect()
-        };
-        let active = |w: usize| prices.factors.ways.get(w).is_some_and(|f| *f > 0.0);
-        let root = Case {
-            worth: Worth::of(&prices.factors, ways.among(&part, active)),
-            mixture: prices.mixture.iter().filter_map(|(share, path)| Some((*share, renumber(path)?))).collect(),
-            paths: prices.paths.iter().filter_map(renumber).collect(),
-            graph: graph.copied(),
-            bound,
-            depth: 0,
-        };
-        // Critical paths that were found before, also by the operators that are new.
-        let mut cuts: Vec<Shared<Way>> = Vec::new();
-        if let Some(courses) = p.courses {
-            let original = |n: u32| originals[n as usize];
-            cuts.extend(pool.iter().map(|(stretches, known)| {
-                Ways::critical(&part, courses, stretches.clone(), |n| known.get(&original(n)).copied())
-            }));
-        }
-        let (closed, spent) = below(&part, aim, root, &mut cuts, (goal, effort), dive);
-        labels += closed.labels;
-        effort = effort.saturating_sub(spent);
-        if !dive {
-            bound = bound.max(closed.bound);
-        }
-        let found = closed.best.is_some();
-        best = closed.best;
-        if found || dive || goal == ceiling {
-            break;
-        }
-        if closed.bound < goal {
-            // A design may still be found, further above the bound; for latencies other searches do that.
-            if aim == Aim::Latency {
-                break;
-            }
-            (dive, effort) = (true, effort + DIVE);
-        }
-        pool = cuts
-            .iter()
-            .filter_map(|way| {
-                let stretches = way.critical.as_ref()?.stretches.clone();
-                let at = |s: &Stretch| part.graph.stages[s.stage].arcs.iter().flatten().map(|a| a.priced).collect();
-                let numbers: Vec<Vec<u32>> = stretches.iter().map(at).collect();
-                let known = numbers.into_iter().flatten().map(|n| (originals[n as usize], way.cycles(n)));
-                Some((stretches, known.collect()))
-            })
-            .collect();
-    }
-    Closed { best, bound, labels }
+/// How cases are looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Manner {
+    /// Whether critical paths of a mixture's designs are looked for, and not only of designs within the limits.
+    pub mixed: bool,
+    /// Whether the deepest case goes first until a design is known.
+    pub deep: bool,
 }
 
-/// The best design below `ceiling` in a case, within an effort, and what was spent. `cuts`: the ways of critical paths that are known. With `dive`
-/// none are looked for but those of designs.
-fn below(
+/// The best design below `ceiling` in a case, within an effort, and what was spent. `cuts`: the ways of critical paths that are known.
+pub(super) fn below(
     p: &Problem<'_>,
     aim: Aim,
     root: Case,
     cuts: &mut Vec<Shared<Way>>,
-    (ceiling, effort): (u64, usize),
-    dive: bool,
+    (ceiling, most, effort): (u64, usize, usize),
+    manner: Manner,
 ) -> (Closed, usize) {
     let (mut best, mut open) = (None, Vec::new());
-    let (mut labels, mut turn, mut spent) = (0, 0, 0);
+    let (mut labels, mut turn, mut spent, mut met) = (0, 0, 0, Vec::new());
     if p.courses.is_some() {
-        let looked = examine(p, aim, ceiling, (&root, cuts), root.graph.copied(), (effort, dive));
+        let looked = examine(p, aim, ceiling, (&root, cuts), root.graph.copied(), (effort, manner));
         spent += looked.effort;
         cuts.extend(looked.fresh);
         best = looked.best;
+        met = looked.rest.iter().flat_map(|case| case.paths.iter().cloned()).collect();
         open.extend(looked.rest);
     } else {
         open.push(root);
@@ -197,17 +122,17 @@ fn below(
         let below = best.as_ref().map_or(ceiling, |b: &(u64, Found)| b.0.min(ceiling));
         open.retain(|c| c.bound < below);
         // In turn the one of lowest bound, which raises what is proved, and the deepest, which leads to designs.
-        let deepest = if turn % 4 == 0 { 0 } else { 1 };
+        let deepest = usize::from(turn % 4 > 0 || (manner.deep && best.is_none()));
         let key = |i: &usize| (std::cmp::Reverse(open[*i].depth * deepest), open[*i].bound);
         let Some(next) = (0..open.len()).min_by_key(key) else { break };
-        if spent > effort {
+        if spent > if best.is_none() { most } else { effort } {
             break;
         }
         let case = open.swap_remove(next);
         // A single design was looked at.
         let Some([a, b]) = split(p, &case) else { continue };
         let left = effort.saturating_sub(spent);
-        let look = |graph| examine(p, aim, below, (&case, cuts), graph, (left, dive));
+        let look = |graph| examine(p, aim, below, (&case, cuts), graph, (left, manner));
         let (a, b) = rayon::join(|| look(a), || look(b));
         turn += 1;
         for looked in [a, b] {
@@ -222,7 +147,7 @@ fn below(
     }
     let left = open.iter().map(|c| c.bound).min().unwrap_or(u64::MAX);
     let goal = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
-    (Closed { bound: left.min(goal), best, labels }, spent)
+    (Closed { bound: left.min(goal), best, labels, met }, spent)
 }
 
 /// What looking at a case gave.
@@ -240,11 +165,11 @@ struct Looked {
 
 /// The way of a design's critical path.
 fn critical(p: &Problem<'_>, courses: &Courses<'_>, path: &[Arc], stretches: Vec<Stretch>) -> Shared<Way> {
-    let own: HashMap<u32, i64> = stretches.iter().map(|s| (path[s.stage].priced, s.cycles)).collect();
+    let own: FxHashMap<u32, i64> = stretches.iter().map(|s| (path[s.stage].priced, s.cycles)).collect();
     Ways::critical(p, courses, stretches, |number| own.get(&number).copied())
 }
 
-/// Searches a part of a case of a whole problem: what it found below `ceiling`, and what is left of it; `cuts` and `dive` as in [`below`], of
+/// Searches a part of a case of a whole problem: what it found below `ceiling`, and what is left of it; `cuts` as in [`below`], of
 /// whose effort so much is left.
 fn examine(
     whole: &Problem<'_>,
@@ -252,7 +177,7 @@ fn examine(
     ceiling: u64,
     (case, cuts): (&Case, &[Shared<Way>]),
     graph: Layered,
-    (left, dive): (usize, bool),
+    (left, manner): (usize, Manner),
 ) -> Looked {
     let deadline = match aim {
         Aim::Area => whole.deadline,
@@ -261,19 +186,24 @@ fn examine(
     let p = &Problem { graph: &graph, deadline, ..*whole };
     let mut best: Option<(u64, Found)> = None;
     let arcs = graph.arcs();
-    let effort = |fresh: &Vec<Shared<Way>>| arcs + CASE + fresh.len() * (CUT + whole.priced.len());
-    let nothing =
-        |best, labels, fresh: Vec<Shared<Way>>| Looked { best, labels, effort: effort(&fresh), fresh, rest: None };
+    let mut steps = 1;
+    let effort = |steps: usize, fresh: &Vec<Shared<Way>>| {
+        steps * (STEP + arcs / ARCS) + fresh.len() * (CUT + whole.priced.len() / 2)
+    };
+    let nothing = |best, labels, steps, fresh: Vec<Shared<Way>>| {
+        let effort = effort(steps, &fresh);
+        Looked { best, labels, effort, fresh, rest: None }
+    };
     let bounds = Bounds::of(p);
     if bounds.is_dead() || (0..RESOURCES).any(|r| bounds.least[0][0][r] > p.limits[r]) {
-        return nothing(None, 0, Vec::new());
+        return nothing(None, 0, steps, Vec::new());
     }
     let mut ways = case.worth.ways.clone();
     let mut known: Vec<Vec<Arc>> = case.paths.iter().filter(|path| p.graph.has(path)).cloned().collect();
     // Ways of critical paths that were found here.
     let mut fresh: Vec<Shared<Way>> = Vec::new();
     let mut rounds = match case.depth {
-        _ if dive => 0,
+        _ if !manner.mixed => 0,
         0 => ROOT_ROUNDS,
         _ => ROUNDS,
     };
@@ -311,8 +241,9 @@ fn examine(
                 prices.unwrap_or_else(|| Lagrange::none(p))
             }
         };
+        steps += prices.steps;
         let goal = best.as_ref().map_or(ceiling, |b| b.0);
-        let more = rounds > 0 && effort(&fresh) <= left && prices.bound < goal as f64;
+        let more = rounds > 0 && effort(steps, &fresh) <= left && prices.bound < goal as f64;
         let Some(courses) = p.courses.filter(|_| p.deadline.is_some() && more) else {
             break prices;
         };
@@ -345,14 +276,16 @@ fn examine(
     let goal = best.as_ref().map_or(ceiling, |b| b.0);
     let mut bound = case.bound.max((prices.bound - 1e-3).max(0.0).ceil() as u64);
     if bound >= goal {
-        return nothing(best, 0, fresh);
+        return nothing(best, 0, steps, fresh);
     }
     let graph = alive(p, &prices, aim, goal);
     let arcs = graph.arcs();
     if arcs == 0 {
-        return nothing(best, 0, fresh);
+        return nothing(best, 0, steps, fresh);
     }
     let factors = prices.factors.clone();
+    let costs = ways.all.iter().zip(&factors.ways).filter(|(_, f)| **f > 0.0);
+    costs.filter_map(|(way, _)| way.critical.as_ref()).for_each(|c| _ = c.priced.fetch_add(1, Ordering::Relaxed));
     let (mixture, mut paths) = (prices.mixture.clone(), prices.paths.clone());
     // The latest ones are nearest to the prices.
     paths.drain(..paths.len().saturating_sub(KNOWN));
@@ -372,16 +305,16 @@ fn examine(
     }
     let goal = best.as_ref().map_or(ceiling, |b| b.0.min(ceiling));
     if bound >= goal {
-        return nothing(best, labels, fresh);
+        return nothing(best, labels, steps, fresh);
     }
     let active = |w: usize| factors.ways.get(w).is_some_and(|f| *f > 0.0);
     let rest =
         Case { graph, worth: Worth::of(&factors, ways.only(active)), mixture, paths, bound, depth: case.depth + 1 };
-    Looked { best, labels, effort: effort(&fresh), fresh, rest: Some(rest) }
+    Looked { best, labels, effort: effort(steps, &fresh), fresh, rest: Some(rest) }
 }
 
 /// The graph without the arcs of which every path has at least `goal` area (or cycles) by the priced limits.
-fn alive(p: &Problem<'_>, prices: &Lagrange, aim: Aim, goal: u64) -> Layered {
+pub(super) fn alive(p: &Problem<'_>, prices: &Lagrange, aim: Aim, goal: u64) -> Layered {
     let Layered { stages, ends } = p.graph;
     let slack = match aim {
         Aim::Area => 1e-3 + prices.paid * ROUNDING,
@@ -409,24 +342,6 @@ fn alive(p: &Problem<'_>, prices: &Lagrange, aim: Aim, goal: u64) -> Layered {
         reach = next;
     }
     Layered { stages: kept, ends: *ends }
-}
-
-/// A part of the graph with the priced operators that it has, numbered anew.
-fn compact(p: &Problem<'_>, graph: Layered) -> (Layered, Vec<Shared<Priced>>, HashMap<u32, u32>) {
-    let mut number: HashMap<u32, u32> = HashMap::new();
-    let mut priced = Vec::new();
-    let stages = graph.stages.iter().map(|stage| {
-        let mut fresh = |a: &Arc| {
-            let next = *number.entry(a.priced).or_insert_with(|| {
-                priced.push(p.priced[a.priced as usize].clone());
-                priced.len() as u32 - 1
-            });
-            Arc { priced: next, ..*a }
-        };
-        stage.with(stage.arcs.iter().map(|all| all.iter().map(&mut fresh).collect()).collect())
-    });
-    let graph = Layered { stages: stages.collect(), ends: graph.ends };
-    (graph, priced, number)
 }
 
 /// Least difference of what has a price, as a share of all prices.
@@ -478,73 +393,4 @@ fn split(p: &Problem<'_>, case: &Case) -> Option<[Layered; 2]> {
 /// The parts of a case in which the operator of a stage takes at most, and more than, so much of a resource or the time.
 fn halves(p: &Problem<'_>, case: &Case, worth: &Worth, (at, r, middle): (usize, usize, f64)) -> [Layered; 2] {
     [true, false].map(|low| case.graph.with_only(at, |a| (worth.taken(p, r, a) <= middle) == low))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::space::bare;
-    use super::*;
-    use crate::random::Random;
-
-    #[test]
-    fn cases_find_the_optimum_that_looking_at_all_designs_finds() {
-        const STAGES: usize = 6;
-        const CHOICES: usize = 7;
-        let id = bare::node();
-        let mut r = Random::new(3);
-        let (mut gaps, mut none) = (0, 0);
-        for round in 0..400 {
-            // Choices that trade one resource for another one, with one stage that decides over most of it.
-            let mut priced = Vec::new();
-            for k in 0..STAGES {
-                let size = if k == 2 { 400 } else { 60 };
-                for _ in 0..CHOICES {
-                    let (a, b) = (r.between(0, size) as u64, r.between(0, size / 4) as u64);
-                    let used = [a, 0, (size as u64 - a) / 4 + b, 0, 0];
-                    let area = used[0] * 3 + used[2] * 10 + r.between(0, 40) as u64;
-                    priced.push(bare::priced(id, used, area));
-                }
-            }
-            let stages = (0..STAGES).map(|k| {
-                let arcs = (0..CHOICES).map(|c| Arc { to: 0, choice: c as u32, priced: (k * CHOICES + c) as u32 });
-                bare::stage(id, vec![arcs.collect()])
-            });
-            let graph = Layered { stages: stages.collect(), ends: 1 };
-            let limits = [r.between(150, 450) as u64, 9, r.between(60, 200) as u64, 9, 9];
-            let p = Problem {
-                graph: &graph,
-                priced: &priced,
-                limits,
-                deadline: None,
-                table: &Table::of(&priced),
-                courses: None,
-            };
-            let mut wanted: Option<u64> = None;
-            for mut code in 0..CHOICES.pow(STAGES as u32) {
-                let (mut used, mut area) = ([0; RESOURCES], 0);
-                for k in 0..STAGES {
-                    let one = &priced[k * CHOICES + code % CHOICES];
-                    (0..RESOURCES).for_each(|r| used[r] += one.used[r]);
-                    area += one.area;
-                    code /= CHOICES;
-                }
-                if (0..RESOURCES).all(|r| used[r] <= limits[r]) && wanted.is_none_or(|w| area < w) {
-                    wanted = Some(area);
-                }
-            }
-            let Ok(search) = Search::begin(&p, u64::MAX / 8) else {
-                assert_eq!(wanted, None, "round {round}");
-                none += 1;
-                continue;
-            };
-            let bound = (search.lagrange.bound - 1e-3).max(0.0).ceil() as u64;
-            gaps += usize::from(wanted.is_some_and(|w| w > bound + bound / 50));
-            let known = search.best.as_ref().map_or(u64::MAX / 8, |b| b.area);
-            let closed = close(&p, Aim::Area, (&search.lagrange, &search.ways), (bound, known), usize::MAX);
-            let found = closed.best.map(|b| b.1).or(search.best);
-            assert_eq!(found.map(|b| b.area), wanted, "round {round}");
-            assert_eq!(closed.bound, wanted.unwrap_or(u64::MAX / 8), "round {round}");
-        }
-        assert!(gaps > 20 && none > 5, "{gaps} gaps, {none} without a design");
-    }
 }

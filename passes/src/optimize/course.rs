@@ -7,7 +7,7 @@
 
 use super::bounds::Problem;
 use super::programs::Programs;
-use super::space::{Arc, Layered, Priced, Setting};
+use super::space::{Arc, Layered, Priced};
 use super::time::{self, NEVER, Slot, slots};
 use crate::fold::Folding;
 use crate::lower::{self, Realizations};
@@ -16,7 +16,7 @@ use netfold_ir::hw::bound::{self, Order};
 use netfold_ir::int::IntNetwork;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use std::sync::{Arc as Shared, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc as Shared, OnceLock};
 
 /// A part of a critical path, through an operator: so many elements of its input are there before so many of its result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,39 +73,57 @@ pub(super) struct Courses<'a> {
     net: &'a IntNetwork,
     realizations: &'a Realizations,
     folding: Folding,
-    operators: Mutex<FxHashMap<Setting, Shared<Operator>>>,
+    priced: &'a [Shared<Priced>],
+    /// By number of the whole problem ([`super::bounds::Table::numbers`]).
+    operators: Vec<OnceLock<Option<Operator>>>,
+    /// By the same, what those have in common that fire alike.
+    paces: OnceLock<Vec<u32>>,
 }
 
 impl<'a> Courses<'a> {
-    /// Of designs in which every module finishes a frame in `interval` cycles; `None` with programs, which are not built operator by
-    /// operator.
+    /// Of designs of priced operators, in which every module finishes a frame in `interval` cycles; `None` with programs, which are not
+    /// built operator by operator.
     pub fn new(
         net: &'a IntNetwork,
         realizations: &'a Realizations,
         interval: u64,
         programs: Programs<'_>,
+        priced: &'a [Shared<Priced>],
     ) -> Option<Courses<'a>> {
         let folding = Folding::undecided(net, interval);
-        programs.list.is_empty().then(|| Courses { net, realizations, folding, operators: Mutex::default() })
+        let operators = || priced.iter().map(|_| OnceLock::new()).collect();
+        let some = programs.list.is_empty();
+        some.then(|| Courses { net, realizations, folding, priced, operators: operators(), paces: OnceLock::new() })
     }
 
     /// The modules of a priced operator.
-    fn operator(&self, folding: &mut Folding, of: &Priced) -> Option<Shared<Operator>> {
-        let open = || self.operators.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = open().get(&of.setting) {
-            return Some(known.clone());
-        }
-        let (id, choice, lanes) = &of.setting;
-        choice.apply(folding, *id);
-        let fragment = lower::fragment(self.net, self.realizations, folding, *id, lanes);
-        choice.remove(folding, *id);
-        let fragment = fragment.ok()?;
-        // The order of work is that of the choice.
-        let given = |slot: Slot<'_>| Slot { order: Order::Given, ..slot.owned() };
-        let slots = slots(&fragment, self.elements(*id)).ok()?.into_iter().map(given).collect();
-        let operator = Shared::new(Operator { slots, firings: OnceLock::new() });
-        open().insert(of.setting.clone(), Shared::clone(&operator));
-        Some(operator)
+    fn operator(&self, folding: &mut Folding, p: &Problem<'_>, number: u32) -> Option<&Operator> {
+        let known = self.operators.get(p.table.numbers[number as usize] as usize)?;
+        let build = || {
+            let (id, choice, lanes) = &p.priced[number as usize].setting;
+            choice.apply(folding, *id);
+            let fragment = lower::fragment(self.net, self.realizations, folding, *id, lanes);
+            choice.remove(folding, *id);
+            let fragment = fragment.ok()?;
+            // The order of work is that of the choice.
+            let given = |slot: Slot<'_>| Slot { order: Order::Given, ..slot.owned() };
+            let slots = slots(&fragment, self.elements(*id)).ok()?.into_iter().map(given).collect();
+            Some(Operator { slots, firings: OnceLock::new() })
+        };
+        known.get_or_init(build).as_ref()
+    }
+
+    /// What priced operators have in common that fire alike: they differ in multipliers and memories only, so that of chains of modules only
+    /// the pipelines' depths differ.
+    fn paces(&self) -> &[u32] {
+        self.paces.get_or_init(|| {
+            let mut known: FxHashMap<_, u32> = FxHashMap::default();
+            let of = |priced: &'a Shared<Priced>| {
+                let fresh = known.len() as u32;
+                *known.entry(priced.pace()).or_insert(fresh)
+            };
+            self.priced.iter().map(of).collect()
+        })
     }
 
     fn elements(&self, id: NodeId) -> usize {
@@ -124,8 +142,8 @@ impl<'a> Courses<'a> {
             p.graph.stages[k].inputs.iter().map(|i| open[k][*i]).filter(|from| *from < all.len()).collect()
         };
         for (k, a) in path.iter().enumerate() {
-            let operator = self.operator(&mut folding, &p.priced[a.priced as usize])?;
-            let times = follow(&operator, &tensors(&all, &inputs(&all, k)));
+            let operator = self.operator(&mut folding, p, a.priced)?;
+            let times = follow(operator, &tensors(&all, &inputs(&all, k)));
             operators.push(operator);
             all.push(times);
         }
@@ -154,14 +172,10 @@ impl<'a> Courses<'a> {
         Some((latency, stretches))
     }
 
-    /// Least cycles of every priced operator along a critical path, zero elsewhere, and the numbers of those whose results do not wait for the
-    /// input there: they have so few that the whole way says nothing. `known`: cycles that were computed before, [`NEVER`] of such.
-    pub fn ticks(
-        &self,
-        p: &Problem<'_>,
-        stretches: &[Stretch],
-        known: impl Fn(u32) -> Option<i64> + Sync,
-    ) -> (Vec<f64>, Vec<u32>) {
+    /// Least cycles of every priced operator along a critical path, zero elsewhere. Those whose results do not wait for the input there have
+    /// less than none, so few that the whole way says nothing. `known`: cycles that were computed before, [`NEVER`] of such.
+    pub fn ticks(&self, p: &Problem<'_>, stretches: &[Stretch], known: impl Fn(u32) -> Option<i64> + Sync) -> Vec<f64> {
+        let paces = self.paces();
         let mut ticks = vec![0.0; p.priced.len()];
         let mut most = 0.0;
         let mut void: Vec<u32> = Vec::new();
@@ -170,14 +184,12 @@ impl<'a> Courses<'a> {
             let mut numbers: Vec<u32> = stage.arcs.iter().flatten().map(|a| a.priced).collect();
             numbers.sort_unstable();
             numbers.dedup();
-            // Operators that differ in multipliers and memories only fire alike: of chains of modules only the pipelines' depths differ.
-            let mut alike: FxHashMap<_, Vec<u32>> = FxHashMap::default();
-            for n in numbers.iter().filter(|n| known(**n).is_none()) {
-                alike.entry(p.priced[*n as usize].pace()).or_default().push(*n);
-            }
-            let mut groups: Vec<Vec<u32>> = alike.into_values().collect();
-            groups.sort_unstable();
-            let cycles = |folding: &mut Folding, group: &Vec<u32>| self.alike(folding, p, group, stretch);
+            let pace = |n: u32| paces[p.table.numbers[n as usize] as usize];
+            let mut fresh: Vec<(u32, u32)> =
+                numbers.iter().filter(|n| known(**n).is_none()).map(|n| (pace(*n), *n)).collect();
+            fresh.sort_unstable();
+            let groups: Vec<&[(u32, u32)]> = fresh.chunk_by(|a, b| a.0 == b.0).collect();
+            let cycles = |folding: &mut Folding, group: &&[(u32, u32)]| self.alike(folding, p, group, stretch);
             let computed: Vec<Vec<(u32, i64)>> =
                 groups.par_iter().with_min_len(4).map_init(|| self.folding.clone(), cycles).collect();
             let mut longest = 0;
@@ -193,8 +205,8 @@ impl<'a> Courses<'a> {
             numbers.iter().filter_map(|n| Some((*n, known(*n)?))).for_each(|(n, cycles)| take(n, cycles));
             most += longest as f64;
         }
-        void.iter().for_each(|number| ticks[*number as usize] = -most);
-        (ticks, void)
+        void.iter().for_each(|number| ticks[*number as usize] = -most - 1.0);
+        ticks
     }
 
     /// Cycles of a mixture of designs along a critical path, in the mean.
@@ -205,7 +217,7 @@ impl<'a> Courses<'a> {
         for (share, path) in mixture {
             for (i, stretch) in stretches.iter().enumerate() {
                 let number = path[stretch.stage].priced;
-                let least = || self.least(&mut folding, &p.priced[number as usize], stretch);
+                let least = || self.least(&mut folding, p, number, stretch);
                 let cycles = *known.entry((i, number)).or_insert_with(least);
                 if cycles < NEVER / 2 {
                     return f64::NEG_INFINITY;
@@ -217,12 +229,17 @@ impl<'a> Courses<'a> {
     }
 
     /// Least cycles on a stretch of priced operators of the same pace.
-    fn alike(&self, folding: &mut Folding, p: &Problem<'_>, group: &[u32], stretch: &Stretch) -> Vec<(u32, i64)> {
+    fn alike(
+        &self,
+        folding: &mut Folding,
+        p: &Problem<'_>,
+        group: &[(u32, u32)],
+        stretch: &Stretch,
+    ) -> Vec<(u32, i64)> {
         let mut first: Option<(i64, i64, usize)> = None;
         let mut all = Vec::with_capacity(group.len());
-        for n in group {
-            let of = &p.priced[*n as usize];
-            let Some(operator) = self.operator(folding, of) else {
+        for (_, n) in group {
+            let Some(operator) = self.operator(folding, p, *n) else {
                 all.push((*n, NEVER));
                 continue;
             };
@@ -231,7 +248,7 @@ impl<'a> Courses<'a> {
             let depth: i64 = slots.iter().map(|slot| slot.depth).sum();
             let cycles = match first {
                 Some((cycles, its, modules)) if chain && modules == slots.len() => cycles + depth - its,
-                _ => self.least(folding, of, stretch),
+                _ => self.least(folding, p, *n, stretch),
             };
             if first.is_none() && chain {
                 first = Some((cycles, depth, slots.len()));
@@ -241,11 +258,16 @@ impl<'a> Courses<'a> {
         all
     }
 
-    /// Least cycles of a priced operator on a stretch.
-    fn least(&self, folding: &mut Folding, of: &Priced, way: &Stretch) -> i64 {
-        let Some(operator) = self.operator(folding, of) else { return NEVER };
+    /// Least cycles of a priced operator on a stretch of a critical path; [`NEVER`] where the result does not wait for the input there.
+    pub fn cycles(&self, p: &Problem<'_>, number: u32, stretch: &Stretch) -> i64 {
+        self.least(&mut self.folding.clone(), p, number, stretch)
+    }
+
+    /// See [`Courses::cycles`].
+    fn least(&self, folding: &mut Folding, p: &Problem<'_>, number: u32, way: &Stretch) -> i64 {
+        let Some(operator) = self.operator(folding, p, number) else { return NEVER };
         let slots = &operator.slots;
-        let id = of.setting.0;
+        let id = p.priced[number as usize].setting.0;
         let beat = |element: usize, slot: &Slot<'_>, id: NodeId| {
             let lanes = (self.elements(id) / slot.beats.max(1)).max(1);
             element.div_ceil(lanes).clamp(1, slot.beats.max(1)) - 1

@@ -1,6 +1,6 @@
 //! Objectives: from plans for one interval and deadline to what was asked.
 
-use super::choice::Offer;
+use super::choice::{Choice, Offer};
 use super::cost::{ModuleSpec, Prices, RESOURCE_NAMES, Resources, WeightStats, design_cost, weights_of};
 use super::order;
 use super::plan::{Answer, Context, Owned, Plan, Shortage, plan};
@@ -43,6 +43,8 @@ pub(super) struct Solver<'a> {
     pub undecided: Option<u64>,
     /// An interval at which no folding meets a deadline, with the latest such deadline.
     pub excluded: Option<(u64, u64)>,
+    /// Choices of the designs that the last search for a deadline met.
+    pub met: Vec<Vec<Choice>>,
 }
 
 /// Which units' order of work is settled for latency.
@@ -120,10 +122,21 @@ pub(super) fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> So
         offer,
         known: request.known.map_or_else(|| Owned::Own(Known::default()), Owned::Shared),
         times: matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency),
+        aside: Resources::default(),
         programs: Programs::default(),
     };
     let first = request.limits;
-    Solver { prepared, request, ctx, first, answers: HashMap::new(), labels: 0, undecided: None, excluded: None }
+    Solver {
+        prepared,
+        request,
+        ctx,
+        first,
+        answers: HashMap::new(),
+        labels: 0,
+        undecided: None,
+        excluded: None,
+        met: Vec::new(),
+    }
 }
 
 impl Solver<'_> {
@@ -151,10 +164,10 @@ impl Solver<'_> {
         deadline: Option<u64>,
         ceiling: u64,
     ) -> Result<Answer, Diag> {
-        self.plan_with(interval, limits, deadline, ceiling, Effort::Full)
+        self.plan_with(interval, limits, deadline, ceiling, Effort::Full, &[])
     }
 
-    /// As [`Solver::plan`], with the effort of the search.
+    /// As [`Solver::plan`], with the effort of the search, and choices of designs that it may begin with.
     pub(super) fn plan_with(
         &mut self,
         interval: u64,
@@ -162,12 +175,13 @@ impl Solver<'_> {
         deadline: Option<u64>,
         ceiling: u64,
         effort: Effort,
+        met: &[Vec<Choice>],
     ) -> Result<Answer, Diag> {
         let question = (interval, *limits, deadline, ceiling, effort);
         if let Some(known) = self.answers.get(&question) {
             return Ok(known.clone());
         }
-        let answer = plan(&self.ctx, interval, limits, deadline, ceiling, effort)?;
+        let answer = plan(&self.ctx, interval, limits, deadline, ceiling, (effort, met))?;
         self.labels += answer.labels;
         self.answers.insert(question, answer.clone());
         Ok(answer)
@@ -230,12 +244,16 @@ impl Solver<'_> {
         &mut self,
         interval: u64,
         cycles: u64,
-        Wanted { deadline, ceiling, effort, orders }: Wanted,
+        Wanted { deadline, ceiling, mut effort, orders }: Wanted,
     ) -> Result<Result<Built, Shortage>, Diag> {
         let mut limits = self.first;
         for _ in 0..REFINEMENTS {
-            let answer = self.plan_with(interval, &limits, deadline, ceiling, effort)?;
+            let met = if effort == Effort::Few { self.met.clone() } else { Vec::new() };
+            let answer = self.plan_with(interval, &limits, deadline, ceiling, effort, &met)?;
             let bound = answer.bound;
+            if deadline.is_some() && matches!(effort, Effort::Few | Effort::Full) {
+                self.met = answer.met;
+            }
             let mut plan = match answer.plan {
                 Ok(plan) => plan,
                 Err(shortage) => {
@@ -248,6 +266,10 @@ impl Solver<'_> {
                     return Ok(Err(shortage));
                 }
             };
+            if deadline.is_some() && bound < plan.area && effort == Effort::Full {
+                // What was not proved once will not be within tighter limits.
+                effort = Effort::Few;
+            }
             let design = self.ordered(&mut plan, orders)?;
             if cycles < u64::MAX {
                 let least = timing::least_latency(&design)?;

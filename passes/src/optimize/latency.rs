@@ -1,7 +1,8 @@
 //! Objectives with a latency: deadlines of the bound that adds up along paths, checked and tightened with the exact simulation.
 
+use super::choice::Choice;
 use super::goal::{Built, Orders, Solver, Wanted, gap};
-use super::plan::{self, Answer, Plan, Shortage};
+use super::plan::{self, Answer, Shortage};
 use super::search::Effort;
 use super::{Objective, Prices, Refused, Resources, Solution};
 use netfold_ir::diag::Diag;
@@ -31,7 +32,7 @@ const FEW_LABELS: usize = 60_000;
 const PROBE_EFFORT: usize = 600_000;
 
 /// Plans of low latency whose designs are looked at.
-const PLANS: usize = 1;
+const PLANS: usize = 2;
 
 /// Plans that are looked at in turn where FIFOs do not fit.
 const FITTINGS: usize = 3;
@@ -146,7 +147,7 @@ impl Solver<'_> {
                 // What the first search proves is the bound.
                 let first = quick.is_none() && proved.is_none() && attempt == 0 && deadline == cycles;
                 let effort = if first { Effort::Full } else { Effort::Quick };
-                let mut answer = self.plan_with(interval, &limits, Some(deadline), below, effort)?;
+                let mut answer = self.plan_with(interval, &limits, Some(deadline), below, effort, &[])?;
                 let open = answer.plan.is_err() && answer.bound != u64::MAX;
                 if quick.is_some() && open && answer.labels < FEW_LABELS {
                     answer = self.plan(interval, &limits, Some(deadline), below)?;
@@ -187,9 +188,9 @@ impl Solver<'_> {
     /// The least area by the search that knows exact latencies, and the bound of its area. FIFOs that are deeper than the search takes them for
     /// add cycles, which later searches leave room for.
     fn exactly(&mut self, cycles: u64) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
-        let (mut deadline, mut bound) = (cycles, 0);
+        let (mut deadline, mut bound, mut effort) = (cycles, 0, Effort::Full);
         for attempt in 0..DEEPENINGS {
-            let wanted = Wanted { deadline: Some(deadline), ..Wanted::default() };
+            let wanted = Wanted { deadline: Some(deadline), effort, ..Wanted::default() };
             let found = self.built_within(cycles, u64::MAX, wanted)?;
             let found = match found {
                 Ok(built) if !built.meets(cycles)? => Ok(self.hastened(built)?),
@@ -198,6 +199,10 @@ impl Solver<'_> {
             if attempt == 0 {
                 let limits = self.request.limits;
                 bound = self.plan(cycles, &limits, Some(cycles), u64::MAX)?.bound;
+                // What is not proved now will not be for an earlier deadline.
+                if found.as_ref().is_ok_and(|built| built.plan.area > bound) {
+                    effort = Effort::Few;
+                }
             }
             match found {
                 Ok(built) if built.meets(cycles)? => return Ok((Some(built), bound, None)),
@@ -289,12 +294,17 @@ impl Solver<'_> {
     /// folding is below. Without window units searches of least area with a deadline follow, by bisection.
     fn lowest(&mut self) -> Result<Option<(u64, Built, u64)>, Diag> {
         let Some((interval, start)) = self.shortest(1)? else { return Ok(None) };
+        // What was set aside for its FIFOs those of other designs will take too.
+        let limits = start.within;
+        let fifos = start.used.zip(&start.plan.used, u64::saturating_sub);
+        self.ctx.aside = fifos.zip(&self.request.limits.zip(&limits, u64::saturating_sub), u64::saturating_sub);
         let mut best = self.quicker(start)?;
         let mut hi = best.timing()?.latency_cycles;
-        let (proved, plans) = self.rates(interval, hi)?;
-        for (rate, plan) in plans.into_iter().take(PLANS) {
-            if plan.latency < hi
-                && let Some(found) = self.fitting(rate, hi, plan)?
+        let (proved, plans) = self.rates(interval, hi, &limits)?;
+        self.ctx.aside = Resources::default();
+        for (rate, answer) in plans.into_iter().take(PLANS) {
+            if answer.plan.as_ref().is_ok_and(|plan| plan.latency < hi)
+                && let Some(found) = self.fitting(rate, hi, answer)?
             {
                 hi = found.timing()?.latency_cycles;
                 best = found;
@@ -324,36 +334,45 @@ impl Solver<'_> {
                 }
             }
         }
-        Ok(Some((hi, best, proved)))
+        Ok(Some((hi, Built { within: limits, ..best }, proved)))
     }
 
-    /// What no folding has a latency below, at the rates from one frame in `latency` cycles up to one in `interval`, and the plans of low latency
-    /// by the bound at each rate, the lowest first.
-    fn rates(&mut self, interval: u64, latency: u64) -> Result<(u64, Vec<(u64, Plan)>), Diag> {
+    /// What no folding within `limits` has a latency below, at the rates from one frame in `latency` cycles up to one in `interval`, and the
+    /// answers with plans of low latency at each rate, the lowest first.
+    fn rates(&mut self, interval: u64, latency: u64, limits: &Resources) -> Result<(u64, Vec<(u64, Answer)>), Diag> {
         let mut rates = vec![latency];
         while rates.last().is_some_and(|r| r / RATE_STEP >= interval) {
             rates.extend(rates.last().map(|r| r / RATE_STEP));
         }
-        let deadline = Some(latency.saturating_sub(1));
-        let limits = self.request.limits;
-        let look = |rate: &u64| plan::plan(&self.ctx, *rate, &limits, deadline, u64::MAX, Effort::Latency);
-        let answers: Result<Vec<Answer>, Diag> = rates.par_iter().map(look).collect();
+        let look = |rate: u64, below: u64, met: &[Vec<Choice>]| {
+            let deadline = Some(below.saturating_sub(1));
+            plan::plan(&self.ctx, rate, limits, deadline, u64::MAX, (Effort::Latency, met))
+        };
+        // The designs of the highest rate are those of the others too.
+        let highest = rates.pop().unwrap_or(latency);
+        let first = look(highest, latency, &[])?;
+        let below = first.plan.as_ref().map_or(latency, |plan| plan.latency.min(latency));
+        let others: Result<Vec<Answer>, Diag> = rates.par_iter().map(|rate| look(*rate, below, &first.met)).collect();
+        rates.push(highest);
         let mut proved = latency;
         let mut plans = Vec::new();
-        for (rate, answer) in rates.into_iter().zip(answers?) {
+        for (rate, answer) in rates.into_iter().zip(others?.into_iter().chain([first])) {
             self.labels += answer.labels;
             proved = proved.min(answer.latency);
-            plans.extend(answer.plan.ok().map(|plan| (rate, plan)));
+            if answer.plan.is_ok() {
+                plans.push((rate, answer));
+            }
         }
-        plans.sort_by_key(|(_, plan)| plan.latency);
+        plans.sort_by_key(|(_, answer)| answer.plan.as_ref().map_or(0, |plan| plan.latency));
         Ok((proved, plans))
     }
 
     /// The design of a plan of low latency at a rate, where it is below `latency` cycles and fits; where its FIFOs do not fit, that of
     /// another plan, which leaves room for them.
-    fn fitting(&mut self, rate: u64, latency: u64, plan: Plan) -> Result<Option<Built>, Diag> {
+    fn fitting(&mut self, rate: u64, latency: u64, answer: Answer) -> Result<Option<Built>, Diag> {
         let limits = self.request.limits;
-        let mut next = Some(plan);
+        let Answer { plan, mut met, .. } = answer;
+        let mut next = plan.ok();
         for _ in 0..FITTINGS {
             let Some(plan) = next.take() else { break };
             let planned = plan.used;
@@ -379,7 +398,8 @@ impl Solver<'_> {
             if let Some(more) = over {
                 let less = limits.zip(&more, u64::saturating_sub);
                 let deadline = Some(latency.saturating_sub(1));
-                next = self.plan_with(rate, &less, deadline, u64::MAX, Effort::Soon)?.plan.ok();
+                let answer = self.plan_with(rate, &less, deadline, u64::MAX, Effort::Soon, &met)?;
+                (next, met) = (answer.plan.ok(), answer.met);
             }
         }
         Ok(None)

@@ -11,6 +11,7 @@
 mod analytic;
 mod bounds;
 mod branch;
+mod ceilings;
 mod choice;
 mod cost;
 mod course;
@@ -24,6 +25,7 @@ mod measure;
 mod objective_tests;
 mod order;
 mod plan;
+mod polish;
 mod prices;
 mod programs;
 mod requests;

@@ -7,7 +7,7 @@ use super::course::Courses;
 use super::measure;
 use super::programs::{self, Programs};
 use super::search::{self, Outcome};
-use super::space::{Blocked, Known, Layered, Pricer};
+use super::space::{Arc, Blocked, Known, Layered, Pricer, Stage};
 use crate::fold::{Folding, Pin};
 use crate::pipeline::Prepared;
 use netfold_ir::diag::Diag;
@@ -30,6 +30,8 @@ pub(super) struct Context<'a> {
     pub known: Owned<'a>,
     /// Whether times will be asked for.
     pub times: bool,
+    /// What designs leave for FIFOs where a low latency is sought.
+    pub aside: Resources,
     pub programs: Programs<'a>,
 }
 
@@ -46,7 +48,9 @@ impl Context<'_> {
             Owned::Own(known) => known,
             Owned::Shared(known) => known,
         };
-        Pricer::new(net, of, self.model, self.prices, known, (interval, timed, self.times))
+        let mut pricer = Pricer::new(net, of, self.model, self.prices, known, (interval, timed, self.times));
+        pricer.aside = self.aside;
+        pricer
     }
 }
 
@@ -56,7 +60,7 @@ pub(super) struct Plan {
     pub folding: Folding,
     pub used: Resources,
     pub area: u64,
-    /// Bound of its latency in cycles, when there was a deadline.
+    /// Bound of its latency in cycles, when there was a deadline: exact where that was sought ([`search::Effort::Latency`]).
     pub latency: u64,
 }
 
@@ -83,17 +87,20 @@ pub(super) struct Answer {
     pub labels: usize,
     /// With [`search::Effort::Latency`]: no design within the limits has a lower latency, or it is above the deadline.
     pub latency: u64,
+    /// Choices of designs that its prices came from, by operator in order.
+    pub met: Vec<Vec<Choice>>,
 }
 
 /// Finds the least area with every module done in `interval` cycles, within `limits`, the last output no later than `deadline`
-/// (by the bound of [`super::time`]). Plans of `ceiling` area or more are of no interest; `effort` is that of the search among all choices.
+/// (by the bound of [`super::time`]). Plans of `ceiling` area or more are of no interest; `effort` is that of the search among all choices,
+/// whose prices may begin with the designs `met`.
 pub(super) fn plan(
     ctx: &Context<'_>,
     interval: u64,
     limits: &Resources,
     deadline: Option<u64>,
     ceiling: u64,
-    effort: search::Effort,
+    (effort, met): (search::Effort, &[Vec<Choice>]),
 ) -> Result<Answer, Diag> {
     let timed = deadline.is_some();
     let mut pricer = ctx.pricer(interval, timed);
@@ -103,10 +110,16 @@ pub(super) fn plan(
     let mut candidates = all(&mut pricer, ctx.pins, ctx.offer)?;
     programs::offer(&pricer, &mut candidates);
     if let Some((id, _)) = candidates.iter().filter(|(_, c)| c.is_empty()).min_by_key(|(id, _)| **id) {
-        return Ok(Answer { plan: Err(Shortage::TooSlow(*id)), bound: u64::MAX, labels: 0, latency: 0 });
+        return Ok(Answer {
+            plan: Err(Shortage::TooSlow(*id)),
+            bound: u64::MAX,
+            labels: 0,
+            latency: 0,
+            met: Vec::new(),
+        });
     }
     if matches!(effort, search::Effort::Soon | search::Effort::Latency) {
-        return latency(ctx, &mut pricer, &candidates, limits, deadline, (ceiling, effort));
+        return latency(ctx, &mut pricer, &candidates, limits, deadline, (ceiling, effort), met);
     }
     // First among the likely choices: gives a design to beat and what the limits are worth.
     let likely: HashMap<NodeId, Vec<Choice>> =
@@ -115,11 +128,18 @@ pub(super) fn plan(
         search::Effort::Quick => effort,
         _ => search::Effort::Prices,
     };
-    let first = attempt(&mut pricer, &likely, limits, deadline, ceiling, first)?;
+    let mut begin = met.to_vec();
+    let first = if met.is_empty() {
+        attempt(&mut pricer, &likely, limits, deadline, ceiling, (&[], first))?
+    } else {
+        // Prices begin with those designs.
+        Attempt::TooLarge
+    };
     let mut best: Option<(u64, Vec<(NodeId, Choice)>)> = None;
     let mut factors = [0.0; RESOURCES + 1];
     let mut labels = 0;
-    if let Attempt::Solved { outcome, choices, .. } = &first {
+    if let Attempt::Solved { outcome, choices, met, .. } = &first {
+        begin.clone_from(met);
         factors = outcome.factors;
         labels += outcome.labels;
         best = outcome.found.as_ref().map(|f| (f.area, choices.clone()));
@@ -128,9 +148,10 @@ pub(super) fn plan(
     let goal = best.as_ref().map_or(ceiling, |b| b.0);
     let mut shortage = Shortage::Together;
     let mut bound = goal;
+    let mut met = Vec::new();
     for cap in CAPS {
         let (kept, trimmed) = narrowed(ctx, &candidates, limits, deadline, &factors, goal, cap);
-        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal, effort)?;
+        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal, (&begin, effort))?;
         match attempt {
             Attempt::TooLarge => continue,
             Attempt::Short(s) => {
@@ -138,7 +159,8 @@ pub(super) fn plan(
                 shortage = s;
                 bound = if best.is_none() && trimmed == u64::MAX { u64::MAX } else { goal.min(trimmed) };
             }
-            Attempt::Solved { outcome, choices, short } => {
+            Attempt::Solved { outcome, choices, short, met: here } => {
+                met = here;
                 labels += outcome.labels;
                 if let Some(s) = short {
                     shortage = s;
@@ -164,7 +186,7 @@ pub(super) fn plan(
             Err(shortage)
         }
     };
-    Ok(Answer { plan, bound, labels, latency: 0 })
+    Ok(Answer { plan, bound, labels, latency: 0, met })
 }
 
 /// A bound of the latency within the limits, and the plan of lowest latency that was met on the way.
@@ -175,23 +197,29 @@ fn latency(
     limits: &Resources,
     deadline: Option<u64>,
     (ceiling, effort): (u64, search::Effort),
+    met: &[Vec<Choice>],
 ) -> Result<Answer, Diag> {
     let free = [0.0; RESOURCES + 1];
     let (kept, trimmed) = narrowed(ctx, candidates, limits, deadline, &free, ceiling, usize::MAX);
-    let attempt = attempt(pricer, &kept, limits, deadline, ceiling, effort)?;
+    let attempt = attempt(pricer, &kept, limits, deadline, ceiling, (met, effort))?;
+    let mut met = Vec::new();
     let (latency, found) = match attempt {
-        Attempt::Solved { outcome, choices, .. } => {
-            let found = outcome.found.map(|f| (f.area, choices));
+        Attempt::Solved { outcome, choices, met: here, .. } => {
+            met = here;
+            let found = outcome.found.map(|f| (f.area, choices, outcome.exact));
             (if trimmed == u64::MAX { outcome.latency } else { 0 }, found)
         }
         Attempt::Short(_) => (deadline.map_or(0, |d| d + 1), None),
         Attempt::TooLarge => (0, None),
     };
     let plan = match found {
-        Some((area, choices)) => finish(pricer, area, choices, true)?,
+        Some((area, choices, exact)) => {
+            let plan = finish(pricer, area, choices, true)?;
+            plan.map(|plan| Plan { latency: exact.map_or(plan.latency, |l| plan.latency.max(l)), ..plan })
+        }
         None => None,
     };
-    Ok(Answer { plan: plan.ok_or(Shortage::Together), bound: 0, labels: 0, latency })
+    Ok(Answer { plan: plan.ok_or(Shortage::Together), bound: 0, labels: 0, latency, met })
 }
 
 /// The folding of a set of choices, with its price and latency bound; `None` when a module would take longer than the interval.
@@ -218,8 +246,15 @@ fn finish(
     };
     let path: Vec<_> = graph.stages.iter().filter_map(|s| s.arcs.first().and_then(|a| a.first()).copied()).collect();
     let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
-    let problem =
-        Problem { graph: &graph, priced: &pricer.all, limits, deadline: Some(0), table: &table, courses: None };
+    let problem = Problem {
+        graph: &graph,
+        priced: &pricer.all,
+        limits,
+        aside: [0; RESOURCES],
+        deadline: Some(0),
+        table: &table,
+        courses: None,
+    };
     let latency = if timed { measure::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
     Ok(Some(Plan { folding, used, area, latency }))
@@ -249,18 +284,30 @@ enum Attempt {
     TooLarge,
     /// There is no path, for this reason.
     Short(Shortage),
-    /// A search: the choices of the design found, and the reason when there is none.
-    Solved { outcome: Outcome, choices: Vec<(NodeId, Choice)>, short: Option<Shortage> },
+    /// A search: the choices of the design found, the reason when there is none, and the choices of the designs that the prices came from.
+    Solved { outcome: Outcome, choices: Vec<(NodeId, Choice)>, short: Option<Shortage>, met: Vec<Vec<Choice>> },
 }
 
-/// Builds the graph of some choices and searches it.
+/// The design of some choices, a choice a stage, in a graph; `None` where it is not in it.
+fn followed(graph: &Layered, choices: &HashMap<NodeId, Vec<Choice>>, chosen: &[Choice]) -> Option<Vec<Arc>> {
+    let mut state = 0;
+    let follow = |(stage, choice): (&Stage, &Choice)| {
+        let choice = choices[&stage.id].iter().position(|c| c == choice)? as u32;
+        let arc = stage.arcs[state].iter().find(|a| a.choice == choice)?;
+        state = arc.to as usize;
+        Some(*arc)
+    };
+    graph.stages.iter().zip(chosen).map(follow).collect()
+}
+
+/// Builds the graph of some choices and searches it. `met`: choices of designs that the prices may begin with.
 fn attempt(
     pricer: &mut Pricer<'_>,
     choices: &HashMap<NodeId, Vec<Choice>>,
     limits: &Resources,
     deadline: Option<u64>,
     ceiling: u64,
-    effort: search::Effort,
+    (met, effort): (&[Vec<Choice>], search::Effort),
 ) -> Result<Attempt, Diag> {
     let graph = match Layered::build(pricer, choices, MOST_ARCS) {
         Ok(g) => g,
@@ -271,19 +318,25 @@ fn attempt(
     // With times hardly any choice is beaten.
     let graph = if deadline.is_some() { graph } else { graph.without_beaten(&pricer.all) };
     let deadline = deadline.map(|d| d as i64);
-    let courses = Courses::new(pricer.net, pricer.realizations, pricer.interval(), pricer.programs);
+    let courses = Courses::new(pricer.net, pricer.realizations, pricer.interval(), pricer.programs, &pricer.all);
     let courses = courses.as_ref().filter(|_| deadline.is_some() && effort != search::Effort::Quick);
     let table = Table::of(&pricer.all);
+    let aside = pricer.aside.array();
     let problem =
-        Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), deadline, table: &table, courses };
-    let outcome = search::solve(&problem, ceiling, effort);
+        Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), aside, deadline, table: &table, courses };
+    let known: Vec<Vec<Arc>> = met.iter().filter_map(|chosen| followed(&graph, choices, chosen)).collect();
+    let outcome = search::solve(&problem, ceiling, &known, effort);
+    let chosen = |path: &Vec<Arc>| {
+        path.iter().zip(&graph.stages).map(|(a, s)| choices[&s.id][a.choice as usize]).collect::<Vec<Choice>>()
+    };
+    let met = outcome.met.iter().map(chosen).collect();
     let short = outcome.found.is_none().then(|| super::shortage::of(&problem));
     let choices = outcome
         .found
         .iter()
         .flat_map(|f| f.path.iter().zip(&graph.stages).map(|(a, s)| (s.id, choices[&s.id][a.choice as usize])));
     let choices = choices.collect();
-    Ok(Attempt::Solved { outcome, choices, short })
+    Ok(Attempt::Solved { outcome, choices, short, met })
 }
 
 /// Choices that no other one beats by itself: in area and each resource, and with a deadline also in time.

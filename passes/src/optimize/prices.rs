@@ -5,7 +5,7 @@ use super::bounds::{Bounds, EXCESS, Factors, Lagrange, Problem, ROUNDING, Uses, 
 use super::cost::RESOURCES;
 use super::master::{Master, Mixture};
 use super::space::Arc;
-use super::ways::{Way, Ways};
+use super::ways::{self, Way, Ways};
 use std::sync::Arc as Shared;
 
 /// Steps at most, of areas and of latencies.
@@ -112,8 +112,11 @@ impl<'a> Columns<'a> {
     fn longer(&self, ways: &mut Ways, mixture: &Mixture, cuts: &[Shared<Way>]) -> bool {
         let most = self.most(mixture);
         let mixed: Vec<(f64, &[Arc])> = self.mixed(mixture).map(|(share, path)| (share, &path[..])).collect();
+        let mixed = ways::by_stage(self.p, &mixed);
         let longer = ways.extend(self.p, &mixed, most);
-        let cycles = |way: &Shared<Way>| mixed.iter().map(|(share, path)| share * way.of(path)).sum::<f64>();
+        let cycles = |way: &Shared<Way>| {
+            mixed.iter().flatten().map(|(share, priced)| share * way.ticks[*priced as usize]).sum::<f64>()
+        };
         let longest = cuts.iter().map(|way| (cycles(way), way)).max_by(|a, b| a.0.total_cmp(&b.0));
         match longest {
             Some((cycles, way)) if cycles > most && !ways.all.iter().any(|w| Shared::ptr_eq(w, way)) => {
@@ -185,7 +188,7 @@ impl<'a> Columns<'a> {
         } else {
             0.0
         };
-        (Lagrange { factors, left, bound, prices, paid, mixture: Vec::new(), paths: Vec::new() }, path)
+        (Lagrange { factors, left, bound, prices, paid, mixture: Vec::new(), paths: Vec::new(), steps: 0 }, path)
     }
 
     /// Prices of all of every limit as prices a unit.
@@ -255,7 +258,9 @@ fn generate(
     let mut at = Vec::new();
     let (mut smooth, mut converged) = (SMOOTH, true);
     let mut mixture = None;
+    let mut steps = 0;
     for _ in 0..STEPS[kind] {
+        steps += 1;
         loop {
             c.update(ways);
             mixture = c.master.as_mut().map(Master::solve);
@@ -297,6 +302,6 @@ fn generate(
     }
     let mut best = best?;
     best.mixture = mixture.iter().flat_map(|m| c.mixed(m)).map(|(share, path)| (share, path.clone())).collect();
-    best.paths = c.paths;
+    (best.paths, best.steps) = (c.paths, steps);
     Some(best)
 }

@@ -9,7 +9,7 @@
 //! [`branch`] search from the beginning.
 
 use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, ROUNDING, exclusion};
-use super::branch;
+use super::ceilings::{self, close, near};
 use super::cost::RESOURCES;
 use super::measure::{Aim, Found, Measured, Open, advance, area_within, latency, measured};
 use super::prices::{lagrange, least_latency};
@@ -25,8 +25,9 @@ const WIDTHS: [usize; 1] = [50];
 /// search makes the first.
 const TIMED_WIDTHS: [usize; 3] = [40, 250, 1_500];
 
-/// What is spent at most on closing a gap by cases; see [`branch::close`].
-const EFFORT: usize = 2_000_000;
+/// What is spent at most on closing a gap by cases, without and with a deadline.
+const EFFORT: ceilings::Effort = ceilings::Effort { base: 2_000_000, more: 0 };
+const TIMED_EFFORT: ceilings::Effort = ceilings::Effort { base: 300_000, more: 1_200_000 };
 
 /// Labels after which no wider attempt is made.
 const MOST_LABELS: usize = 30_000;
@@ -38,7 +39,7 @@ const TIGHT: f64 = -0.03;
 const COMPARED: usize = 256;
 
 /// What the search found.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Outcome {
     /// The best design; `None` when there is none (or, with `bound` below its maximum, none was found).
     pub found: Option<Found>,
@@ -50,6 +51,10 @@ pub(super) struct Outcome {
     pub factors: [f64; RESOURCES + 1],
     /// No design within the limits has a lower latency, or it is above the deadline; of [`Effort::Latency`].
     pub latency: u64,
+    /// The latency of the design, where that was sought.
+    pub exact: Option<u64>,
+    /// The designs that the prices came from.
+    pub met: Vec<Vec<Arc>>,
 }
 
 struct Label {
@@ -92,6 +97,8 @@ pub(super) enum Effort {
     Prices,
     /// For a design, which is in time by the bound that adds up along paths.
     Quick,
+    /// For designs among the choices of those that the prices come from, with a deadline.
+    Few,
     /// Until the optimum by exact latencies is proved, within [`EFFORT`].
     Full,
     /// For designs of a low latency.
@@ -100,22 +107,23 @@ pub(super) enum Effort {
     Latency,
 }
 
-/// Solves a problem. Designs of `ceiling` area or more are of no interest.
-pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
+/// Solves a problem. Designs of `ceiling` area or more are of no interest; `known` ones are what the prices begin with.
+pub(super) fn solve(p: &Problem<'_>, ceiling: u64, known: &[Vec<Arc>], how: Effort) -> Outcome {
     if matches!(how, Effort::Soon | Effort::Latency) {
-        return soonest(p, how);
+        return soonest(p, known, how);
     }
-    let mut s = match Search::begin(p, ceiling) {
+    let mut s = match Search::begin(p, ceiling, known) {
         Ok(s) => s,
-        Err(factors) => return Outcome { found: None, bound: u64::MAX, labels: 0, factors, latency: 0 },
+        Err(factors) => return Outcome { bound: u64::MAX, factors, ..Outcome::default() },
     };
+    let mut met = s.lagrange.paths.clone();
     let mut bound = (s.lagrange.bound - 1e-3).max(0.0).ceil() as u64;
     let widths = match (p.deadline, how) {
         (None, _) => &WIDTHS[..],
         // Labels know the bound of a latency only.
         (Some(_), _) if p.courses.is_some() => &[],
         (Some(_), Effort::Prices | Effort::Quick) => &TIMED_WIDTHS[..1],
-        (Some(_), Effort::Full | Effort::Soon | Effort::Latency) => &TIMED_WIDTHS[..],
+        (Some(_), Effort::Few | Effort::Full | Effort::Soon | Effort::Latency) => &TIMED_WIDTHS[..],
     };
     for &width in widths {
         bound = s.attempt(width);
@@ -124,44 +132,61 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, how: Effort) -> Outcome {
         }
     }
     let (mut labels, factors) = (s.labels, s.lagrange.factors.in_all());
-    let best = if how == Effort::Full && s.goal() > bound {
-        let closed = branch::close(p, Aim::Area, (&s.lagrange, &s.ways), (bound, s.goal()), EFFORT);
+    let best = if matches!(how, Effort::Few | Effort::Full) && s.goal() > bound {
+        let start = known.last().filter(|_| how == Effort::Few).map(Vec::as_slice);
+        let effort = match (how, p.courses) {
+            (Effort::Few, _) => ceilings::Effort { base: 0, more: 0 },
+            (_, Some(_)) => TIMED_EFFORT,
+            (_, None) => EFFORT,
+        };
+        let closed = close(p, Aim::Area, (&s.lagrange, &s.ways), (bound, s.goal()), effort, start);
         labels += closed.labels;
         bound = closed.bound;
+        met.extend(closed.met);
         closed.best.map(|b| b.1).or(s.best)
     } else {
         s.best
     };
     let bound = best.as_ref().map_or(bound, |b| bound.min(b.area));
     let found = best.filter(|b| b.area < ceiling);
-    Outcome { found, bound, labels, factors, latency: 0 }
+    Outcome { found, bound, labels, factors, latency: 0, exact: None, met }
 }
 
-/// Labels a stage of the searches for a low latency, deadlines tried at most, and what is spent on cases ([`EFFORT`]): in graphs of many arcs,
-/// and in those of few.
-const SOONEST: [(usize, usize, usize); 2] = [(40, 4, 100_000), (1500, 12, 3_000_000)];
+/// What is spent on the proof of a latency, in graphs of many arcs and in those of few.
+const LATENCY_EFFORT: [usize; 2] = [100_000, 3_000_000];
 
-/// Arcs of a graph that are few.
+/// Arcs of a graph that are few: where deadlines are also bisected by labels, so many a stage, and so many deadlines at most.
 const FEW_ARCS: usize = 6_000;
+const FEW_WIDTH: usize = 1_500;
+const DEADLINES: usize = 12;
 
-/// A design of low latency below the deadline, without regard to area, and a bound of it: prices of the limits say what none is below
-/// and lead to designs, by bisection of the deadline; then cases raise the bound.
-fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
-    let mut outcome = Outcome { found: None, bound: 0, labels: 0, factors: [0.0; RESOURCES + 1], latency: 0 };
+/// A design of low latency below the deadline, without regard to area, and a bound of it. With [`Effort::Soon`] one near the last of the designs
+/// `known`, where there is one; otherwise prices of the limits say what none is below
+/// and lead to designs, in few arcs by bisection of the deadline; then cases raise the bound.
+fn soonest(p: &Problem<'_>, known: &[Vec<Arc>], how: Effort) -> Outcome {
+    let mut outcome = Outcome::default();
+    if how == Effort::Soon
+        && let Some((latency, found)) = near(p, Aim::Latency, known)
+    {
+        outcome.met.extend(known.iter().cloned().chain([found.path.clone()]));
+        return Outcome { exact: Some(latency), found: Some(found), ..outcome };
+    }
+    let few = p.graph.arcs() <= FEW_ARCS;
     // Labels know the bound of a latency only.
     let coarse = &Problem { courses: None, ..*p };
-    let (bounds, mut ways) = (Bounds::of(coarse), Ways::of(p));
-    let (width, deadlines, effort) = SOONEST[usize::from(p.graph.arcs() <= FEW_ARCS)];
+    let room = &p.with_room();
+    let bounds = Bounds::of(if few { coarse } else { p });
+    let mut ways = Ways::of(p);
     // The best by the bound, and the best of all in truth.
     let mut low: Option<i64> = None;
     let mut best: Option<(u64, Found)> = None;
     let mut meet = |path: &[Arc]| {
         let goal = best.as_ref().map_or(p.deadline.map_or(u64::MAX, |d| d as u64 + 1), |b| b.0);
-        if let Measured::Yes(latency) = measured(p, Aim::Latency, path, goal) {
+        if let Measured::Yes(latency) = measured(room, Aim::Latency, path, goal) {
             best = Some((latency, Found::of(p, path)));
         }
     };
-    let prices = least_latency(p, &bounds, &mut ways, (&[], &[]), |path, _| {
+    let prices = least_latency(p, &bounds, &mut ways, (known, &[]), |path, _| {
         let found = area_within(p, path).map(|_| latency(p, path));
         if let Some(latency) = found.filter(|l| low.is_none_or(|low| *l < low)) {
             low = Some(latency);
@@ -169,45 +194,25 @@ fn soonest(p: &Problem<'_>, how: Effort) -> Outcome {
         }
     });
     let (Some(prices), Some(deadline)) = (prices, p.deadline) else { return outcome };
-    let least = (prices.bound.ceil() as i64).min(deadline + 1);
-    let mut s = Search::without_areas(coarse, bounds, ways.clone());
-    // No design is in time at `proved`; none was found at `lo`.
-    let (mut proved, mut lo) = (least - 1, least - 1);
-    for _ in 0..deadlines {
-        let hi = low.map_or(deadline, |low| deadline.min(low - 1));
-        if lo >= hi {
-            break;
-        }
-        let middle = lo + (hi - lo + 1) / 2;
-        // What leaves most room is looked at first, so the excess counts as tight.
-        s.exclusion = Some(Exclusion { excess: 0.0, ..Exclusion::until(&prices, middle) });
-        (s.deadline, s.best) = (Some(middle), None);
-        let bound = s.attempt(width);
-        match s.best.take() {
-            Some(found) => {
-                low = Some(latency(p, &found.path));
-                meet(&found.path);
-            }
-            None => {
-                // Where no label was lost there is none.
-                if bound == u64::MAX && lo == proved {
-                    proved = middle;
-                }
-                lo = middle;
-            }
-        }
+    outcome.met.clone_from(&prices.paths);
+    // No design is in time at `proved`.
+    let mut proved = (prices.bound.ceil() as i64).min(deadline + 1) - 1;
+    if few {
+        let mut s = Search::without_areas(coarse, bounds, ways.clone());
+        proved = s.bisect(&prices, (proved, deadline), low, meet);
+        outcome.labels = s.labels;
     }
     let ceiling = best.as_ref().map_or(u64::MAX, |b| b.0).min(deadline as u64 + 1);
     let bound = ((proved + 1).max(0) as u64).min(ceiling);
-    outcome.labels = s.labels;
-    if how == Effort::Soon {
-        outcome.found = best.map(|b| b.1);
-        return outcome;
-    }
-    let closed = branch::close(p, Aim::Latency, (&prices, &ways), (bound, ceiling), effort);
+    let effort = if how == Effort::Soon { 0 } else { LATENCY_EFFORT[usize::from(few)] };
+    let effort = ceilings::Effort { base: effort, more: 0 };
+    let closed = close(p, Aim::Latency, (&prices, &ways), (bound, ceiling), effort, None);
     outcome.latency = closed.bound;
     outcome.labels += closed.labels;
-    outcome.found = closed.best.or(best).map(|b| b.1);
+    outcome.met.extend(closed.met.into_iter().next_back());
+    let best = closed.best.or(best);
+    outcome.exact = best.as_ref().map(|b| b.0);
+    outcome.found = best.map(|b| b.1);
     outcome
 }
 
@@ -218,7 +223,7 @@ pub(super) fn goal(best: Option<&Found>, ceiling: u64) -> u64 {
 
 impl<'a> Search<'a> {
     /// Bounds and prices of a problem; what the limits are worth where it is proved that nothing below `ceiling` meets them.
-    pub fn begin(p: &'a Problem<'a>, ceiling: u64) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
+    pub fn begin(p: &'a Problem<'a>, ceiling: u64, known: &[Vec<Arc>]) -> Result<Search<'a>, [f64; RESOURCES + 1]> {
         let bounds = Bounds::of(p);
         let mut ways = Ways::of(p);
         let hopeless = |r: usize| bounds.least[0][0][r] > p.limits[r];
@@ -226,7 +231,7 @@ impl<'a> Search<'a> {
             return Err([0.0; RESOURCES + 1]);
         }
         let mut best: Option<Found> = None;
-        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, (&[], &[]), |path, _| {
+        let lagrange = lagrange(p, &bounds, &mut ways, ceiling, (known, &[]), |path, _| {
             let goal = best.as_ref().map_or(u64::MAX, |b| b.area);
             if let Measured::Yes(area) = measured(p, Aim::Area, path, goal) {
                 best = Some(Found { path: path.to_vec(), area });
@@ -254,6 +259,44 @@ impl<'a> Search<'a> {
     fn without_areas(p: &'a Problem<'a>, bounds: Bounds, ways: Ways) -> Search<'a> {
         let lagrange = Lagrange::free(p, &bounds);
         Search { areas: false, ..Search::with(p, bounds, ways, lagrange, u64::MAX) }
+    }
+
+    /// Bisects the deadlines between one at which no design is in time and the last one, or what is known to be `low`, by prices of
+    /// [`least_latency`]; `meet` sees the designs. Returns a deadline at which none is in time.
+    fn bisect(
+        &mut self,
+        prices: &Lagrange,
+        (mut proved, deadline): (i64, i64),
+        mut low: Option<i64>,
+        mut meet: impl FnMut(&[Arc]),
+    ) -> i64 {
+        // None was found at `lo`.
+        let mut lo = proved;
+        for _ in 0..DEADLINES {
+            let hi = low.map_or(deadline, |low| deadline.min(low - 1));
+            if lo >= hi {
+                break;
+            }
+            let middle = lo + (hi - lo + 1) / 2;
+            // What leaves most room is looked at first, so the excess counts as tight.
+            self.exclusion = Some(Exclusion { excess: 0.0, ..Exclusion::until(prices, middle) });
+            (self.deadline, self.best) = (Some(middle), None);
+            let bound = self.attempt(FEW_WIDTH);
+            match self.best.take() {
+                Some(found) => {
+                    low = Some(latency(self.p, &found.path));
+                    meet(&found.path);
+                }
+                None => {
+                    // Where no label was lost there is none.
+                    if bound == u64::MAX && lo == proved {
+                        proved = middle;
+                    }
+                    lo = middle;
+                }
+            }
+        }
+        proved
     }
 
     /// Least area of any completion of a label; infinite when there is none in time.
@@ -450,6 +493,7 @@ mod tests {
             graph: &graph,
             priced: &priced,
             limits,
+            aside: [0; RESOURCES],
             deadline: None,
             table: &Table::of(&priced),
             courses: None,

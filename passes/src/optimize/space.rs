@@ -105,6 +105,8 @@ pub(super) struct Pricer<'a> {
     points: Option<HashMap<NodeId, Points>>,
     /// Programs that [`Choice::Program`] numbers.
     pub programs: Programs<'a>,
+    /// What designs leave for FIFOs where a low latency is sought.
+    pub aside: Resources,
     folding: Folding,
     memo: &'a Known,
     known: FxHashMap<Setting, Option<usize>>,
@@ -134,6 +136,7 @@ impl<'a> Pricer<'a> {
             timed,
             points,
             programs,
+            aside: Resources::default(),
             folding,
             memo,
             known: FxHashMap::default(),

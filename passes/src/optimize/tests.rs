@@ -94,14 +94,23 @@ fn the_optimum_every_time() {
             offer,
             known: super::plan::Owned::Own(Default::default()),
             times: false,
+            aside: Resources::default(),
             programs: Default::default(),
         };
         let least = match &graph {
             Ok(graph) => {
                 let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
                 let priced = &pricer.all;
-                let free = Problem { graph, priced, limits, deadline: None, table: &table, courses: None };
-                search::solve(&free, u64::MAX, search::Effort::Full).found
+                let free = Problem {
+                    graph,
+                    priced,
+                    limits,
+                    aside: [0; RESOURCES],
+                    deadline: None,
+                    table: &table,
+                    courses: None,
+                };
+                search::solve(&free, u64::MAX, &[], search::Effort::Full).found
             }
             Err(_) => None,
         };
@@ -116,11 +125,19 @@ fn the_optimum_every_time() {
             Ok(graph) => {
                 let (limits, table) = (limits.array(), Table::of(&pricer.all));
                 let priced = &pricer.all;
-                exhaustive(&Problem { graph, priced, limits, deadline: None, table: &table, courses: None })
+                exhaustive(&Problem {
+                    graph,
+                    priced,
+                    limits,
+                    aside: [0; RESOURCES],
+                    deadline: None,
+                    table: &table,
+                    courses: None,
+                })
             }
             Err(_) => None,
         };
-        let answer = plan(&ctx, interval, &limits, None, u64::MAX, search::Effort::Full).unwrap();
+        let answer = plan(&ctx, interval, &limits, None, u64::MAX, (search::Effort::Full, &[])).unwrap();
         match (expected, &answer.plan) {
             (Some(area), Ok(plan)) => {
                 assert_eq!(plan.area, area, "round {round}: {sizes:?} at {interval} within {limits}");

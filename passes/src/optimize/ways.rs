@@ -9,6 +9,7 @@ use super::course::{Courses, Stretch, makers};
 use super::space::Arc;
 use super::time::{LAST, NEVER, POINTS};
 use std::sync::Arc as Shared;
+use std::sync::atomic::AtomicUsize;
 
 /// Ways at most.
 const MOST: usize = 48;
@@ -40,21 +41,37 @@ pub(super) struct Way {
 #[derive(Debug)]
 pub(super) struct Critical {
     pub stretches: Vec<Stretch>,
-    /// Priced operators with which the way says nothing.
-    void: Vec<u32>,
+    /// Times that it had a price in the end.
+    pub priced: AtomicUsize,
 }
 
 impl Way {
-    /// Cycles of a priced operator on a critical path's stretches.
+    /// Cycles of a priced operator on a critical path's stretches; [`NEVER`] where the way says nothing of designs with it.
     pub fn cycles(&self, number: u32) -> i64 {
-        let void = self.critical.as_ref().is_some_and(|c| c.void.contains(&number));
-        if void { NEVER } else { self.ticks[number as usize] as i64 }
+        let cycles = self.ticks[number as usize];
+        if cycles < 0.0 { NEVER } else { cycles as i64 }
     }
 
     /// Cycles of a design.
     pub fn of(&self, path: &[Arc]) -> f64 {
         path.iter().map(|a| self.ticks[a.priced as usize]).sum()
     }
+}
+
+/// What a mixture of designs, with the share of each, has of the priced operators of every stage: most have few of their choices in a mixture.
+pub(super) fn by_stage(p: &Problem<'_>, mixture: &[(f64, &[Arc])]) -> Vec<Vec<(f64, u32)>> {
+    let stage = |k: usize| {
+        let mut here: Vec<(f64, u32)> = Vec::new();
+        for (share, path) in mixture {
+            let Some(arc) = path.get(k) else { continue };
+            match here.iter_mut().find(|(_, priced)| *priced == arc.priced) {
+                Some((all, _)) => *all += share,
+                None => here.push((*share, arc.priced)),
+            }
+        }
+        here
+    };
+    (0..p.graph.stages.len()).map(stage).collect()
 }
 
 /// The ways of a problem that are known.
@@ -119,27 +136,12 @@ impl Ways {
         Ways { all: kept.collect(), ..self.clone() }
     }
 
-    /// Adds the longest way of a mixture of designs, with the share of each, where that is not known and longer than `most` cycles; whether
-    /// it was.
-    pub fn extend(&mut self, p: &Problem<'_>, mixture: &[(f64, &[Arc])], most: f64) -> bool {
-        let whole = |(_, path): &(f64, &[Arc])| path.len() == p.graph.stages.len();
+    /// Adds the longest way of a mixture of designs ([`by_stage`]), where that is not known and longer than `most` cycles; whether it was.
+    pub fn extend(&mut self, p: &Problem<'_>, mixed: &[Vec<(f64, u32)>], most: f64) -> bool {
         let through = self.all.iter().filter(|w| !w.legs.is_empty()).count();
-        if p.deadline.is_none() || through == MOST || !mixture.iter().all(whole) {
+        if p.deadline.is_none() || through == MOST || mixed.iter().any(Vec::is_empty) {
             return false;
         }
-        // Most stages have few of their choices in a mixture.
-        let mixed: Vec<Vec<(f64, u32)>> = (0..p.graph.stages.len())
-            .map(|k| {
-                let mut here: Vec<(f64, u32)> = Vec::new();
-                for (share, path) in mixture {
-                    match here.iter_mut().find(|(_, priced)| *priced == path[k].priced) {
-                        Some((all, _)) => *all += share,
-                        None => here.push((*share, path[k].priced)),
-                    }
-                }
-                here
-            })
-            .collect();
         let longest = self.longest(p, |leg| {
             let cycles = |priced: u32| {
                 let priced = &p.priced[priced as usize];
@@ -227,8 +229,13 @@ impl Ways {
         stretches: Vec<Stretch>,
         known: impl Fn(u32) -> Option<i64> + Sync,
     ) -> Shared<Way> {
-        let (ticks, void) = courses.ticks(p, &stretches, known);
+        let ticks = courses.ticks(p, &stretches, known);
         let place = vec![None; p.graph.stages.len() + 1];
-        Shared::new(Way { legs: Vec::new(), ticks, place, critical: Some(Critical { stretches, void }) })
+        Shared::new(Way {
+            legs: Vec::new(),
+            ticks,
+            place,
+            critical: Some(Critical { stretches, priced: AtomicUsize::new(0) }),
+        })
     }
 }
