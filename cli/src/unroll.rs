@@ -290,17 +290,30 @@ fn intervals(job: &Job, cycles: u64) -> Result<Vec<u32>, Diag> {
     }
 }
 
+/// LUTs that a signed digit of unrolled weights takes at the least, at eight cycles a frame: half of what was measured for weights of one
+/// bit, which take the fewest.
+const LEAST_LUTS: f64 = 0.3;
+
 /// The whole network unrolled at several intervals, for `explore`; none where its weights are so many that a frame a beat is out of
-/// the question, or where nothing can be unrolled.
+/// the question or that the limits hold none of them, or where nothing can be unrolled. Shorter intervals take more, so that none follows one that does not fit.
 ///
 /// # Errors
 /// Internal errors.
 pub fn offers(job: &Job) -> Result<Vec<Offer>, Diag> {
     let mut offers: Vec<Offer> = Vec::new();
-    if unroll::granularity(&job.prepared.int) == Granularity::Pixel {
+    let int = &job.prepared.int;
+    if unroll::granularity(int) == Granularity::Pixel {
         return Ok(offers);
     }
-    for interval in [1, 2, 4, 8] {
+    let limits = job.request().limits;
+    let digits: u64 = unroll::effort(int, Granularity::Frame, |_| true).iter().map(|layer| layer.1).sum();
+    if digits as f64 * LEAST_LUTS > limits.lut as f64 {
+        note(format!(
+            "the network unrolled is not looked at: {digits} signed digits of weights exceed the LUTs by far"
+        ));
+        return Ok(offers);
+    }
+    for interval in [8, 4, 2, 1] {
         let Ok(Folded { design, .. }) =
             at_interval(job, &job.styles, Style::Unrolled, Granularity::Frame, u64::from(interval), interval)
         else {
@@ -309,8 +322,10 @@ pub fn offers(job: &Job) -> Result<Vec<Offer>, Diag> {
         let t = timing::simulate(&design)?;
         let arguments = ["--style", "unrolled"].map(str::to_string).to_vec();
         let used = design_cost(&design, &job.prices);
+        let fits = used.within(&limits);
         offers.push(Offer { latency_cycles: t.latency_cycles, interval_cycles: t.interval_cycles, used, arguments });
-        if longest_interval(&design) < interval as usize {
+        // Words that give no more than one digit are the same design at all intervals.
+        if !fits || longest_interval(&design) == 1 {
             break;
         }
     }

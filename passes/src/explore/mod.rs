@@ -38,7 +38,7 @@ pub struct Exploration<'a> {
 
 /// Beats of a frame, over all streams, times latencies that are asked for: large networks, whose latencies take long to simulate, are
 /// asked for fewer of them, but no fewer than [`LEAST_LATENCIES`].
-const LATENCY_EFFORT: u64 = 1_000_000;
+const LATENCY_EFFORT: u64 = 300_000;
 const LEAST_LATENCIES: u64 = 4;
 
 /// One design of the front.

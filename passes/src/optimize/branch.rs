@@ -88,6 +88,9 @@ const STEP: usize = 50;
 const ARCS: usize = 200;
 const CUT: usize = 300;
 
+/// Share of a bound by which what is known may be above it for more effort.
+const NEARLY: f64 = 0.012;
+
 /// How cases are looked at.
 #[derive(Clone, Copy)]
 pub(super) struct Manner {
@@ -103,7 +106,8 @@ pub(super) fn below(
     aim: Aim,
     root: Case,
     cuts: &mut Vec<Shared<Way>>,
-    (ceiling, most, effort): (u64, usize, usize),
+    ceiling: u64,
+    (mut most, mut effort, mut more): (usize, usize, usize),
     manner: Manner,
 ) -> (Closed, usize) {
     let (mut best, mut open) = (None, Vec::new());
@@ -126,7 +130,12 @@ pub(super) fn below(
         let key = |i: &usize| (std::cmp::Reverse(open[*i].depth * deepest), open[*i].bound);
         let Some(next) = (0..open.len()).min_by_key(key) else { break };
         if spent > if best.is_none() { most } else { effort } {
-            break;
+            // Where little is left to be proved it is worth more.
+            let lowest = open.iter().map(|c| c.bound).min().unwrap_or(below);
+            if more == 0 || below as f64 > lowest as f64 * (1.0 + NEARLY) {
+                break;
+            }
+            (most, effort, more) = (most + more, effort + more, 0);
         }
         let case = open.swap_remove(next);
         // A single design was looked at.

@@ -25,11 +25,11 @@ const TIMED_STEPS: [f64; 9] = [0.005, 0.012, 0.02, 0.03, 0.045, 0.065, 0.09, 0.1
 /// The same for latencies, whose gaps are wider.
 const LATENCY_STEPS: [f64; 8] = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.15, f64::INFINITY];
 
+/// Arcs of the choices of those designs below which others are looked at too.
+const LITTLE_ARCS: usize = 600;
+
 /// Critical paths that are taken on to the next ceiling, those that had a price most often.
 const KEPT: usize = 16;
-
-/// Share of the bound by which the best design may be above it for more effort.
-const NEARLY: f64 = 0.012;
 
 /// The same among the choices of few designs, and the effort, for areas and for latencies.
 const FEW_STEPS: [&[f64]; 2] = [&[0.03, 0.08, 0.2, f64::INFINITY], &[f64::INFINITY]];
@@ -105,7 +105,10 @@ fn among(
     start: Option<&[Arc]>,
     pool: &mut Vec<Cut>,
 ) -> Closed {
-    let graph = met(p, &prices.0.paths);
+    let mut graph = met(p, &prices.0.paths);
+    if graph.arcs() < LITTLE_ARCS {
+        graph = beside(p, aim, prices.0, bound, &graph);
+    }
     let mut few = Closed { best: None, bound, labels: 0, met: Vec::new() };
     if let Some(start) = start {
         few.best = polish(p, &graph, aim, start, ceiling, pool);
@@ -134,12 +137,40 @@ pub(super) fn near(p: &Problem<'_>, aim: Aim, known: &[Vec<Arc>]) -> Option<(u64
     polish(p, &met(p, known), aim, known.last()?, ceiling, &mut Vec::new())
 }
 
+/// A part of the graph with further choices: those that the prices of a bound leave a little above it, as far as these are few.
+fn beside(p: &Problem<'_>, aim: Aim, prices: &Lagrange, bound: u64, few: &Layered) -> Layered {
+    let mut more = few.copied();
+    for step in TIMED_STEPS {
+        let wider = alive(p, prices, aim, (bound as f64 * (1.0 + step)) as u64);
+        if wider.arcs() > LITTLE_ARCS {
+            break;
+        }
+        more = wider;
+    }
+    let chosen = |k: usize| {
+        let arcs = [few, &more].into_iter().flat_map(|g| g.stages[k].arcs.iter().flatten());
+        let mut chosen: Vec<u32> = arcs.map(|a| a.choice).collect();
+        chosen.sort_unstable();
+        chosen.dedup();
+        chosen
+    };
+    of_choices(p, chosen)
+}
+
 /// The part of the graph with the choices of some designs.
 fn met(p: &Problem<'_>, paths: &[Vec<Arc>]) -> Layered {
-    let stages = p.graph.stages.iter().enumerate().map(|(k, stage)| {
+    of_choices(p, |k| {
         let mut chosen: Vec<u32> = paths.iter().filter_map(|path| Some(path.get(k)?.choice)).collect();
         chosen.sort_unstable();
         chosen.dedup();
+        chosen
+    })
+}
+
+/// The part of the graph with some choices of every stage, in order.
+fn of_choices(p: &Problem<'_>, chosen: impl Fn(usize) -> Vec<u32>) -> Layered {
+    let stages = p.graph.stages.iter().enumerate().map(|(k, stage)| {
+        let chosen = chosen(k);
         let kept = |arcs: &Vec<Arc>| arcs.iter().filter(|a| chosen.binary_search(&a.choice).is_ok()).copied().collect();
         stage.with(stage.arcs.iter().map(kept).collect())
     });
@@ -163,9 +194,6 @@ fn by_steps(
     for step in search.steps {
         let goal = if dive { bound as f64 * (1.0 + DIVE_ABOVE) } else { first * (1.0 + step) };
         let goal = (goal as u64).min(ceiling);
-        if (ceiling as f64) < bound as f64 * (1.0 + NEARLY) {
-            effort += std::mem::take(&mut more);
-        }
         let graph = alive(p, prices, aim, goal);
         let (graph, priced, number) = compact(p, graph);
         let mut originals = vec![0; priced.len()];
@@ -194,7 +222,8 @@ fn by_steps(
             }));
         }
         let manner = Manner { mixed: !dive, deep: search.deep };
-        let (closed, spent) = below(&part, aim, root, &mut cuts, (goal, effort.min(most), effort), manner);
+        let (closed, spent) = below(&part, aim, root, &mut cuts, goal, (effort.min(most), effort, more), manner);
+        more = more.min((effort + more).saturating_sub(spent));
         labels += closed.labels;
         let original = |a: &Arc| Arc { priced: originals[a.priced as usize], ..*a };
         if !closed.met.is_empty() {

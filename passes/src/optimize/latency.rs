@@ -12,6 +12,10 @@ use rayon::prelude::*;
 /// Times that a deadline is moved for deep FIFOs.
 const DEEPENINGS: usize = 3;
 
+/// Share of its area by which a design may be above the bound before a rate so many times higher is tried too.
+const FAR: f64 = 0.05;
+const HIGHER: u64 = 4;
+
 /// Intervals at which a deadline is tried, and times that it is tightened at each.
 const ATTEMPTS: usize = 2;
 const TIGHTENINGS: usize = 2;
@@ -60,26 +64,33 @@ fn windows(design: &Design) -> bool {
 impl Solver<'_> {
     /// The least area whose exact latency is at most `cycles`.
     pub(super) fn latency(&mut self, cycles: u64) -> Result<Solution, Refused> {
-        match self.latency_found(cycles)? {
-            Ok(solution) => Ok(solution),
-            Err(shortage) => {
-                let lowest = self.lowest()?;
-                let help = match &lowest {
-                    Some((latency, ..)) => format!("the nearest latency that works is {latency} cycles"),
-                    None => "no latency fits: use a larger device".to_string(),
-                };
-                let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
-                Err(Refused { diag, nearest: lowest.map(|(latency, ..)| Objective::Latency(latency)) })
-            }
+        let (best, bound, shortage) = self.within(cycles, None)?;
+        if let Some(b) = best {
+            let gap = gap(b.plan.area, bound);
+            return Ok(self.finish(self.quicker(b)?, gap)?);
         }
+        let lowest = self.lowest()?;
+        let nearest = lowest.as_ref().map(|(latency, ..)| Objective::Latency(*latency));
+        let help = match lowest {
+            // The search for the lowest one found what that for the least area did not.
+            Some((latency, b, _)) if latency <= cycles => {
+                let gap = gap(b.plan.area, bound);
+                return Ok(self.finish(b, gap)?);
+            }
+            Some((latency, ..)) => format!("the nearest latency that works is {latency} cycles"),
+            None => "no latency fits: use a larger device".to_string(),
+        };
+        let shortage = shortage.unwrap_or(Shortage::Together);
+        let diag = self.refusal(&format!("a latency of {cycles} cycles"), &shortage, &help);
+        Err(Refused { diag, nearest })
     }
 
-    /// As [`Solver::latency`]; otherwise the shortage.
-    pub(super) fn latency_found(&mut self, cycles: u64) -> Result<Result<Solution, Shortage>, Diag> {
-        let (best, bound, shortage) = self.within(cycles, None)?;
-        let Some(b) = best else { return Ok(Err(shortage.unwrap_or(Shortage::Together))) };
+    /// As [`Solver::latency`]; none where the search for the least area finds none.
+    pub(super) fn latency_found(&mut self, cycles: u64) -> Result<Option<Solution>, Diag> {
+        let (best, bound, _) = self.within(cycles, None)?;
+        let Some(b) = best else { return Ok(None) };
         let gap = gap(b.plan.area, bound);
-        self.finish(self.quicker(b)?, gap).map(Ok)
+        self.finish(self.quicker(b)?, gap).map(Some)
     }
 
     /// The best design of an exact latency of at most `cycles`, the proved bound of its area, and the reason when there is none.
@@ -185,35 +196,49 @@ impl Solver<'_> {
         Ok((best, bound, reason))
     }
 
-    /// The least area by the search that knows exact latencies, and the bound of its area. FIFOs that are deeper than the search takes them for
-    /// add cycles, which later searches leave room for.
+    /// The least area by the search that knows exact latencies, and the bound of its area. Where that is far from what was found, operators
+    /// without a folding are also made for a higher rate.
     fn exactly(&mut self, cycles: u64) -> Result<(Option<Built>, u64, Option<Shortage>), Diag> {
-        let (mut deadline, mut bound, mut effort) = (cycles, 0, Effort::Full);
-        for attempt in 0..DEEPENINGS {
-            let wanted = Wanted { deadline: Some(deadline), effort, ..Wanted::default() };
-            let found = self.built_within(cycles, u64::MAX, wanted)?;
-            let found = match found {
-                Ok(built) if !built.meets(cycles)? => Ok(self.hastened(built)?),
-                found => found,
-            };
-            if attempt == 0 {
-                let limits = self.request.limits;
-                bound = self.plan(cycles, &limits, Some(cycles), u64::MAX)?.bound;
-                // What is not proved now will not be for an earlier deadline.
-                if found.as_ref().is_ok_and(|built| built.plan.area > bound) {
-                    effort = Effort::Few;
-                }
-            }
-            match found {
-                Ok(built) if built.meets(cycles)? => return Ok((Some(built), bound, None)),
-                Ok(built) => {
-                    let exact = first_frame(&built.design)?.max(cycles + 1);
-                    deadline = deadline.saturating_sub(exact - cycles);
-                }
-                Err(shortage) => return Ok((None, bound, Some(shortage))),
-            }
+        let (mut found, shortage) = self.at_rate(cycles, cycles, Effort::Full)?;
+        let limits = self.request.limits;
+        let bound = self.plan(cycles, &limits, Some(cycles), u64::MAX)?.bound;
+        let far = found.as_ref().map_or(bound < u64::MAX, |b| b.plan.area as f64 * (1.0 - FAR) > bound as f64);
+        if far && cycles >= HIGHER {
+            self.met.clear();
+            let (other, _) = self.at_rate(cycles / HIGHER, cycles, Effort::Few)?;
+            let least = found.as_ref().map_or(u64::MAX, |b| b.plan.area);
+            found = other.filter(|b| b.plan.area < least).or(found);
         }
-        Ok((None, bound, None))
+        Ok((found, bound, shortage))
+    }
+
+    /// As [`Solver::exactly`], with what has no folding made for one rate. FIFOs that are deeper than the search takes them for add cycles,
+    /// which later searches leave room for.
+    fn at_rate(
+        &mut self,
+        rate: u64,
+        cycles: u64,
+        mut effort: Effort,
+    ) -> Result<(Option<Built>, Option<Shortage>), Diag> {
+        let mut deadline = cycles;
+        for _ in 0..DEEPENINGS {
+            let wanted = Wanted { deadline: Some(deadline), effort, ..Wanted::default() };
+            let built = match self.built_within(rate, u64::MAX, wanted)? {
+                Ok(built) if !built.meets(cycles)? => self.hastened(built)?,
+                Ok(built) => built,
+                Err(shortage) => return Ok((None, Some(shortage))),
+            };
+            if built.meets(cycles)? {
+                return Ok((Some(built), None));
+            }
+            // What is not proved now will not be for an earlier deadline.
+            if built.plan.area > built.bound {
+                effort = Effort::Few;
+            }
+            let exact = first_frame(&built.design)?.max(cycles + 1);
+            deadline = deadline.saturating_sub(exact - cycles);
+        }
+        Ok((None, None))
     }
 
     /// Whether the bound of a design's foldings is near to its exact latency.

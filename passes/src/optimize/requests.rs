@@ -52,7 +52,7 @@ pub fn attempt_with(
     solver.ctx.programs = Programs { list: programs, only };
     match request.objective {
         Objective::Interval(cycles) => solver.attempt(cycles.max(1)),
-        Objective::Latency(cycles) => Ok(solver.latency_found(cycles.max(1))?.ok()),
+        Objective::Latency(cycles) => solver.latency_found(cycles.max(1)),
         Objective::Fastest | Objective::LowestLatency => Ok(None),
     }
 }
@@ -93,7 +93,7 @@ pub fn step(
 /// # Errors
 /// None for a network that can be lowered.
 pub fn attempt_latency(prepared: &Prepared, request: &Request<'_>, cycles: u64) -> Result<Option<Solution>, Diag> {
-    Ok(solver(prepared, request).latency_found(cycles.max(1))?.ok())
+    solver(prepared, request).latency_found(cycles.max(1))
 }
 
 /// A given folding as a solution for its interval, FIFOs sized. `bound`: an area that no folding is below, within these limits.

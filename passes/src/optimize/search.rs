@@ -27,7 +27,7 @@ const TIMED_WIDTHS: [usize; 3] = [40, 250, 1_500];
 
 /// What is spent at most on closing a gap by cases, without and with a deadline.
 const EFFORT: ceilings::Effort = ceilings::Effort { base: 2_000_000, more: 0 };
-const TIMED_EFFORT: ceilings::Effort = ceilings::Effort { base: 300_000, more: 1_200_000 };
+const TIMED_EFFORT: ceilings::Effort = ceilings::Effort { base: 300_000, more: 2_500_000 };
 
 /// Labels after which no wider attempt is made.
 const MOST_LABELS: usize = 30_000;
