@@ -5,8 +5,9 @@
 //! flip-flops, DSP blocks, block RAM and URAM is a resource-constrained shortest path, solved to optimality (`search`) with
 //! Lagrangian bounds (`bounds`). Latency enters through a lower bound that adds up along paths (`time`); designs are then
 //! checked with the exact simulation of [`netfold_ir::hw::timing`] and the bound's deadline is tightened until they hold.
-//! What gap the search leaves is closed by cases (`branch`). FIFOs are sized on the lowered design; when what they add does not fit, the
-//! limits are tightened by it and solved again.
+//! What gap the search leaves is closed by cases (`ceilings`, `branch`); with a deadline designs are first sought near those of the
+//! prices (`polish`). FIFOs are sized on the lowered design; when what they add does not fit, the limits are tightened by it and solved
+//! again.
 
 mod analytic;
 mod bounds;

@@ -3,10 +3,10 @@
 //! Labels (partial designs) are extended stage by stage. A label is dropped when another one in its state is no worse in area,
 //! time and every resource that can still run short, or when the bound of its completions (the larger of the least area left and
 //! its Lagrangian, in the way of Handler and Zang, 1980) reaches the best design known. When nothing was dropped for lack of room the best
-//! design is proved to be the optimum. Otherwise the least bound among what was dropped states the gap, which [`branch`] closes.
+//! design is proved to be the optimum. Otherwise the least bound among what was dropped states the gap, which [`super::ceilings`] closes.
 //!
 //! Labels know of times what adds up along paths only ([`super::time`]). Where exact latencies are asked for ([`super::course`]) the cases of
-//! [`branch`] search from the beginning.
+//! [`super::branch`] search from the beginning.
 
 use super::bounds::{Bounds, EXCESS, Exclusion, Lagrange, Problem, ROUNDING, exclusion};
 use super::ceilings::{self, close, near};
