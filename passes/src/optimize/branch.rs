@@ -164,7 +164,7 @@ struct Looked {
     /// The best design, with its area or latency.
     best: Option<(u64, Found)>,
     labels: usize,
-    /// See [`close`].
+    /// See [`super::ceilings`].
     effort: usize,
     /// Ways of critical paths.
     fresh: Vec<Shared<Way>>,
