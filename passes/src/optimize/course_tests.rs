@@ -5,16 +5,18 @@ use super::choice::{Choice, Offer, all};
 use super::course::Courses;
 use super::measure::{Aim, Found, area_within};
 use super::polish::polish;
-use super::space::{Arc, Layered, Pricer};
+use super::space::{Arc, Layered, Priced, Pricer};
 use super::ways::Ways;
 use super::{Analytic, Prices, RESOURCES, Resources};
 use crate::fold::Folding;
 use crate::lower;
-use crate::pipeline;
+use crate::pipeline::{self, Prepared};
 use crate::precision::NoFormats;
 use crate::random::Random;
+use netfold_ir::graph::NodeId;
 use netfold_ir::hw::timing;
 use std::collections::HashMap;
+use std::sync::Arc as Shared;
 
 /// A random path from the start, where none of its states is a dead end.
 fn path(r: &mut Random, graph: &Layered) -> Option<Vec<Arc>> {
@@ -29,17 +31,42 @@ fn path(r: &mut Random, graph: &Layered) -> Option<Vec<Arc>> {
     Some(path)
 }
 
-#[test]
-fn critical_paths_are_exact_and_no_design_is_faster_along_them() {
+/// A random network with a few random choices an operator, and what searches know of it.
+struct Case<'a> {
+    seed: u64,
+    prepared: &'a Prepared,
+    interval: u64,
+    choices: HashMap<NodeId, Vec<Choice>>,
+    graph: Layered,
+    priced: &'a [Shared<Priced>],
+    table: &'a Table,
+    courses: &'a Courses<'a>,
+}
+
+impl Case<'_> {
+    fn problem(&self, limits: [u64; RESOURCES], deadline: i64) -> Problem<'_> {
+        Problem {
+            graph: &self.graph,
+            priced: self.priced,
+            limits,
+            aside: [0; RESOURCES],
+            deadline: Some(deadline),
+            table: self.table,
+            courses: Some(self.courses),
+        }
+    }
+}
+
+/// Random cases with at most so many choices an operator, at one of some rates.
+fn cases(seeds: u64, most: usize, slower: &[u64], mut look: impl FnMut(&Case<'_>, &mut Random)) {
     let (model, pins) = (Analytic::default(), HashMap::new());
-    let (mut exact, mut others, mut tight, mut windows) = (0, 0, 0, 0);
-    for seed in 0..90 {
+    for seed in 0..seeds {
         let mut net = crate::random::network(seed).unwrap();
         let Ok(prepared) = pipeline::prepare(&mut net, &NoFormats, None) else { continue };
         let net = &prepared.int;
         let mut r = Random::new(seed + 1);
         let slowest = net.graph.ids().iter().map(|id| net.graph.node(*id).elements()).max().unwrap_or(1) as u64;
-        let interval = r.pick(&[4 * slowest, slowest, slowest / 4 + 1]);
+        let interval = r.pick(slower) * slowest / 4 + 1;
         let memo = Default::default();
         let prices = Prices::of_device(&Resources { lut: 50_000, ff: 100_000, dsp: 200, bram18: 200, uram: 0 });
         let mut pricer = Pricer::new(net, &prepared.realizations, &model, prices, &memo, (interval, true, true));
@@ -47,33 +74,33 @@ fn critical_paths_are_exact_and_no_design_is_faster_along_them() {
         let mut choices: HashMap<_, Vec<Choice>> = HashMap::new();
         for (id, candidates) in all(&mut pricer, &pins, free).unwrap() {
             let mut some: Vec<Choice> = candidates.into_iter().map(|c| c.choice).collect();
-            while some.len() > 8 {
+            while some.len() > most {
                 some.swap_remove(r.below(some.len()));
             }
             choices.insert(id, some);
         }
         let Ok(graph) = Layered::build(&mut pricer, &choices, 100_000) else { continue };
-        let table = Table::of(&pricer.all);
-        let known = Courses::new(net, &prepared.realizations, interval, pricer.programs, &pricer.all).unwrap();
-        let limits = [u64::MAX / 4; RESOURCES];
-        let courses = Some(&known);
-        let p = Problem {
-            graph: &graph,
-            priced: &pricer.all,
-            limits,
-            aside: [0; RESOURCES],
-            deadline: Some(0),
-            table: &table,
-            courses,
-        };
+        let table = &Table::of(&pricer.all);
+        let priced = &pricer.all;
+        let courses = &Courses::new(net, &prepared.realizations, interval, pricer.programs, priced).unwrap();
+        look(&Case { seed, prepared: &prepared, interval, choices, graph, priced, table, courses }, &mut r);
+    }
+}
+
+#[test]
+fn critical_paths_are_exact_and_no_design_is_faster_along_them() {
+    let (mut exact, mut others, mut tight, mut windows) = (0, 0, 0, 0);
+    cases(90, 8, &[16, 4, 1], |case, r| {
+        let Case { seed, prepared, interval, choices, graph, courses, .. } = case;
+        let p = case.problem([u64::MAX / 4; RESOURCES], 0);
         for _ in 0..3 {
-            let Some(chosen) = path(&mut r, &graph) else { continue };
-            let (latency, stretches) = known.latency(&p, &chosen).unwrap();
-            let mut folding = Folding::undecided(net, interval);
+            let Some(chosen) = path(r, graph) else { continue };
+            let (latency, stretches) = courses.latency(&p, &chosen).unwrap();
+            let mut folding = Folding::undecided(&prepared.int, *interval);
             for (a, s) in chosen.iter().zip(&graph.stages) {
                 choices[&s.id][a.choice as usize].apply(&mut folding, s.id);
             }
-            let design = lower::run(net, &prepared.realizations, &folding).unwrap();
+            let design = lower::run(&prepared.int, &prepared.realizations, &folding).unwrap();
             let (simulated, _) = timing::Simulator::new(&design).first_frame().unwrap();
             assert_eq!(latency, simulated as i64, "seed {seed}");
             exact += 1;
@@ -81,88 +108,46 @@ fn critical_paths_are_exact_and_no_design_is_faster_along_them() {
             windows +=
                 usize::from(kinds.iter().any(|id| matches!(design.module(*id).kind, netfold_ir::hw::Kind::Swu(_))));
             let cycles: HashMap<u32, i64> = stretches.iter().map(|s| (chosen[s.stage].priced, s.cycles)).collect();
-            let way = Ways::critical(&p, &known, stretches, |n| cycles.get(&n).copied());
+            let way = Ways::critical(&p, courses, stretches, |n| cycles.get(&n).copied());
             assert_eq!(way.of(&chosen), latency as f64, "seed {seed}");
             for _ in 0..6 {
-                let Some(other) = path(&mut r, &graph) else { continue };
-                let (least, _) = known.latency(&p, &other).unwrap();
+                let Some(other) = path(r, graph) else { continue };
+                let (least, _) = courses.latency(&p, &other).unwrap();
                 let along = way.of(&other);
                 assert!(along <= least as f64, "seed {seed}: {along} cycles along a way of a design of {least}");
                 others += 1;
                 tight += usize::from(along >= 0.8 * least as f64);
             }
         }
-    }
+    });
     println!("{exact} designs, {windows} with windows; of {others} others {tight} take four fifths along their ways");
     assert!(exact > 120 && windows > 30 && others > 600 && tight * 3 > others, "{exact} {windows} {others} {tight}");
 }
 
 #[test]
 fn polished_designs_are_exact_and_no_other_choice_of_one_operator_is_better() {
-    let (model, pins) = (Analytic::default(), HashMap::new());
-    let (mut polished, mut steps) = (0, 0);
-    for seed in 0..40 {
-        let mut net = crate::random::network(seed).unwrap();
-        let Ok(prepared) = pipeline::prepare(&mut net, &NoFormats, None) else { continue };
-        let mut r = Random::new(seed + 1);
-        let memo = Default::default();
-        let prices = Prices::of_device(&Resources { lut: 50_000, ff: 100_000, dsp: 200, bram18: 200, uram: 0 });
-        let net = &prepared.int;
-        let slowest = net.graph.ids().iter().map(|id| net.graph.node(*id).elements()).max().unwrap_or(1) as u64;
-        let mut pricer = Pricer::new(net, &prepared.realizations, &model, prices, &memo, (4 * slowest, true, true));
-        let free = Offer::new(&Resources::UNLIMITED, &Resources::UNLIMITED);
-        let mut choices: HashMap<_, Vec<Choice>> = HashMap::new();
-        for (id, candidates) in all(&mut pricer, &pins, free).unwrap() {
-            let mut some: Vec<Choice> = candidates.into_iter().map(|c| c.choice).collect();
-            while some.len() > 6 {
-                some.swap_remove(r.below(some.len()));
-            }
-            choices.insert(id, some);
-        }
-        let Ok(graph) = Layered::build(&mut pricer, &choices, 100_000) else { continue };
-        let table = Table::of(&pricer.all);
-        let known = Courses::new(net, &prepared.realizations, 4 * slowest, pricer.programs, &pricer.all).unwrap();
-        let Some(start) = path(&mut r, &graph) else { continue };
+    let (mut polished, mut compared) = (0, 0);
+    cases(40, 6, &[16], |case, r| {
+        let Case { seed, graph, courses, .. } = case;
+        let Some(start) = path(r, graph) else { return };
         // Half as much again as the start uses, so that some of the others do not fit.
         let mut limits = [0; RESOURCES];
-        start.iter().for_each(|a| (0..RESOURCES).for_each(|i| limits[i] += pricer.all[a.priced as usize].used[i]));
+        start.iter().for_each(|a| (0..RESOURCES).for_each(|i| limits[i] += case.priced[a.priced as usize].used[i]));
         let limits = limits.map(|l| l * 3 / 2);
-        let (from, _) = {
-            let free = Problem {
-                graph: &graph,
-                priced: &pricer.all,
-                limits,
-                aside: [0; RESOURCES],
-                deadline: Some(i64::MAX / 4),
-                table: &table,
-                courses: Some(&known),
-            };
-            known.latency(&free, &start).unwrap()
-        };
+        let (from, _) = courses.latency(&case.problem(limits, i64::MAX / 4), &start).unwrap();
+        let p = case.problem(limits, from);
         for aim in [Aim::Latency, Aim::Area] {
-            let p = Problem {
-                graph: &graph,
-                priced: &pricer.all,
-                limits,
-                aside: [0; RESOURCES],
-                deadline: Some(from),
-                table: &table,
-                courses: Some(&known),
-            };
-            let area = Found::of(&p, &start).area;
-            let ceiling = if aim == Aim::Latency { from as u64 } else { area };
-            let found = polish(&p, &graph, aim, &start, ceiling, &mut Vec::new());
-            let end = found.as_ref().map_or(start.clone(), |f| f.1.path.clone());
-            let value = found.as_ref().map_or(ceiling, |f| f.0);
-            if let Some((value, found)) = &found {
+            let ceiling = if aim == Aim::Latency { from as u64 } else { Found::of(&p, &start).area };
+            let found = polish(&p, graph, aim, &start, ceiling, &mut Vec::new());
+            let (value, end) = found.map_or((ceiling, start.clone()), |(value, found)| {
                 polished += 1;
-                assert!(*value < ceiling, "seed {seed}");
-                assert!(area_within(&p, &found.path).is_some(), "seed {seed}");
-                let (cycles, _) = known.latency(&p, &found.path).unwrap();
-                assert!(cycles <= from, "seed {seed}");
-                let exact = if aim == Aim::Latency { cycles as u64 } else { Found::of(&p, &found.path).area };
-                assert_eq!(*value, exact, "seed {seed}");
-            }
+                assert!(value < ceiling, "seed {seed}");
+                (value, found.path)
+            });
+            let measured = |path: &[Arc]| Some((area_within(&p, path)?, courses.latency(&p, path)?.0));
+            let (area, cycles) = measured(&end).unwrap();
+            assert!(cycles <= from, "seed {seed}");
+            assert_eq!(value, if aim == Aim::Latency { cycles as u64 } else { area }, "seed {seed}");
             // Every other choice of one operator, the rest as it is.
             let mut state = 0;
             for (k, arc) in end.iter().enumerate() {
@@ -175,18 +160,17 @@ fn polished_designs_are_exact_and_no_other_choice_of_one_operator_is_better() {
                         at = next.to as usize;
                         changed.push(*next);
                     }
-                    let Some(area) = area_within(&p, &changed) else { continue };
-                    let (cycles, _) = known.latency(&p, &changed).unwrap();
+                    let Some((area, cycles)) = measured(&changed) else { continue };
                     let better = match aim {
                         Aim::Latency => (cycles as u64) < value,
                         Aim::Area => cycles <= from && area < value,
                     };
                     assert!(!better, "seed {seed}: stage {k}");
-                    steps += 1;
+                    compared += 1;
                 }
                 state = arc.to as usize;
             }
         }
-    }
-    assert!(polished > 25 && steps > 500, "{polished} {steps}");
+    });
+    assert!(polished > 25 && compared > 500, "{polished} {compared}");
 }
