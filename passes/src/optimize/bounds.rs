@@ -24,6 +24,16 @@ pub(super) struct Problem<'a> {
 }
 
 impl<'a> Problem<'a> {
+    /// Of designs within limits, whatever time they take.
+    pub fn within(
+        limits: [u64; RESOURCES],
+        graph: &'a Layered,
+        priced: &'a [Shared<Priced>],
+        table: &'a Table,
+    ) -> Problem<'a> {
+        Problem { graph, priced, limits, aside: [0; RESOURCES], deadline: None, table, courses: None }
+    }
+
     /// With what is left of the limits besides FIFOs.
     pub fn with_room(&self) -> Problem<'a> {
         let limits = std::array::from_fn(|r| self.limits[r].saturating_sub(self.aside[r]));

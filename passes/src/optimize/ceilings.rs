@@ -318,15 +318,8 @@ mod tests {
             });
             let graph = Layered { stages: stages.collect(), ends: 1 };
             let limits = [r.between(150, 450) as u64, 9, r.between(60, 200) as u64, 9, 9];
-            let p = Problem {
-                graph: &graph,
-                priced: &priced,
-                limits,
-                aside: [0; RESOURCES],
-                deadline: None,
-                table: &Table::of(&priced),
-                courses: None,
-            };
+            let table = Table::of(&priced);
+            let p = Problem::within(limits, &graph, &priced, &table);
             let mut wanted: Option<u64> = None;
             for mut code in 0..CHOICES.pow(STAGES as u32) {
                 let (mut used, mut area) = ([0; RESOURCES], 0);

@@ -45,15 +45,8 @@ struct Case<'a> {
 
 impl Case<'_> {
     fn problem(&self, limits: [u64; RESOURCES], deadline: i64) -> Problem<'_> {
-        Problem {
-            graph: &self.graph,
-            priced: self.priced,
-            limits,
-            aside: [0; RESOURCES],
-            deadline: Some(deadline),
-            table: self.table,
-            courses: Some(self.courses),
-        }
+        let (deadline, courses) = (Some(deadline), Some(self.courses));
+        Problem { deadline, courses, ..Problem::within(limits, &self.graph, self.priced, self.table) }
     }
 }
 

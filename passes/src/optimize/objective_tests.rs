@@ -52,15 +52,7 @@ fn designs(prepared: &Prepared, slowest: u64) -> Vec<Built> {
     }
     let limits = [u64::MAX / 4; RESOURCES];
     let table = Table::of(&pricer.all);
-    let problem = Problem {
-        graph: &graph,
-        priced: &pricer.all,
-        limits,
-        aside: [0; RESOURCES],
-        deadline: Some(0),
-        table: &table,
-        courses: None,
-    };
+    let problem = Problem { deadline: Some(0), ..Problem::within(limits, &graph, &pricer.all, &table) };
     let build = |(_, area, made): (usize, u64, Vec<Arc>)| {
         let mut folding = Folding::undecided(net, slowest);
         for (a, s) in made.iter().zip(&graph.stages) {

@@ -246,15 +246,7 @@ fn finish(
     };
     let path: Vec<_> = graph.stages.iter().filter_map(|s| s.arcs.first().and_then(|a| a.first()).copied()).collect();
     let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
-    let problem = Problem {
-        graph: &graph,
-        priced: &pricer.all,
-        limits,
-        aside: [0; RESOURCES],
-        deadline: Some(0),
-        table: &table,
-        courses: None,
-    };
+    let problem = Problem { deadline: Some(0), ..Problem::within(limits, &graph, &pricer.all, &table) };
     let latency = if timed { measure::latency(&problem, &path).max(0) as u64 } else { 0 };
     let used = path.iter().map(|a| Resources::from_array(pricer.all[a.priced as usize].used)).sum();
     Ok(Some(Plan { folding, used, area, latency }))
@@ -322,8 +314,7 @@ fn attempt(
     let courses = courses.as_ref().filter(|_| deadline.is_some() && effort != search::Effort::Quick);
     let table = Table::of(&pricer.all);
     let aside = pricer.aside.array();
-    let problem =
-        Problem { graph: &graph, priced: &pricer.all, limits: limits.array(), aside, deadline, table: &table, courses };
+    let problem = Problem { aside, deadline, courses, ..Problem::within(limits.array(), &graph, &pricer.all, &table) };
     let known: Vec<Vec<Arc>> = met.iter().filter_map(|chosen| followed(&graph, choices, chosen)).collect();
     let outcome = search::solve(&problem, ceiling, &known, effort);
     let chosen = |path: &Vec<Arc>| {

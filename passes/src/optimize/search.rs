@@ -489,15 +489,8 @@ mod tests {
         let rest = [4, 0, 1, 0, 0];
         let priced = [bare::priced(id, rest, 5)];
         let limits = [7, 8, 2, 9, 9];
-        let p = Problem {
-            graph: &graph,
-            priced: &priced,
-            limits,
-            aside: [0; RESOURCES],
-            deadline: None,
-            table: &Table::of(&priced),
-            courses: None,
-        };
+        let table = Table::of(&priced);
+        let p = Problem::within(limits, &graph, &priced, &table);
         let bounds = Bounds::of(&p);
         let mut ways = Ways::of(&p);
         let lagrange = lagrange(&p, &bounds, &mut ways, u64::MAX, (&[], &[]), |_, _| {});

@@ -101,15 +101,7 @@ fn the_optimum_every_time() {
             Ok(graph) => {
                 let (limits, table) = ([u64::MAX / 4; RESOURCES], Table::of(&pricer.all));
                 let priced = &pricer.all;
-                let free = Problem {
-                    graph,
-                    priced,
-                    limits,
-                    aside: [0; RESOURCES],
-                    deadline: None,
-                    table: &table,
-                    courses: None,
-                };
+                let free = Problem::within(limits, graph, priced, &table);
                 search::solve(&free, u64::MAX, &[], search::Effort::Full).found
             }
             Err(_) => None,
@@ -125,15 +117,7 @@ fn the_optimum_every_time() {
             Ok(graph) => {
                 let (limits, table) = (limits.array(), Table::of(&pricer.all));
                 let priced = &pricer.all;
-                exhaustive(&Problem {
-                    graph,
-                    priced,
-                    limits,
-                    aside: [0; RESOURCES],
-                    deadline: None,
-                    table: &table,
-                    courses: None,
-                })
+                exhaustive(&Problem::within(limits, graph, priced, &table))
             }
             Err(_) => None,
         };
