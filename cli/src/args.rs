@@ -45,6 +45,9 @@ pub struct DesignArgs {
     /// Use at most this share (0 to 1) of every resource of the board; without a rate or latency: as fast as fits in it
     #[arg(long, value_name = "SHARE", value_parser = share)]
     pub max_utilization: Option<f64>,
+    /// Spend so many times the usual effort on the folding before a gap is stated, 0.1 to 1000; 1 takes seconds
+    #[arg(long, value_name = "N", value_parser = effort)]
+    pub effort: Option<f64>,
     /// Style of the design; stream when left out
     #[arg(long, value_enum)]
     pub style: Option<Style>,
@@ -84,6 +87,14 @@ fn share(text: &str) -> Result<f64, clap::Error> {
     match positive(text) {
         Ok(v) if v <= 1.0 => Ok(v),
         _ => Err(not(text, "a share above 0 and at most 1")),
+    }
+}
+
+/// Times the usual effort.
+fn effort(text: &str) -> Result<f64, clap::Error> {
+    match positive(text) {
+        Ok(v) if (0.1..=1000.0).contains(&v) => Ok(v),
+        _ => Err(not(text, "a number from 0.1 to 1000")),
     }
 }
 

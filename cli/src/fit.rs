@@ -40,6 +40,7 @@ impl Job {
             pins: &self.pins,
             model: &self.prices,
             latency_share: LATENCY_SHARE,
+            effort: self.config.target.effort.unwrap_or(1.0),
             known: Some(&self.known),
         }
     }

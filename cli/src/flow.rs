@@ -98,6 +98,9 @@ pub fn job_with(args: &DesignArgs, surrogate: Option<Model>) -> Result<Job, Diag
     if args.max_utilization.is_some() {
         config.target.max_utilization = args.max_utilization;
     }
+    if args.effort.is_some() {
+        config.target.effort = args.effort;
+    }
     let board = board(args, &config, &folder)?;
     models::prefetch(surrogate.as_ref(), &board);
     let mut net = load(args, &config, &folder)?;

@@ -62,7 +62,7 @@ impl Solve {
         let proof = if self.gap <= 0.0 {
             "proved optimal".to_string()
         } else {
-            format!("at most {} % from the optimum", (self.gap * 1e5).ceil() / 1e3)
+            format!("at most {} % from the optimum (a higher --effort may tell more)", (self.gap * 1e5).ceil() / 1e3)
         };
         let seconds = self.seconds.map_or(String::new(), |s| format!(", solved in {s:.2} s"));
         format!("{}: {proof} within {}{seconds}", self.objective, self.within)

@@ -86,6 +86,13 @@ fn gen_and_estimate_agree_and_gen_refuses_what_does_not_fit() {
     let table = netfold().arg("estimate").arg(&model).args(["--fps", "1e6"]).output().unwrap();
     let table = String::from_utf8_lossy(&table.stdout).into_owned();
     assert!(table.contains("proved optimal within") && table.contains("solved in"), "{table}");
+    // More effort tells the same of what is proved; it is within bounds.
+    let mut more = json(netfold().arg("estimate").arg(&model).args(["--fps", "1e6", "--effort", "2"]));
+    more["solve"]["seconds"] = estimate["solve"]["seconds"].clone();
+    assert_eq!(more, estimate);
+    let wrong = netfold().arg("estimate").arg(&model).args(["--effort", "0"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&wrong.stderr).contains("0.1 to 1000"));
     // The prices of the folding optimizer are the estimate's own.
     let (r, used) = (&estimate["resources"], &estimate["utilization"]["used"]);
     let value = |name: &str| r[name]["value"].as_f64().unwrap();

@@ -37,7 +37,7 @@ HLSConfig:
       ParallelizationFactor: 2
     'odd: name\\n': {}
     softmax: {table_size: 1024, exp_table_t: 'ap_fixed<18,8>', Strategy: Stable, skip: true}
-target: {latency_ns: 500, fps: 1e6, max_utilization: 0.8}
+target: {latency_ns: 500, fps: 1e6, max_utilization: 0.8, effort: 4}
 style: auto
 folding:
   fc1: {pe: 4, simd: 16, pixels: 1, style: stream, weights: bram, multipliers: dsp}
@@ -82,6 +82,7 @@ fn every_key_is_read_and_written_back() {
     assert_eq!(calibration.data, [(String::new(), "calib.npy".to_string())]);
     assert_eq!(config.quantization.weights, Some(Format::Bits(6)));
     assert_eq!((config.target.fps, config.target.max_utilization), (Some(1e6), Some(0.8)));
+    assert_eq!(config.target.effort, Some(4.0));
     assert!(config.skip(LayerRef::new(&["softmax"], "softmax")));
 
     let text = config.to_yaml().unwrap();

@@ -66,7 +66,16 @@ fn run(bencher: divan::Bencher, p: &Prepared, board: &str, objective: &str, cycl
         _ => Objective::LowestLatency,
     };
     let latency_share = pipeline::LATENCY_SHARE;
-    let request = Request { objective, device, limits: device, pins: &pins, model: &model, latency_share, known: None };
+    let request = Request {
+        objective,
+        device,
+        limits: device,
+        pins: &pins,
+        model: &model,
+        latency_share,
+        effort: 1.0,
+        known: None,
+    };
     let s = solve(p, &request).unwrap();
     println!(
         "{board} {objective:?}: gap {:.4}, every {} cycles, latency {}, {}",

@@ -93,6 +93,7 @@ pub fn build(
             pins,
             model: &model,
             latency_share: LATENCY_SHARE,
+            effort: 1.0,
             known: None,
         };
         optimize::solve(prepared, &request).map(|s| (s.design, s.folding))

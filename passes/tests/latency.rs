@@ -33,7 +33,8 @@ fn solved(prepared: &Prepared, objective: Objective) -> Solution {
 fn within(prepared: &Prepared, objective: Objective, device: Resources, share: f64) -> Solution {
     let (pins, model) = (HashMap::new(), Analytic::default());
     let (limits, latency_share) = (device.share(share), pipeline::LATENCY_SHARE);
-    let request = Request { objective, device, limits, pins: &pins, model: &model, latency_share, known: None };
+    let request =
+        Request { objective, device, limits, pins: &pins, model: &model, latency_share, effort: 1.0, known: None };
     optimize::solve(prepared, &request).unwrap_or_else(|d| panic!("{d}"))
 }
 

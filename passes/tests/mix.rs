@@ -30,7 +30,7 @@ fn request<'a>(
     model: &'a Analytic,
     objective: Objective,
 ) -> Request<'a> {
-    Request { objective, device: DEVICE, limits: DEVICE, pins, model, latency_share: 0.0, known: None }
+    Request { objective, device: DEVICE, limits: DEVICE, pins, model, latency_share: 0.0, effort: 1.0, known: None }
 }
 
 /// The design against golden on random inputs.

@@ -48,6 +48,7 @@ fn optimal_and_no_larger_than_the_balanced_rule() {
                 pins: &pins,
                 model: &model,
                 latency_share: 0.0,
+                effort: 1.0,
                 known: None,
             };
             let start = Instant::now();
@@ -88,6 +89,7 @@ fn latencies_hold_exactly() {
             pins: &pins,
             model: &model,
             latency_share: pipeline::LATENCY_SHARE,
+            effort: 1.0,
             known: None,
         };
         let start = Instant::now();

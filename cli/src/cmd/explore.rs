@@ -103,5 +103,6 @@ fn options(args: &DesignArgs) -> Vec<String> {
     add("--method", args.method.and_then(|m| m.to_possible_value()).map(|v| v.get_name().to_string()));
     add("--surrogate", args.surrogate.as_ref().map(|p| p.display().to_string()));
     add("--max-utilization", args.max_utilization.map(|s| s.to_string()));
+    add("--effort", args.effort.map(|n| n.to_string()));
     options
 }

@@ -12,6 +12,8 @@ pub struct Target {
     pub fps: Option<f64>,
     /// Share of each resource of the board that may be used, above 0 to 1.
     pub max_utilization: Option<f64>,
+    /// Times the usual effort that the folding's search may spend before it states a gap, 0.1 to 1000.
+    pub effort: Option<f64>,
 }
 
 /// How layers become hardware.
@@ -224,7 +226,7 @@ pub struct Unrolled {
 pub const MOST_INTERVAL: u64 = 32;
 
 /// Keys of `target`.
-pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization"];
+pub(crate) const TARGET_KEYS: &[&str] = &["latency_ns", "fps", "max_utilization", "effort"];
 /// Keys of a layer in `folding`.
 pub(crate) const FOLDING_KEYS: &[&str] =
     &["pe", "simd", "early", "pixels", "parallel", "style", "interval", "weights", "multipliers"];
@@ -242,6 +244,7 @@ pub(crate) fn target(report: &mut Report<'_>, item: &Item<'_>) -> Target {
             "latency_ns" => target.latency_ns = report.number(&entry, 0.001..=1e15),
             "fps" => target.fps = report.number(&entry, 1e-6..=1e12),
             "max_utilization" => target.max_utilization = report.number(&entry, 0.001..=1.0),
+            "effort" => target.effort = report.number(&entry, 0.1..=1000.0),
             _ => report.unknown(&entry, TARGET_KEYS),
         }
     }

@@ -89,6 +89,7 @@ fn target(target: &Target) -> Map {
     map.put("latency_ns", target.latency_ns);
     map.put("fps", target.fps);
     map.put("max_utilization", target.max_utilization);
+    map.put("effort", target.effort);
     map
 }
 

@@ -15,6 +15,8 @@ pub(super) struct Problem<'a> {
     pub limits: [u64; RESOURCES],
     /// What designs leave of that for FIFOs where they are sought; proofs are of the limits.
     pub aside: [u64; RESOURCES],
+    /// Times the usual effort of a search.
+    pub effort: f64,
     /// The last beat of every output in this cycle at the latest, by the bound of [`super::time`].
     pub deadline: Option<i64>,
     /// What the priced operators cost and use, as columns.
@@ -31,7 +33,7 @@ impl<'a> Problem<'a> {
         priced: &'a [Shared<Priced>],
         table: &'a Table,
     ) -> Problem<'a> {
-        Problem { graph, priced, limits, aside: [0; RESOURCES], deadline: None, table, courses: None }
+        Problem { graph, priced, limits, aside: [0; RESOURCES], effort: 1.0, deadline: None, table, courses: None }
     }
 
     /// With what is left of the limits besides FIFOs.

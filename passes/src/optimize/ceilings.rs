@@ -48,6 +48,14 @@ pub(super) struct Effort {
     pub more: usize,
 }
 
+impl Effort {
+    /// So many times as much.
+    pub fn times(self, times: f64) -> Effort {
+        let scaled = |effort: usize| (effort as f64 * times) as usize;
+        Effort { base: scaled(self.base), more: scaled(self.more) }
+    }
+}
+
 /// How one ceiling follows the other.
 struct Stepping<'a> {
     /// Shares above the bound.
@@ -115,7 +123,7 @@ fn among(
     }
     if few.best.is_none() {
         let kind = usize::from(aim == Aim::Latency);
-        let effort = Effort { base: FEW_EFFORT[kind], more: 0 };
+        let effort = Effort { base: FEW_EFFORT[kind], more: 0 }.times(p.effort);
         let search = Stepping { steps: FEW_STEPS[kind], effort, dive: false, parts: kind == 0, deep: true };
         few = by_steps(&Problem { graph: &graph, ..*p }, aim, prices, (bound, ceiling), &search, pool);
     }

@@ -123,6 +123,7 @@ pub(super) fn solver<'a>(prepared: &'a Prepared, request: &'a Request<'a>) -> So
         known: request.known.map_or_else(|| Owned::Own(Known::default()), Owned::Shared),
         times: matches!(request.objective, Objective::Latency(_) | Objective::LowestLatency),
         aside: Resources::default(),
+        effort: request.effort,
         programs: Programs::default(),
     };
     let first = request.limits;

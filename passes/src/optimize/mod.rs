@@ -83,6 +83,8 @@ pub struct Request<'a> {
     /// Share of the device that a design may take on top of the least area where another order of work lowers its latency, though
     /// beyond a fifth of it no more than half of what the design takes itself; 0: none.
     pub latency_share: f64,
+    /// Times the usual effort that searches may spend on finding designs and on proofs before they state a gap.
+    pub effort: f64,
     /// Prices that are shared with other requests for the same network, device and model.
     pub known: Option<&'a Known>,
 }

@@ -3,9 +3,10 @@
 use super::bounds::{Problem, Table};
 use super::choice::{Choice, Offer, all};
 use super::space::{Arc, Layered, Pricer};
-use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, design_cost, measure, solve};
+use super::{Analytic, Objective, Prices, RESOURCES, Request, Resources, Solution, design_cost, measure, solve};
 use crate::fold::Folding;
-use crate::pipeline::Prepared;
+use crate::pipeline::{self, Prepared};
+use crate::precision::NoFormats;
 use crate::random::Random;
 use crate::{fifo, lower};
 use netfold_ir::hw::timing;
@@ -115,6 +116,7 @@ fn no_design_is_better_than_what_is_stated() {
                     pins: &pins,
                     model: &model,
                     latency_share: 0.0,
+                    effort: 1.0,
                     known: None,
                 };
                 let by_rate = matches!(objective, Objective::Interval(_) | Objective::Fastest);
@@ -152,4 +154,52 @@ fn no_design_is_better_than_what_is_stated() {
         "{solved} solved, {refused} refused, {optimal} optima, of {timed} latencies {proved} proved, {close} within 5 %"
     );
     assert!(solved > 40 && optimal > 15 && timed > 15 && close * 10 >= timed * 8 && proved * 2 > timed, "{proved}");
+}
+
+/// A device that holds random networks.
+const BOARD: Resources = Resources { lut: 50_000, ff: 100_000, dsp: 200, bram18: 200, uram: 0 };
+
+#[test]
+fn what_is_proved_holds_at_any_effort() {
+    let (model, pins) = (Analytic::default(), HashMap::new());
+    let (mut compared, mut open) = (0, 0);
+    for seed in 0..60 {
+        let mut net = crate::random::network(seed).unwrap();
+        let Ok(prepared) = pipeline::prepare(&mut net, &NoFormats, None) else { continue };
+        let mut r = Random::new(seed);
+        let limits = BOARD.share(r.pick(&[0.05, 0.2, 1.0]));
+        let request = |objective, effort| Request {
+            objective,
+            device: BOARD,
+            limits,
+            pins: &pins,
+            model: &model,
+            latency_share: 0.0,
+            effort,
+            known: None,
+        };
+        let Ok(fastest) = solve(&prepared, &request(Objective::Fastest, 1.0)) else { continue };
+        let deadline = fastest.timing.latency_cycles * r.pick(&[9, 11, 15, 30]) / 10;
+        for objective in [Objective::Latency(deadline), Objective::LowestLatency] {
+            let solved: Vec<Solution> = [0.01, 1.0, 10.0]
+                .into_iter()
+                .filter_map(|effort| solve(&prepared, &request(objective, effort)).ok())
+                .collect();
+            let value = |s: &Solution| match objective {
+                Objective::LowestLatency => s.timing.latency_cycles,
+                _ => s.area,
+            };
+            for s in &solved {
+                open += usize::from(s.gap > 0.0);
+                for other in solved.iter().filter(|o| o.within == s.within) {
+                    let least = value(s) as f64 * (1.0 - s.gap);
+                    let place = format!("seed {seed}: {objective:?} within {limits}");
+                    assert!(least <= value(other) as f64 + 1e-6, "{place}: {least} proved, {} found", value(other));
+                    compared += 1;
+                }
+            }
+        }
+    }
+    println!("{compared} compared, {open} with a gap");
+    assert!(compared > 200 && open > 3, "{compared} {open}");
 }

@@ -32,6 +32,8 @@ pub(super) struct Context<'a> {
     pub times: bool,
     /// What designs leave for FIFOs where a low latency is sought.
     pub aside: Resources,
+    /// See [`super::Request::effort`].
+    pub effort: f64,
     pub programs: Programs<'a>,
 }
 
@@ -49,7 +51,7 @@ impl Context<'_> {
             Owned::Shared(known) => known,
         };
         let mut pricer = Pricer::new(net, of, self.model, self.prices, known, (interval, timed, self.times));
-        pricer.aside = self.aside;
+        (pricer.aside, pricer.effort) = (self.aside, self.effort);
         pricer
     }
 }
@@ -313,8 +315,14 @@ fn attempt(
     let courses = Courses::new(pricer.net, pricer.realizations, pricer.interval(), pricer.programs, &pricer.all);
     let courses = courses.as_ref().filter(|_| deadline.is_some() && effort != search::Effort::Quick);
     let table = Table::of(&pricer.all);
-    let aside = pricer.aside.array();
-    let problem = Problem { aside, deadline, courses, ..Problem::within(limits.array(), &graph, &pricer.all, &table) };
+    let (aside, more) = (pricer.aside.array(), pricer.effort);
+    let problem = Problem {
+        aside,
+        deadline,
+        courses,
+        effort: more,
+        ..Problem::within(limits.array(), &graph, &pricer.all, &table)
+    };
     let known: Vec<Vec<Arc>> = met.iter().filter_map(|chosen| followed(&graph, choices, chosen)).collect();
     let outcome = search::solve(&problem, ceiling, &known, effort);
     let chosen = |path: &Vec<Arc>| {

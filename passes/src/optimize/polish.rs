@@ -91,7 +91,7 @@ pub(super) fn polish(
     }
     let mut path = start.to_vec();
     let mut best: Option<(u64, Found)> = None;
-    let mut left = FOLLOWED;
+    let mut left = (FOLLOWED as f64 * p.effort) as usize;
     let mut pairs = false;
     loop {
         let worth = |design: Vec<Arc>| {

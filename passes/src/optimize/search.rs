@@ -139,6 +139,7 @@ pub(super) fn solve(p: &Problem<'_>, ceiling: u64, known: &[Vec<Arc>], how: Effo
             (_, Some(_)) => TIMED_EFFORT,
             (_, None) => EFFORT,
         };
+        let effort = effort.times(p.effort);
         let closed = close(p, Aim::Area, (&s.lagrange, &s.ways), (bound, s.goal()), effort, start);
         labels += closed.labels;
         bound = closed.bound;
@@ -205,7 +206,7 @@ fn soonest(p: &Problem<'_>, known: &[Vec<Arc>], how: Effort) -> Outcome {
     let ceiling = best.as_ref().map_or(u64::MAX, |b| b.0).min(deadline as u64 + 1);
     let bound = ((proved + 1).max(0) as u64).min(ceiling);
     let effort = if how == Effort::Soon { 0 } else { LATENCY_EFFORT[usize::from(few)] };
-    let effort = ceilings::Effort { base: effort, more: 0 };
+    let effort = ceilings::Effort { base: effort, more: 0 }.times(p.effort);
     let closed = close(p, Aim::Latency, (&prices, &ways), (bound, ceiling), effort, None);
     outcome.latency = closed.bound;
     outcome.labels += closed.labels;

@@ -107,6 +107,8 @@ pub(super) struct Pricer<'a> {
     pub programs: Programs<'a>,
     /// What designs leave for FIFOs where a low latency is sought.
     pub aside: Resources,
+    /// Times the usual effort of a search.
+    pub effort: f64,
     folding: Folding,
     memo: &'a Known,
     known: FxHashMap<Setting, Option<usize>>,
@@ -137,6 +139,7 @@ impl<'a> Pricer<'a> {
             points,
             programs,
             aside: Resources::default(),
+            effort: 1.0,
             folding,
             memo,
             known: FxHashMap::default(),

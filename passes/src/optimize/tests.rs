@@ -95,6 +95,7 @@ fn the_optimum_every_time() {
             known: super::plan::Owned::Own(Default::default()),
             times: false,
             aside: Resources::default(),
+            effort: 1.0,
             programs: Default::default(),
         };
         let least = match &graph {
@@ -167,6 +168,7 @@ fn a_hundred_layers() {
         pins: &pins,
         model: &model,
         latency_share: 0.0,
+        effort: 1.0,
         known: None,
     };
     let s = solve(&net, &request).unwrap();
@@ -177,7 +179,7 @@ fn a_hundred_layers() {
 /// A request on a small device.
 fn request<'a>(pins: &'a HashMap<String, crate::fold::Pin>, model: &'a Analytic, objective: Objective) -> Request<'a> {
     let device = Resources { lut: 5_000, ff: 10_000, dsp: 24, bram18: 20, uram: 0 };
-    Request { objective, device, limits: device, pins, model, latency_share: 0.0, known: None }
+    Request { objective, device, limits: device, pins, model, latency_share: 0.0, effort: 1.0, known: None }
 }
 
 #[test]

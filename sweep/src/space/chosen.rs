@@ -64,6 +64,7 @@ pub(super) fn network(r: &mut Random, most: u64) -> Option<(&'static str, Design
         pins: &pins,
         model: &model,
         latency_share: LATENCY_SHARE,
+        effort: 1.0,
         known: None,
     };
     let design = fit::target(&prepared, target, &request).ok()?.design;
