@@ -305,7 +305,7 @@ pub fn offers(job: &Job) -> Result<Vec<Offer>, Diag> {
     if unroll::granularity(int) == Granularity::Pixel {
         return Ok(offers);
     }
-    let limits = job.request().limits;
+    let limits = job.limits();
     let digits: u64 = unroll::effort(int, Granularity::Frame, |_| true).iter().map(|layer| layer.1).sum();
     if digits as f64 * LEAST_LUTS > limits.lut as f64 {
         note(format!(

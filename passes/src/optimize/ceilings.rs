@@ -25,15 +25,15 @@ const TIMED_STEPS: [f64; 9] = [0.005, 0.012, 0.02, 0.03, 0.045, 0.065, 0.09, 0.1
 /// The same for latencies, whose gaps are wider.
 const LATENCY_STEPS: [f64; 8] = [0.01, 0.02, 0.035, 0.05, 0.07, 0.1, 0.15, f64::INFINITY];
 
+/// The same among the choices of few designs, and the effort, for areas and for latencies.
+const FEW_STEPS: [&[f64]; 2] = [&[0.03, 0.08, 0.2, f64::INFINITY], &[f64::INFINITY]];
+const FEW_EFFORT: [usize; 2] = [400_000, 200_000];
+
 /// Arcs of the choices of those designs below which others are looked at too.
 const LITTLE_ARCS: usize = 600;
 
 /// Critical paths that are taken on to the next ceiling, those that had a price most often.
 const KEPT: usize = 16;
-
-/// The same among the choices of few designs, and the effort, for areas and for latencies.
-const FEW_STEPS: [&[f64]; 2] = [&[0.03, 0.08, 0.2, f64::INFINITY], &[f64::INFINITY]];
-const FEW_EFFORT: [usize; 2] = [400_000, 200_000];
 
 /// Where the effort did not suffice: what is spent on finding a design, and how far above the bound.
 const DIVE: usize = 200_000;
@@ -135,14 +135,11 @@ fn among(
     few
 }
 
-/// A design within the deadline near the last one of those known, among whose choices those of two operators at once are.
-pub(super) fn near(p: &Problem<'_>, aim: Aim, known: &[Vec<Arc>]) -> Option<(u64, Found)> {
-    let ceiling = match aim {
-        Aim::Area => u64::MAX,
-        Aim::Latency => p.deadline.map_or(u64::MAX, |d| d as u64 + 1),
-    };
+/// A design of low latency within the deadline near the last one of those known, among whose choices those of two operators at once are.
+pub(super) fn near(p: &Problem<'_>, known: &[Vec<Arc>]) -> Option<(u64, Found)> {
+    let ceiling = p.deadline.map_or(u64::MAX, |d| d as u64 + 1);
     let p = &p.with_room();
-    polish(p, &met(p, known), aim, known.last()?, ceiling, &mut Vec::new())
+    polish(p, &met(p, known), Aim::Latency, known.last()?, ceiling, &mut Vec::new())
 }
 
 /// A part of the graph with further choices: those that the prices of a bound leave a little above it, as far as these are few.
@@ -155,30 +152,22 @@ fn beside(p: &Problem<'_>, aim: Aim, prices: &Lagrange, bound: u64, few: &Layere
         }
         more = wider;
     }
-    let chosen = |k: usize| {
+    of_choices(p, |k| {
         let arcs = [few, &more].into_iter().flat_map(|g| g.stages[k].arcs.iter().flatten());
-        let mut chosen: Vec<u32> = arcs.map(|a| a.choice).collect();
-        chosen.sort_unstable();
-        chosen.dedup();
-        chosen
-    };
-    of_choices(p, chosen)
+        arcs.map(|a| a.choice).collect()
+    })
 }
 
 /// The part of the graph with the choices of some designs.
 fn met(p: &Problem<'_>, paths: &[Vec<Arc>]) -> Layered {
-    of_choices(p, |k| {
-        let mut chosen: Vec<u32> = paths.iter().filter_map(|path| Some(path.get(k)?.choice)).collect();
-        chosen.sort_unstable();
-        chosen.dedup();
-        chosen
-    })
+    of_choices(p, |k| paths.iter().filter_map(|path| Some(path.get(k)?.choice)).collect())
 }
 
-/// The part of the graph with some choices of every stage, in order.
+/// The part of the graph with some choices of every stage.
 fn of_choices(p: &Problem<'_>, chosen: impl Fn(usize) -> Vec<u32>) -> Layered {
     let stages = p.graph.stages.iter().enumerate().map(|(k, stage)| {
-        let chosen = chosen(k);
+        let mut chosen = chosen(k);
+        chosen.sort_unstable();
         let kept = |arcs: &Vec<Arc>| arcs.iter().filter(|a| chosen.binary_search(&a.choice).is_ok()).copied().collect();
         stage.with(stage.arcs.iter().map(kept).collect())
     });

@@ -314,9 +314,9 @@ impl Solver<'_> {
 
     /// The lowest latency that fits, with a proved bound of it.
     ///
-    /// First the fastest design that fits, then those whose foldings are chosen for a low latency by the bound that adds up along paths, at
-    /// each of some rates that operators without a folding are made for ([`Solver::rates`]); these searches also prove what no
-    /// folding is below. Without window units searches of least area with a deadline follow, by bisection.
+    /// First the fastest design that fits, then those whose foldings are chosen for a low latency, at each of some rates that operators without
+    /// a folding are made for ([`Solver::rates`]); these searches also prove what no folding is below. Without window units searches of
+    /// least area with a deadline follow, by bisection.
     fn lowest(&mut self) -> Result<Option<(u64, Built, u64)>, Diag> {
         let Some((interval, start)) = self.shortest(1)? else { return Ok(None) };
         // What was set aside for its FIFOs those of other designs will take too.

@@ -50,9 +50,7 @@ impl Context<'_> {
             Owned::Own(known) => known,
             Owned::Shared(known) => known,
         };
-        let mut pricer = Pricer::new(net, of, self.model, self.prices, known, (interval, timed, self.times));
-        (pricer.aside, pricer.effort) = (self.aside, self.effort);
-        pricer
+        Pricer::new(net, of, self.model, self.prices, known, (interval, timed, self.times))
     }
 }
 
@@ -124,27 +122,26 @@ pub(super) fn plan(
         return latency(ctx, &mut pricer, &candidates, limits, deadline, (ceiling, effort), met);
     }
     // First among the likely choices: gives a design to beat and what the limits are worth.
-    let likely: HashMap<NodeId, Vec<Choice>> =
-        candidates.iter().map(|(id, c)| (*id, likely(c, &ctx.prices, deadline.is_some()))).collect();
-    let first = match effort {
-        search::Effort::Quick => effort,
-        _ => search::Effort::Prices,
-    };
+    // Where designs are known, prices begin with these.
     let mut begin = met.to_vec();
-    let first = if met.is_empty() {
-        attempt(&mut pricer, &likely, limits, deadline, ceiling, (&[], first))?
-    } else {
-        // Prices begin with those designs.
-        Attempt::TooLarge
-    };
+    let mut first = None;
+    if met.is_empty() {
+        let likely: HashMap<NodeId, Vec<Choice>> =
+            candidates.iter().map(|(id, c)| (*id, likely(c, &ctx.prices, deadline.is_some()))).collect();
+        let effort = match effort {
+            search::Effort::Quick => effort,
+            _ => search::Effort::Prices,
+        };
+        first = Some(attempt(ctx, &mut pricer, &likely, limits, deadline, ceiling, (&[], effort))?);
+    }
     let mut best: Option<(u64, Vec<(NodeId, Choice)>)> = None;
     let mut factors = [0.0; RESOURCES + 1];
     let mut labels = 0;
-    if let Attempt::Solved { outcome, choices, met, .. } = &first {
-        begin.clone_from(met);
+    if let Some(Attempt::Solved { outcome, choices, met, .. }) = first {
+        begin = met;
         factors = outcome.factors;
         labels += outcome.labels;
-        best = outcome.found.as_ref().map(|f| (f.area, choices.clone()));
+        best = outcome.found.map(|f| (f.area, choices));
     }
     // Then all choices whose bound leaves room below that design.
     let goal = best.as_ref().map_or(ceiling, |b| b.0);
@@ -153,7 +150,7 @@ pub(super) fn plan(
     let mut met = Vec::new();
     for cap in CAPS {
         let (kept, trimmed) = narrowed(ctx, &candidates, limits, deadline, &factors, goal, cap);
-        let attempt = attempt(&mut pricer, &kept, limits, deadline, goal, (&begin, effort))?;
+        let attempt = attempt(ctx, &mut pricer, &kept, limits, deadline, goal, (&begin, effort))?;
         match attempt {
             Attempt::TooLarge => continue,
             Attempt::Short(s) => {
@@ -203,7 +200,7 @@ fn latency(
 ) -> Result<Answer, Diag> {
     let free = [0.0; RESOURCES + 1];
     let (kept, trimmed) = narrowed(ctx, candidates, limits, deadline, &free, ceiling, usize::MAX);
-    let attempt = attempt(pricer, &kept, limits, deadline, ceiling, (met, effort))?;
+    let attempt = attempt(ctx, pricer, &kept, limits, deadline, ceiling, (met, effort))?;
     let mut met = Vec::new();
     let (latency, found) = match attempt {
         Attempt::Solved { outcome, choices, met: here, .. } => {
@@ -296,6 +293,7 @@ fn followed(graph: &Layered, choices: &HashMap<NodeId, Vec<Choice>>, chosen: &[C
 
 /// Builds the graph of some choices and searches it. `met`: choices of designs that the prices may begin with.
 fn attempt(
+    ctx: &Context<'_>,
     pricer: &mut Pricer<'_>,
     choices: &HashMap<NodeId, Vec<Choice>>,
     limits: &Resources,
@@ -315,12 +313,11 @@ fn attempt(
     let courses = Courses::new(pricer.net, pricer.realizations, pricer.interval(), pricer.programs, &pricer.all);
     let courses = courses.as_ref().filter(|_| deadline.is_some() && effort != search::Effort::Quick);
     let table = Table::of(&pricer.all);
-    let (aside, more) = (pricer.aside.array(), pricer.effort);
     let problem = Problem {
-        aside,
+        aside: ctx.aside.array(),
+        effort: ctx.effort,
         deadline,
         courses,
-        effort: more,
         ..Problem::within(limits.array(), &graph, &pricer.all, &table)
     };
     let known: Vec<Vec<Arc>> = met.iter().filter_map(|chosen| followed(&graph, choices, chosen)).collect();

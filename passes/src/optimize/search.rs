@@ -97,7 +97,7 @@ pub(super) enum Effort {
     Prices,
     /// For a design, which is in time by the bound that adds up along paths.
     Quick,
-    /// For designs among the choices of those that the prices come from, with a deadline.
+    /// For designs near the last of those known, or among the choices of those that the prices come from, with a deadline.
     Few,
     /// Until the optimum by exact latencies is proved, within [`EFFORT`].
     Full,
@@ -165,13 +165,13 @@ const DEADLINES: usize = 12;
 /// `known`, where there is one; otherwise prices of the limits say what none is below
 /// and lead to designs, in few arcs by bisection of the deadline; then cases raise the bound.
 fn soonest(p: &Problem<'_>, known: &[Vec<Arc>], how: Effort) -> Outcome {
-    let mut outcome = Outcome::default();
     if how == Effort::Soon
-        && let Some((latency, found)) = near(p, Aim::Latency, known)
+        && let Some((latency, found)) = near(p, known)
     {
-        outcome.met.extend(known.iter().cloned().chain([found.path.clone()]));
-        return Outcome { exact: Some(latency), found: Some(found), ..outcome };
+        let met = known.iter().cloned().chain([found.path.clone()]).collect();
+        return Outcome { exact: Some(latency), found: Some(found), met, ..Outcome::default() };
     }
+    let mut outcome = Outcome::default();
     let few = p.graph.arcs() <= FEW_ARCS;
     // Labels know the bound of a latency only.
     let coarse = &Problem { courses: None, ..*p };

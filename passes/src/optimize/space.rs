@@ -105,10 +105,6 @@ pub(super) struct Pricer<'a> {
     points: Option<HashMap<NodeId, Points>>,
     /// Programs that [`Choice::Program`] numbers.
     pub programs: Programs<'a>,
-    /// What designs leave for FIFOs where a low latency is sought.
-    pub aside: Resources,
-    /// Times the usual effort of a search.
-    pub effort: f64,
     folding: Folding,
     memo: &'a Known,
     known: FxHashMap<Setting, Option<usize>>,
@@ -138,8 +134,6 @@ impl<'a> Pricer<'a> {
             timed,
             points,
             programs,
-            aside: Resources::default(),
-            effort: 1.0,
             folding,
             memo,
             known: FxHashMap::default(),
